@@ -1,0 +1,23 @@
+"""Automatic differentiation in NumPy; knows nothing of networks."""
+
+from minisnip.autodiff import conv, ops, pool
+from minisnip.autodiff.check import Comparison, check_grads
+from minisnip.autodiff.conv import conv2d
+from minisnip.autodiff.engine import grad, hvp
+from minisnip.autodiff.pool import avg_pool2d, max_pool2d
+from minisnip.autodiff.tensor import Tensor, primitive
+
+__all__ = [
+    "Comparison",
+    "Tensor",
+    "avg_pool2d",
+    "check_grads",
+    "conv",
+    "conv2d",
+    "grad",
+    "hvp",
+    "max_pool2d",
+    "ops",
+    "pool",
+    "primitive",
+]

@@ -1,0 +1,111 @@
+"""Convolution, built from ops: conv2d is im2col, a matrix product and a reshape, and nothing else.
+
+Images are (N, C, H, W), as in PyTorch. Inside, the batch is the last axis in memory: every window copy, pooling
+slice and col2im addition then runs over contiguous rows of N numbers. Ops on elements keep that order, so from
+the first convolution on nothing big is transposed; `transpose` only renames the axes of a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from minisnip.autodiff import ops
+from minisnip.autodiff.tensor import Array, Value, primitive, shape_of
+
+Pair: TypeAlias = tuple[int, int]
+
+
+def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int = 1, padding: int = 0) -> Pair:
+    """How many windows fit along the height and along the width.
+
+    Raises
+    ------
+    ValueError
+        If none does.
+    """
+    oh, ow = ((n + 2 * padding - k) // stride + 1 for n, k in zip(sizes, kernel, strict=True))
+    if oh < 1 or ow < 1:
+        raise ValueError(
+            f"a window of {kernel} does not fit an image of {tuple(sizes)} with padding {padding}: "
+            "make the kernel smaller or the padding larger"
+        )
+    return oh, ow
+
+
+def windows(shape: tuple[int, ...], kernel: Pair, stride: int) -> Iterator[tuple[int, tuple[slice, ...]]]:
+    """For each position inside the window, the slice of (C, H, W, N) that holds it for all windows at once."""
+    oh, ow = out_sizes(shape[1:3], kernel, stride)
+    for k, (i, j) in enumerate(np.ndindex(kernel)):
+        rows, columns = slice(i, i + stride * oh, stride), slice(j, j + stride * ow, stride)
+        yield k, (slice(None), rows, columns)
+
+
+def _im2col(x: Array, kernel: Pair, stride: int) -> Array:
+    images = x.transpose(1, 2, 3, 0)  # (N, C, H, W) -> (C, H, W, N)
+    oh, ow = out_sizes(x.shape[2:], kernel, stride)
+    columns = np.empty((x.shape[1], kernel[0] * kernel[1], oh, ow, len(x)), x.dtype)
+    for k, window in windows(images.shape, kernel, stride):
+        columns[:, k] = images[window]
+    return columns.reshape(x.shape[1] * kernel[0] * kernel[1], oh * ow * len(x))  # (C·kh·kw, oh·ow·N)
+
+
+def _col2im(columns: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -> Array:
+    n, channels, height, width = shape
+    images = np.zeros((channels, height, width, n), columns.dtype)
+    oh, ow = out_sizes((height, width), kernel, stride)
+    stacked = columns.reshape(channels, kernel[0] * kernel[1], oh, ow, n)
+    for k, window in windows(images.shape, kernel, stride):
+        images[window] += stacked[:, k]
+    return images.transpose(3, 0, 1, 2)  # (C, H, W, N) -> (N, C, H, W)
+
+
+im2col = primitive(_im2col, lambda g, out, x, kernel, stride: col2im(g, kernel, stride, x.shape))
+col2im = primitive(_col2im, lambda g, out, columns, kernel, stride, shape: im2col(g, kernel, stride))
+
+
+def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0) -> Any:
+    """Cross-correlation, what the field calls convolution.
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+    weight : (F, C, kh, kw)
+    stride, padding : int
+        The same along both axes; the padding is zeros.
+
+    Returns
+    -------
+    (N, F, oh, ow) with oh = (H + 2·padding - kh) // stride + 1
+
+    Raises
+    ------
+    ValueError
+        If the numbers of channels differ, or the kernel does not fit the padded image.
+    """
+    n, channels, *size = image_shape("conv2d", x)
+    filters, weight_channels, kh, kw = image_shape("conv2d (weight)", weight)
+    if channels != weight_channels:
+        raise ValueError(
+            f"conv2d: images of shape {shape_of(x)} have {channels} channels, the weight of shape {shape_of(weight)} "
+            f"takes {weight_channels}: the second sizes must be equal"
+        )
+    oh, ow = out_sizes(size, (kh, kw), stride, padding)
+    columns = im2col(_padded(x, padding), (kh, kw), stride)  # (C·kh·kw, oh·ow·N)
+    out = ops.matmul(ops.reshape(weight, (filters, -1)), columns)  # (F, oh·ow·N)
+    return ops.transpose(ops.reshape(out, (filters, oh, ow, n)), (3, 0, 1, 2))  # (N, F, oh, ow)
+
+
+def _padded(x: Value, padding: int) -> Any:
+    return ops.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)]) if padding else x
+
+
+def image_shape(op: str, x: Value) -> tuple[int, ...]:
+    shape = shape_of(x)
+    if len(shape) != 4:
+        raise ValueError(
+            f"{op}: got shape {shape}, expected four axes (N, C, H, W): add the missing ones with reshape"
+        )
+    return shape

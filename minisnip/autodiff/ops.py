@@ -1,0 +1,248 @@
+"""The op table: each forward beside its derivative. Read it top to bottom.
+
+An op takes Tensors, arrays and numbers in any mix. A VJP is `vjp(g, out, *args)`: g is the gradient of the loss
+by the op's output `out`; the answer is the gradient by one argument. It is written in the ops of this table, so
+it can be differentiated in turn. Where two ops are each other's adjoint, ⟨A x, y⟩ = ⟨x, Aᵀ y⟩, the one is the
+other's VJP and they stand side by side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minisnip.autodiff.tensor import VJP, Array, Op, Value, primitive, shape_of, value_of
+
+Axis = int | tuple[int, ...] | None
+
+# ---- Movement: adjoint pairs ----------------------------------------------------------------------------------
+
+
+def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
+    return x if x.shape == shape else np.broadcast_to(x, shape)
+
+
+def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """Sum over the axes along which `shape` was stretched or to which axes were added."""
+    if x.shape == shape:
+        return x
+    added = x.ndim - len(shape)
+    stretched = [added + i for i, n in enumerate(shape) if n == 1 and x.shape[added + i] != 1]
+    return x.sum(axis=(*range(added), *stretched)).reshape(shape)
+
+
+broadcast_to = primitive(_broadcast_to, lambda g, out, x, shape: sum_to(g, x.shape))
+sum_to = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape))
+
+reshape = primitive(
+    np.reshape, lambda g, out, x, shape: reshape(g, x.shape), remedy="The number of elements must stay."
+)
+
+
+def _transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
+    return np.transpose(x, axes)
+
+
+def _inverse(axes: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if axes is None else tuple(int(i) for i in np.argsort(np.mod(axes, len(axes))))
+
+
+transpose = primitive(_transpose, lambda g, out, x, axes=None: transpose(g, _inverse(axes)))
+
+
+def _take(x: Array, index: Any) -> Array:
+    return x[index]
+
+
+def _put(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros, with x added at the index; where an index is repeated, all its contributions are summed."""
+    out = np.zeros(shape, x.dtype)
+    if _has_integer_array(index):
+        np.add.at(out, index, x)
+    else:
+        out[index] = x
+    return out
+
+
+def _has_integer_array(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(i, list | np.ndarray) and np.asarray(i).dtype != bool for i in parts)
+
+
+take = primitive(_take, lambda g, out, x, index: put(g, index, x.shape))
+put = primitive(_put, lambda g, out, x, index, shape: take(g, index))
+
+
+def pad(x: Value, widths: Sequence[tuple[int, int]]) -> Any:
+    """Zeros around x: `widths` is (before, after) for each axis."""
+    shape = shape_of(x)
+    inner = tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
+    return put(x, inner, tuple(a + n + b for n, (a, b) in zip(shape, widths, strict=True)))
+
+
+def concatenate(parts: Sequence[Value], axis: int = 0) -> Any:
+    """Join along an axis; each part's gradient is its slice of g."""
+
+    def _concatenate(*arrays: Array) -> Array:
+        return np.concatenate(arrays, axis)
+
+    stops = np.cumsum([shape_of(part)[axis] for part in parts]).tolist()
+    before = (slice(None),) * (axis % len(shape_of(parts[0])))
+    slices = [(*before, slice(start, stop)) for start, stop in zip([0, *stops], stops, strict=False)]
+    vjps = [lambda g, out, *arrays, index=index: take(g, index) for index in slices]
+    return primitive(_concatenate, *vjps, remedy="All sizes but that of the joined axis must be equal.")(
+        *parts
+    )
+
+
+# ---- Element by element --------------------------------------------------------------------------------------
+
+
+def elementwise(forward: Op, *partials: VJP | None) -> Op:
+    """An op on broadcast arguments: whatever was stretched in the forward pass is summed back, here and only here."""
+
+    def summed(i: int, partial: VJP) -> VJP:
+        return lambda g, out, *args: sum_to(partial(g, out, *args), shape_of(args[i]))
+
+    vjps = [partial and summed(i, partial) for i, partial in enumerate(partials)]
+    return primitive(forward, *vjps, remedy="Shapes must be equal or broadcast: trailing sizes equal, or 1.")
+
+
+def _relu(x: Array) -> Array:
+    return np.maximum(x, 0)
+
+
+def _abs(x: Array) -> Array:
+    return x * np.sign(
+        x.real
+    )  # not the modulus: |x| continued along the real axis, as the complex step needs
+
+
+def _sigmoid(x: Array) -> Array:
+    return 0.5 * (np.tanh(0.5 * x) + 1.0)  # 1 / (1 + exp(-x)) without overflow
+
+
+def _log_base(x: Any) -> Any:
+    """log x for d(x**p)/dp = x**p log x; 0 where x <= 0. A number stays a number, so that float32 stays float32."""
+    if isinstance(x, int | float):
+        return math.log(x) if x > 0 else 0.0
+    return log(where(x > 0, x, 1.0))
+
+
+add = elementwise(np.add, lambda g, out, a, b: g, lambda g, out, a, b: g)
+subtract = elementwise(np.subtract, lambda g, out, a, b: g, lambda g, out, a, b: -g)
+multiply = elementwise(np.multiply, lambda g, out, a, b: g * b, lambda g, out, a, b: g * a)
+divide = elementwise(np.divide, lambda g, out, a, b: g / b, lambda g, out, a, b: -g * out / b)
+power = elementwise(
+    np.power,
+    lambda g, out, x, p: g * p * x ** (p - (p != 0)),  # where p = 0 the factor p makes it 0, also at x = 0
+    lambda g, out, x, p: g * out * _log_base(x),
+)
+maximum = elementwise(
+    np.maximum, lambda g, out, a, b: g * (a >= b), lambda g, out, a, b: g * (a < b)
+)  # a wins ties
+where = elementwise(
+    np.where, None, lambda g, out, c, a, b: where(c, g, 0), lambda g, out, c, a, b: where(c, 0, g)
+)
+
+negative = elementwise(np.negative, lambda g, out, x: -g)
+exp = elementwise(np.exp, lambda g, out, x: g * out)
+log = elementwise(np.log, lambda g, out, x: g / x)
+sqrt = elementwise(np.sqrt, lambda g, out, x: g * 0.5 / out)
+tanh = elementwise(np.tanh, lambda g, out, x: g * (1.0 - out * out))
+sigmoid = elementwise(_sigmoid, lambda g, out, x: g * out * (1.0 - out))
+relu = elementwise(_relu, lambda g, out, x: g * (x > 0))  # ReLU'(0) = 0
+abs = elementwise(_abs, lambda g, out, x: g * np.sign(value_of(x).real))
+
+# ---- Reductions ----------------------------------------------------------------------------------------------
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The reduced axes, counted from the front."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def _with_axes(reduced: Any, axis: Axis, shape: tuple[int, ...]) -> Any:
+    """Give a reduced array its axes back, with size 1, so that it broadcasts against the original `shape`."""
+    axes = _axes(axis, len(shape))
+    return reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+
+
+def _sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+sum = primitive(
+    _sum, lambda g, out, x, axis=None, keepdims=False: broadcast_to(_with_axes(g, axis, x.shape), x.shape)
+)
+
+
+def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Sum divided by the number of terms."""
+    shape = shape_of(x)
+    return sum(x, axis, keepdims) / math.prod(shape[i] for i in _axes(axis, len(shape)))
+
+
+def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The maximum over axes. The first of several equal maxima counts as the maximum: it gets the whole gradient."""
+    shape = shape_of(x)
+    reduced = _axes(axis, len(shape))
+    kept = tuple(i for i in range(len(shape)) if i not in reduced)
+    kept_shape = tuple(shape[i] for i in kept)
+    rows = reshape(transpose(x, kept + reduced), (math.prod(kept_shape), -1))  # (kept, reduced)
+    out = reshape(take(rows, (np.arange(len(rows)), value_of(rows).argmax(axis=1))), kept_shape)
+    return _with_axes(out, axis, shape) if keepdims else out
+
+
+def _logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    top = np.max(x.real, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return out if keepdims else np.squeeze(out, axis=_axes(axis, x.ndim))
+
+
+def _logsumexp_vjp(g: Any, out: Any, x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
+    g, out = (_with_axes(a, axis, shape_of(x)) for a in (g, out))
+    return g * exp(x - out)  # the softmax
+
+
+logsumexp = primitive(_logsumexp, _logsumexp_vjp)
+
+
+def log_softmax(x: Value, axis: int = -1) -> Any:
+    """Logarithm of the softmax, x - logsumexp(x); finite for logits of any size."""
+    return x - logsumexp(x, axis, True)
+
+
+# ---- Matrix multiplication -----------------------------------------------------------------------------------
+
+
+def _swap(x: Value) -> Any:
+    """The matrix transpose: the last two axes exchanged."""
+    ndim = len(shape_of(x))
+    return transpose(x, (*range(ndim - 2), ndim - 1, ndim - 2))
+
+
+_matmul = primitive(
+    np.matmul,
+    lambda g, out, a, b: sum_to(_matmul(g, _swap(b)), a.shape),  # stacks of matrices may broadcast
+    lambda g, out, a, b: sum_to(_matmul(_swap(a), g), b.shape),
+    remedy="The inner sizes must be equal: (n, k) @ (k, m); the leading ones must be equal or broadcast.",
+)
+
+
+def matmul(a: Value, b: Value) -> Any:
+    """Matrix product of the last two axes. A vector is a row on the left and a column on the right, as in NumPy."""
+    a_shape, b_shape = shape_of(a), shape_of(b)
+    if len(a_shape) > 1 and len(b_shape) > 1:
+        return _matmul(a, b)
+    row = reshape(a, (1, -1)) if len(a_shape) == 1 else a
+    column = reshape(b, (-1, 1)) if len(b_shape) == 1 else b
+    out = _matmul(row, column)
+    n, m = shape_of(out)[-2:]
+    return reshape(out, (*shape_of(out)[:-2], *((n,) if row is a else ()), *((m,) if column is b else ())))

@@ -1,0 +1,67 @@
+"""Pooling: the largest, or the mean, of each window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minisnip.autodiff import ops
+from minisnip.autodiff.conv import Pair, im2col, image_shape, out_sizes, windows
+from minisnip.autodiff.tensor import Array, Value, primitive, value_of
+
+
+def _winners(x: Array, kernel: Pair, stride: int) -> Array:
+    """Where in each window its first maximum is: (C, oh, ow, N) of small integers."""
+    images = x.transpose(1, 2, 3, 0)  # (N, C, H, W) -> (C, H, W, N)
+    (_, first), *others = windows(images.shape, kernel, stride)
+    best = images[first].copy()
+    winners = np.zeros(best.shape, np.uint16)
+    for k, window in others:
+        np.copyto(winners, np.uint16(k), where=images[window] > best)  # strictly: the first of equals stays
+        np.maximum(best, images[window], out=best)
+    return winners
+
+
+def _pick(x: Array, winners: Array, kernel: Pair, stride: int) -> Array:
+    images = x.transpose(1, 2, 3, 0)
+    out = np.empty(winners.shape, x.dtype)
+    for k, window in windows(images.shape, kernel, stride):
+        np.copyto(out, images[window], where=winners == k)
+    return out.transpose(3, 0, 1, 2)  # (C, oh, ow, N) -> (N, C, oh, ow)
+
+
+def _unpick(g: Array, winners: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -> Array:
+    n, channels, height, width = shape
+    images, rows = np.zeros((channels, height, width, n), g.dtype), g.transpose(1, 2, 3, 0)
+    for k, window in windows(images.shape, kernel, stride):
+        images[window] += rows * (winners == k)  # windows may overlap
+    return images.transpose(3, 0, 1, 2)
+
+
+pick = primitive(
+    _pick, lambda g, out, x, winners, kernel, stride: unpick(g, winners, kernel, stride, x.shape)
+)
+unpick = primitive(
+    _unpick, lambda g, out, x, winners, kernel, stride, shape: pick(g, winners, kernel, stride)
+)
+
+
+def max_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
+    """The largest number of each window, (N, C, H, W) -> (N, C, oh, ow).
+
+    Among equals the first counts, in reading order, and gets the whole gradient: MNIST's flat background ties whole
+    windows. The stride is the kernel's size if it is not given; rows and columns that fill no window are left out.
+    """
+    image_shape("max_pool2d", x)
+    square, step = (kernel, kernel), stride or kernel
+    return pick(x, _winners(value_of(x), square, step), square, step)
+
+
+def avg_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
+    """The mean of each window, (N, C, H, W) -> (N, C, oh, ow); windows as in `max_pool2d`."""
+    n, channels, *sizes = image_shape("avg_pool2d", x)
+    square, step = (kernel, kernel), stride or kernel
+    oh, ow = out_sizes(sizes, square, step)
+    columns = ops.reshape(im2col(x, square, step), (channels, kernel * kernel, oh, ow, n))
+    return ops.transpose(ops.mean(columns, axis=1), (3, 0, 1, 2))  # (C, oh, ow, N) -> (N, C, oh, ow)

@@ -1,0 +1,42 @@
+"""The loss: cross-entropy of the softmax, the mean over the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minisnip.autodiff import ops
+from minisnip.autodiff.tensor import Array, Value, shape_of
+
+
+def cross_entropy(logits: Value, labels: Array) -> Any:
+    """L = 1/N Σ_n (log Σ_k exp z_nk - z_n,label).
+
+    Parameters
+    ----------
+    logits : (N, K) Tensor or array
+    labels : (N,) integers in 0 … K-1
+
+    Returns
+    -------
+    Tensor (or float) of shape (), in nats
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, the batch is empty, or a label is out of range.
+    """
+    shape = shape_of(logits)
+    if len(shape) != 2 or np.shape(labels) != shape[:1] or shape[0] == 0:
+        raise ValueError(
+            f"cross_entropy: got logits of shape {shape} and labels of shape {np.shape(labels)}; "
+            "expected (N, K) and (N,) with N at least 1"
+        )
+    if np.min(labels) < 0 or np.max(labels) >= shape[1]:
+        raise ValueError(
+            f"cross_entropy: labels run from {np.min(labels)} to {np.max(labels)}, "
+            f"but {shape[1]} logits have classes 0 to {shape[1] - 1}"
+        )
+    chosen = ops.take(logits, (np.arange(shape[0]), np.asarray(labels)))  # (N,)
+    return ops.mean(ops.logsumexp(logits, 1) - chosen)

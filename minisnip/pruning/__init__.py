@@ -1,0 +1,29 @@
+"""Pruning before training: masks, SNIP's connection sensitivity, and other criteria."""
+
+from minisnip.pruning.criteria import CRITERIA, Criterion
+from minisnip.pruning.masks import (
+    LayerCollapseWarning,
+    apply_masks,
+    count_kept,
+    emptied_layers,
+    keep_top,
+    kept_per_layer,
+    ones,
+    report,
+)
+from minisnip.pruning.sensitivity import connection_sensitivity, mask_gradient
+
+__all__ = [
+    "CRITERIA",
+    "Criterion",
+    "LayerCollapseWarning",
+    "apply_masks",
+    "connection_sensitivity",
+    "count_kept",
+    "emptied_layers",
+    "keep_top",
+    "kept_per_layer",
+    "mask_gradient",
+    "ones",
+    "report",
+]

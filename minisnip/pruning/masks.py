@@ -1,0 +1,145 @@
+"""Masks: which connections are kept. A mask c is a dict of arrays of 0 and 1, with the keys of the parameters."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from minisnip.autodiff.tensor import Array
+
+
+class LayerCollapseWarning(UserWarning):
+    """A layer lost all its connections: nothing can be learnt through it."""
+
+
+def ones(params: Mapping[str, Array], biases: bool = True) -> dict[str, Array]:
+    """The mask that keeps everything, c = 1; without biases, they are neither masked nor counted."""
+    return {name: np.ones_like(w) for name, w in params.items() if biases or not name.endswith("bias")}
+
+
+def apply_masks(masks: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """c ⊙ w. Parameters without a mask stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If a mask has no parameter, or another shape.
+    """
+    for name, c in masks.items():
+        if name not in params or c.shape != params[name].shape:
+            found = f"shape {params[name].shape}" if name in params else "none"
+            raise ValueError(f"mask {name} has shape {c.shape}, the parameter {found}: they must correspond")
+    return {name: masks[name] * w if name in masks else w for name, w in params.items()}
+
+
+def count_kept(size: int, sparsity: float) -> int:
+    """κ = round(m (1 - sparsity)). `int` instead of `round` would lose a connection to float error.
+
+    Raises
+    ------
+    ValueError
+        If the sparsity is not in [0, 1).
+    """
+    if not 0 <= sparsity < 1:
+        raise ValueError(
+            f"sparsity {sparsity} is not in [0, 1): it is the share of connections that are removed, 0.95 for 95 %"
+        )
+    return round(size * (1 - sparsity))
+
+
+def keep_top(scores: Mapping[str, Array], sparsity: float) -> dict[str, Array]:
+    """Keep the κ = round(m (1 - sparsity)) connections of highest score, exactly; c_j = 1[s_j ≥ s̃_κ] and ties broken.
+
+    Among equal scores the lower flat index is kept, in the order of the dict. Selection, not sorting: O(m).
+
+    Parameters
+    ----------
+    scores : dict of arrays
+        m numbers in all; only their order counts.
+    sparsity : float in [0, 1)
+        The share that is removed.
+
+    Returns
+    -------
+    dict of arrays of 0.0 and 1.0, with the shapes and dtypes of the scores
+
+    Raises
+    ------
+    ValueError
+        If the sparsity is not in [0, 1), there are no scores, or one of them is NaN.
+
+    Warns
+    -----
+    LayerCollapseWarning
+        If no weight of a layer is kept; it names the layer.
+    """
+    _check_scores(scores)
+    flat = np.concatenate([np.ravel(s) for s in scores.values()])
+    kept = np.split(
+        _top(flat, count_kept(flat.size, sparsity)), np.cumsum([s.size for s in scores.values()])[:-1]
+    )
+    masks = {
+        name: k.reshape(s.shape).astype(s.dtype) for (name, s), k in zip(scores.items(), kept, strict=True)
+    }
+    _warn_of_emptied_layers(masks, sparsity)
+    return masks
+
+
+def _top(flat: Array, kappa: int) -> Array:
+    """True at the κ largest of a flat array."""
+    if kappa == 0:
+        return np.zeros(flat.size, bool)
+    threshold = np.partition(flat, flat.size - kappa)[flat.size - kappa]  # s̃_κ, the κ-th largest
+    kept = flat > threshold
+    ties = np.flatnonzero(flat == threshold)
+    kept[ties[: kappa - np.count_nonzero(kept)]] = True
+    return kept
+
+
+def _check_scores(scores: Mapping[str, Array]) -> None:
+    if not scores or not any(s.size for s in scores.values()):
+        raise ValueError("there are no scores to choose from: pass a dict with at least one non-empty array")
+    for name, s in scores.items():
+        if np.isnan(s).any():
+            raise ValueError(
+                f"{np.count_nonzero(np.isnan(s))} scores of {name} are NaN and cannot be ranked: "
+                "look for NaN or infinity in the parameters and in the batch"
+            )
+
+
+def kept_per_layer(masks: Mapping[str, Array]) -> dict[str, dict[str, float]]:
+    """For each parameter: how many connections are kept, of how many, and that in percent."""
+    rows = {}
+    for name, c in masks.items():
+        kept = int(np.count_nonzero(c))
+        rows[name] = {"kept": kept, "total": c.size, "percent": 100 * kept / c.size}
+    return rows
+
+
+def report(masks: Mapping[str, Array]) -> str:
+    """The table of `kept_per_layer`, with the sum."""
+    rows = kept_per_layer(masks)
+    kept, total = (int(sum(row[key] for row in rows.values())) for key in ("kept", "total"))
+    rows["all"] = {"kept": kept, "total": total, "percent": 100 * kept / total}
+    lines = [f"{name:<14}{r['kept']:>10,}{r['total']:>10,}{r['percent']:>9.2f} %" for name, r in rows.items()]
+    return "\n".join([f"{'parameter':<14}{'kept':>10}{'of':>10}{'':>11}", *lines])
+
+
+def emptied_layers(masks: Mapping[str, Array]) -> list[str]:
+    """The layers whose weights are all pruned; biases alone carry no signal."""
+    return [
+        name.removesuffix(".weight") for name, c in masks.items() if not name.endswith("bias") and not c.any()
+    ]
+
+
+def _warn_of_emptied_layers(masks: Mapping[str, Array], sparsity: float) -> None:
+    if layers := emptied_layers(masks):
+        warnings.warn(
+            f"at sparsity {sparsity:g} no connection of {', '.join(layers)} is kept: nothing can be learnt through an "
+            "empty layer; choose a lower sparsity",
+            LayerCollapseWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,101 @@
+"""SNIP: the sensitivity of the loss to every connection, from one mini-batch, before training.
+
+Lee, Ajanthan, Torr: "SNIP: Single-shot Network Pruning based on Connection Sensitivity", ICLR 2019, arXiv 1810.02340.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from minisnip.autodiff import Tensor, grad
+from minisnip.autodiff.tensor import Array
+from minisnip.nn import Sequential, cross_entropy
+from minisnip.pruning.masks import apply_masks, ones
+
+
+def mask_gradient(
+    net: Sequential,
+    params: Mapping[str, Array],
+    x: Array,
+    y: Array,
+    *,
+    batch_size: int = 100,
+    biases: bool = True,
+) -> dict[str, Array]:
+    """g_j = ∂L(c ⊙ w; D)/∂c_j at c = 1, the derivative of the loss by the mask (equation 5 of the paper).
+
+    By the chain rule g_j = w_j · ∂L/∂(c ⊙ w)_j, and to first order g_j ≈ ΔL_j = L(w) - L(w without j), with its sign.
+
+    Parameters
+    ----------
+    net : Sequential
+    params : dict of arrays
+    x : (N, *net.input_shape)
+    y : (N,) integers
+    batch_size : int
+        How many images are held at a time. L is the mean over all N, so the answer does not depend on it.
+    biases : bool
+        False leaves the biases unmasked and out of the answer.
+
+    Returns
+    -------
+    dict of arrays, signed, with the shapes and dtypes of the parameters
+
+    Raises
+    ------
+    ValueError
+        If the batch is empty, or an image or a parameter is NaN or infinite.
+    """
+    _check_batch(params, x, y)
+    total = {name: np.zeros_like(c) for name, c in ones(params, biases).items()}
+    for start in range(0, len(x), batch_size):
+        part = slice(start, start + batch_size)
+        c = {name: Tensor(one) for name, one in ones(params, biases).items()}
+        loss = cross_entropy(net(apply_masks(c, params), x[part]), y[part])
+        for name, g in grad(loss, c).items():
+            total[name] += g * (len(x[part]) / len(x))
+    return total
+
+
+def connection_sensitivity(
+    net: Sequential,
+    params: Mapping[str, Array],
+    x: Array,
+    y: Array,
+    *,
+    batch_size: int = 100,
+    biases: bool = True,
+) -> dict[str, Array]:
+    """s_j = |g_j| / Σ_k |g_k| (equation 6 of the paper), with g from `mask_gradient`, which tells the parameters.
+
+    The normalisation makes the scores of two networks comparable; it does not change which connections are kept.
+
+    Returns
+    -------
+    dict of arrays, not negative, that sum to 1
+
+    Raises
+    ------
+    ValueError
+        As `mask_gradient`, and if every gradient is zero.
+    """
+    g = mask_gradient(net, params, x, y, batch_size=batch_size, biases=biases)
+    total = sum(float(np.abs(g_j).sum()) for g_j in g.values())
+    if total == 0:
+        raise ValueError(
+            "every mask gradient is zero, so no connection is more sensitive than another: are all weights of a layer "
+            "zero, or all images blank?"
+        )
+    return {name: np.abs(g_j) / total for name, g_j in g.items()}
+
+
+def _check_batch(params: Mapping[str, Array], x: Array, y: Array) -> None:
+    if len(x) == 0 or len(x) != len(y):
+        raise ValueError(
+            f"the scoring batch has {len(x)} images and {len(y)} labels: at least 1, and as many of each"
+        )
+    for name, a in {"the images": x, **params}.items():
+        if not np.isfinite(a).all():
+            raise ValueError(f"{name} of the scoring batch hold NaN or infinity: every number must be finite")
