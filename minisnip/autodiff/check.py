@@ -156,16 +156,12 @@ def _compare(
 
         central = (along(CENTRAL_STEP) - along(-CENTRAL_STEP)) / (2 * CENTRAL_STEP)
         comparisons.append(
-            Comparison(
-                order, name, "central difference", direction, analytic, central, CENTRAL_TOLERANCE * scale
-            )
+            Comparison(order, name, "central difference", direction, analytic, central, CENTRAL_TOLERANCE * scale)
         )
         stepped = _complex_step(along)
         if stepped is not None and abs(stepped - central) <= 1e-4 * scale:  # otherwise f is not analytic
             comparisons.append(
-                Comparison(
-                    order, name, "complex step", direction, analytic, stepped, COMPLEX_TOLERANCE * scale
-                )
+                Comparison(order, name, "complex step", direction, analytic, stepped, COMPLEX_TOLERANCE * scale)
             )
     return comparisons
 

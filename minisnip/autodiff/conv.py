@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.tensor import Array, Value, primitive, shape_of
+from minisnip.autodiff.tensor import Array, Op, Value, primitive, shape_of
 
 Pair: TypeAlias = tuple[int, int]
 
@@ -62,8 +62,8 @@ def _col2im(columns: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -
     return images.transpose(3, 0, 1, 2)  # (C, H, W, N) -> (N, C, H, W)
 
 
-im2col = primitive(_im2col, lambda g, out, x, kernel, stride: col2im(g, kernel, stride, x.shape))
-col2im = primitive(_col2im, lambda g, out, columns, kernel, stride, shape: im2col(g, kernel, stride))
+im2col: Op = primitive(_im2col, lambda g, out, x, kernel, stride: col2im(g, kernel, stride, x.shape))
+col2im: Op = primitive(_col2im, lambda g, out, columns, kernel, stride, shape: im2col(g, kernel, stride))
 
 
 def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0) -> Any:
@@ -103,9 +103,8 @@ def _padded(x: Value, padding: int) -> Any:
 
 
 def image_shape(op: str, x: Value) -> tuple[int, ...]:
+    """The four sizes of a batch of images, or a ValueError."""
     shape = shape_of(x)
     if len(shape) != 4:
-        raise ValueError(
-            f"{op}: got shape {shape}, expected four axes (N, C, H, W): add the missing ones with reshape"
-        )
+        raise ValueError(f"{op}: got shape {shape}, expected four axes (N, C, H, W): add the missing ones with reshape")
     return shape

@@ -119,16 +119,12 @@ def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
     leaves, directions = _leaves(inputs), _leaves(vectors)
     for x, v in zip(leaves, directions, strict=True):
         if x.shape != np.shape(v):
-            raise ValueError(
-                f"hvp: a vector has shape {np.shape(v)}, its input {x.shape}: they must be equal"
-            )
+            raise ValueError(f"hvp: a vector has shape {np.shape(v)}, its input {x.shape}: they must be equal")
     gradients = grad(output, leaves, create_graph=True)
     slope = sum(ops.sum(g * v) for g, v in zip(gradients, directions, strict=True))
     products = backward(slope, np.ones_like(slope.value), leaves, create_graph=False)
     zeros = [np.zeros_like(x.value) for x in leaves]  # where the gradient does not depend on the input
-    return _in_structure_of(
-        inputs, _own([z if p is None else p for p, z in zip(products, zeros, strict=True)])
-    )
+    return _in_structure_of(inputs, _own([z if p is None else p for p, z in zip(products, zeros, strict=True)]))
 
 
 def _check(output: Any, leaves: list[Any]) -> None:

@@ -18,14 +18,14 @@ from minisnip.autodiff.tensor import VJP, Array, Op, Value, primitive, shape_of,
 
 Axis = int | tuple[int, ...] | None
 
-# ---- Movement: adjoint pairs ----------------------------------------------------------------------------------
+# ---- Movement: adjoint pairs -----------------------------------------------------------------------------------------
 
 
-def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
+def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Any:
     return x if x.shape == shape else np.broadcast_to(x, shape)
 
 
-def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
+def _sum_to(x: Array, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was stretched or to which axes were added."""
     if x.shape == shape:
         return x
@@ -34,15 +34,15 @@ def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
     return x.sum(axis=(*range(added), *stretched)).reshape(shape)
 
 
-broadcast_to = primitive(_broadcast_to, lambda g, out, x, shape: sum_to(g, x.shape))
-sum_to = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape))
+broadcast_to: Op = primitive(_broadcast_to, lambda g, out, x, shape: sum_to(g, x.shape))
+sum_to: Op = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape))
 
-reshape = primitive(
+reshape: Op = primitive(
     np.reshape, lambda g, out, x, shape: reshape(g, x.shape), remedy="The number of elements must stay."
 )
 
 
-def _transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
+def _transpose(x: Array, axes: Sequence[int] | None = None) -> Any:
     return np.transpose(x, axes)
 
 
@@ -50,10 +50,10 @@ def _inverse(axes: Sequence[int] | None) -> tuple[int, ...] | None:
     return None if axes is None else tuple(int(i) for i in np.argsort(np.mod(axes, len(axes))))
 
 
-transpose = primitive(_transpose, lambda g, out, x, axes=None: transpose(g, _inverse(axes)))
+transpose: Op = primitive(_transpose, lambda g, out, x, axes=None: transpose(g, _inverse(axes)))
 
 
-def _take(x: Array, index: Any) -> Array:
+def _take(x: Array, index: Any) -> Any:
     return x[index]
 
 
@@ -72,8 +72,8 @@ def _has_integer_array(index: Any) -> bool:
     return any(isinstance(i, list | np.ndarray) and np.asarray(i).dtype != bool for i in parts)
 
 
-take = primitive(_take, lambda g, out, x, index: put(g, index, x.shape))
-put = primitive(_put, lambda g, out, x, index, shape: take(g, index))
+take: Op = primitive(_take, lambda g, out, x, index: put(g, index, x.shape))
+put: Op = primitive(_put, lambda g, out, x, index, shape: take(g, index))
 
 
 def pad(x: Value, widths: Sequence[tuple[int, int]]) -> Any:
@@ -93,12 +93,10 @@ def concatenate(parts: Sequence[Value], axis: int = 0) -> Any:
     before = (slice(None),) * (axis % len(shape_of(parts[0])))
     slices = [(*before, slice(start, stop)) for start, stop in zip([0, *stops], stops, strict=False)]
     vjps = [lambda g, out, *arrays, index=index: take(g, index) for index in slices]
-    return primitive(_concatenate, *vjps, remedy="All sizes but that of the joined axis must be equal.")(
-        *parts
-    )
+    return primitive(_concatenate, *vjps, remedy="All sizes but that of the joined axis must be equal.")(*parts)
 
 
-# ---- Element by element --------------------------------------------------------------------------------------
+# ---- Element by element ----------------------------------------------------------------------------------------------
 
 
 def elementwise(forward: Op, *partials: VJP | None) -> Op:
@@ -111,17 +109,15 @@ def elementwise(forward: Op, *partials: VJP | None) -> Op:
     return primitive(forward, *vjps, remedy="Shapes must be equal or broadcast: trailing sizes equal, or 1.")
 
 
-def _relu(x: Array) -> Array:
+def _relu(x: Array) -> Any:
     return np.maximum(x, 0)
 
 
-def _abs(x: Array) -> Array:
-    return x * np.sign(
-        x.real
-    )  # not the modulus: |x| continued along the real axis, as the complex step needs
+def _abs(x: Array) -> Any:
+    return x * np.sign(x.real)  # not the modulus: |x| continued along the real axis, as the complex step needs
 
 
-def _sigmoid(x: Array) -> Array:
+def _sigmoid(x: Array) -> Any:
     return 0.5 * (np.tanh(0.5 * x) + 1.0)  # 1 / (1 + exp(-x)) without overflow
 
 
@@ -141,12 +137,8 @@ power = elementwise(
     lambda g, out, x, p: g * p * x ** (p - (p != 0)),  # where p = 0 the factor p makes it 0, also at x = 0
     lambda g, out, x, p: g * out * _log_base(x),
 )
-maximum = elementwise(
-    np.maximum, lambda g, out, a, b: g * (a >= b), lambda g, out, a, b: g * (a < b)
-)  # a wins ties
-where = elementwise(
-    np.where, None, lambda g, out, c, a, b: where(c, g, 0), lambda g, out, c, a, b: where(c, 0, g)
-)
+maximum = elementwise(np.maximum, lambda g, out, a, b: g * (a >= b), lambda g, out, a, b: g * (a < b))  # a wins ties
+where: Op = elementwise(np.where, None, lambda g, out, c, a, b: where(c, g, 0), lambda g, out, c, a, b: where(c, 0, g))
 
 negative = elementwise(np.negative, lambda g, out, x: -g)
 exp = elementwise(np.exp, lambda g, out, x: g * out)
@@ -157,7 +149,7 @@ sigmoid = elementwise(_sigmoid, lambda g, out, x: g * out * (1.0 - out))
 relu = elementwise(_relu, lambda g, out, x: g * (x > 0))  # ReLU'(0) = 0
 abs = elementwise(_abs, lambda g, out, x: g * np.sign(value_of(x).real))
 
-# ---- Reductions ----------------------------------------------------------------------------------------------
+# ---- Reductions ------------------------------------------------------------------------------------------------------
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -173,11 +165,11 @@ def _with_axes(reduced: Any, axis: Axis, shape: tuple[int, ...]) -> Any:
     return reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
-def _sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+def _sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Any:
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
-sum = primitive(
+sum: Op = primitive(
     _sum, lambda g, out, x, axis=None, keepdims=False: broadcast_to(_with_axes(g, axis, x.shape), x.shape)
 )
 
@@ -199,7 +191,7 @@ def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
     return _with_axes(out, axis, shape) if keepdims else out
 
 
-def _logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+def _logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Any:
     top = np.max(x.real, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -211,7 +203,7 @@ def _logsumexp_vjp(g: Any, out: Any, x: Value, axis: Axis = None, keepdims: bool
     return g * exp(x - out)  # the softmax
 
 
-logsumexp = primitive(_logsumexp, _logsumexp_vjp)
+logsumexp: Op = primitive(_logsumexp, _logsumexp_vjp)
 
 
 def log_softmax(x: Value, axis: int = -1) -> Any:
@@ -219,7 +211,7 @@ def log_softmax(x: Value, axis: int = -1) -> Any:
     return x - logsumexp(x, axis, True)
 
 
-# ---- Matrix multiplication -----------------------------------------------------------------------------------
+# ---- Matrix multiplication -------------------------------------------------------------------------------------------
 
 
 def _swap(x: Value) -> Any:
@@ -228,7 +220,7 @@ def _swap(x: Value) -> Any:
     return transpose(x, (*range(ndim - 2), ndim - 1, ndim - 2))
 
 
-_matmul = primitive(
+_matmul: Op = primitive(
     np.matmul,
     lambda g, out, a, b: sum_to(_matmul(g, _swap(b)), a.shape),  # stacks of matrices may broadcast
     lambda g, out, a, b: sum_to(_matmul(_swap(a), g), b.shape),

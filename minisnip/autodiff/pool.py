@@ -8,7 +8,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import Pair, im2col, image_shape, out_sizes, windows
-from minisnip.autodiff.tensor import Array, Value, primitive, value_of
+from minisnip.autodiff.tensor import Array, Op, Value, primitive, value_of
 
 
 def _winners(x: Array, kernel: Pair, stride: int) -> Array:
@@ -39,12 +39,8 @@ def _unpick(g: Array, winners: Array, kernel: Pair, stride: int, shape: tuple[in
     return images.transpose(3, 0, 1, 2)
 
 
-pick = primitive(
-    _pick, lambda g, out, x, winners, kernel, stride: unpick(g, winners, kernel, stride, x.shape)
-)
-unpick = primitive(
-    _unpick, lambda g, out, x, winners, kernel, stride, shape: pick(g, winners, kernel, stride)
-)
+pick: Op = primitive(_pick, lambda g, out, x, winners, kernel, stride: unpick(g, winners, kernel, stride, x.shape))
+unpick: Op = primitive(_unpick, lambda g, out, x, winners, kernel, stride, shape: pick(g, winners, kernel, stride))
 
 
 def max_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:

@@ -28,6 +28,11 @@ def _operator(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     )
 
 
+def _method(name: str) -> Callable[..., Any]:
+    """t.sum(...) from ops.sum(t, ...)."""
+    return lambda self, *args, **metadata: getattr(ops, name)(self, *args, **metadata)
+
+
 def _comparison(compare: np.ufunc) -> Callable[..., Array]:
     """A comparison is piecewise constant: it answers with plain booleans."""
     return lambda self, other: compare(value_of(self), value_of(other))
@@ -51,9 +56,7 @@ class Tensor:
 
     def __init__(self, value: npt.ArrayLike) -> None:
         if isinstance(value, Tensor):
-            raise TypeError(
-                "Tensor(t) of a Tensor t: it is a variable already; Tensor(t.value) starts a new one"
-            )
+            raise TypeError("Tensor(t) of a Tensor t: it is a variable already; Tensor(t.value) starts a new one")
         self.value: Array = np.asarray(value)
         if self.value.dtype.kind not in "fc":
             raise TypeError(
@@ -73,7 +76,7 @@ class Tensor:
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
     dtype = property(lambda self: self.value.dtype)
-    T = property(lambda self: ops.transpose(self))
+    T = property(lambda self: self.transpose())
 
     __add__, __radd__ = _operator("add")
     __sub__, __rsub__ = _operator("subtract")
@@ -86,14 +89,14 @@ class Tensor:
     __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)  # type: ignore[assignment]
     __hash__ = object.__hash__
 
-    def __neg__(self) -> Tensor:
-        return ops.negative(self)
+    __neg__, __abs__, __getitem__ = _method("negative"), _method("abs"), _method("take")
+    sum, mean, max = _method("sum"), _method("mean"), _method("max")
 
-    def __abs__(self) -> Tensor:
-        return ops.abs(self)
+    def reshape(self, *shape: Any) -> Any:
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
-    def __getitem__(self, index: Any) -> Tensor:
-        return ops.take(self, index)
+    def transpose(self, *axes: int) -> Any:
+        return ops.transpose(self, axes or None)
 
     def __len__(self) -> int:
         return len(self.value)
@@ -103,21 +106,6 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"Tensor({np.array2string(self.value, prefix='Tensor(', separator=', ')})"
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.sum(self, axis, keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.mean(self, axis, keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.max(self, axis, keepdims)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: int) -> Tensor:
-        return ops.transpose(self, axes or None)
 
     # What an array does and a variable cannot: refused with a remedy before it goes wrong in silence.
 

@@ -73,7 +73,5 @@ def initialise(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **
     if scheme not in SCHEMES:
         raise ValueError(f"unknown initialisation {scheme!r}: choose one of {', '.join(SCHEMES)}")
     if options and scheme not in ("normal", "truncated_normal"):
-        raise ValueError(
-            f"{scheme} takes no {', '.join(options)}: only normal and truncated_normal have a std"
-        )
+        raise ValueError(f"{scheme} takes no {', '.join(options)}: only normal and truncated_normal have a std")
     return np.zeros(shape) if len(shape) == 1 else SCHEMES[scheme](rng, shape, **options)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-
 from minisnip.autodiff import conv2d, max_pool2d, ops
 from minisnip.autodiff.conv import out_sizes
 from minisnip.autodiff.tensor import Value, shape_of

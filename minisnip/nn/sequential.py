@@ -52,9 +52,7 @@ class Sequential:
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, in order: the weight of each layer, then its bias."""
-        return {
-            f"{name}.{short}": s for name, layer in self.layers.items() for short, s in layer.shapes().items()
-        }
+        return {f"{name}.{short}": s for name, layer in self.layers.items() for short, s in layer.shapes().items()}
 
     @property
     def size(self) -> int:
@@ -83,10 +81,7 @@ class Sequential:
         -------
         dict of arrays, with the names and shapes of `shapes()`
         """
-        return {
-            name: initialise(rng, shape, scheme, **options).astype(dtype)
-            for name, shape in self.shapes().items()
-        }
+        return {name: initialise(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
 
     def __call__(self, params: Params, x: Value) -> Any:
         """The outputs (logits) for a batch.
@@ -109,22 +104,16 @@ class Sequential:
     def _check(self, params: Params, x: Value) -> None:
         if shape_of(x)[1:] != self.input_shape:
             expected = ", ".join(map(str, ("N", *self.input_shape)))
-            raise ValueError(
-                f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it"
-            )
+            raise ValueError(f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it")
         for name, shape in self.shapes().items():
             if name not in params:
-                raise ValueError(
-                    f"parameter {name} is missing: got {', '.join(params)}; net.init(rng) makes them all"
-                )
+                raise ValueError(f"parameter {name} is missing: got {', '.join(params)}; net.init(rng) makes them all")
             if shape_of(params[name]) != shape:
-                raise ValueError(
-                    f"parameter {name} has shape {shape_of(params[name])}, the network's is {shape}"
-                )
+                raise ValueError(f"parameter {name} has shape {shape_of(params[name])}, the network's is {shape}")
 
     def __str__(self) -> str:
         """A table of layers, shapes and parameters."""
-        rows = [("input", "", self.input_shape, "", "")]
+        rows: list[tuple[Any, ...]] = [("input", "", self.input_shape, "", "")]
         for name, layer in self.layers.items():
             shapes = layer.shapes()
             count = sum(map(math.prod, shapes.values()))
@@ -138,8 +127,6 @@ def _table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     cells = [header, *[tuple(map(str, row)) for row in rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
-        "  ".join(
-            [*(cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)), row[-1].rjust(widths[-1])]
-        )
+        "  ".join([*(cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)), row[-1].rjust(widths[-1])])
         for row in cells
     )

@@ -78,12 +78,8 @@ def keep_top(scores: Mapping[str, Array], sparsity: float) -> dict[str, Array]:
     """
     _check_scores(scores)
     flat = np.concatenate([np.ravel(s) for s in scores.values()])
-    kept = np.split(
-        _top(flat, count_kept(flat.size, sparsity)), np.cumsum([s.size for s in scores.values()])[:-1]
-    )
-    masks = {
-        name: k.reshape(s.shape).astype(s.dtype) for (name, s), k in zip(scores.items(), kept, strict=True)
-    }
+    kept = np.split(_top(flat, count_kept(flat.size, sparsity)), np.cumsum([s.size for s in scores.values()])[:-1])
+    masks = {name: k.reshape(s.shape).astype(s.dtype) for (name, s), k in zip(scores.items(), kept, strict=True)}
     _warn_of_emptied_layers(masks, sparsity)
     return masks
 
@@ -93,7 +89,7 @@ def _top(flat: Array, kappa: int) -> Array:
     if kappa == 0:
         return np.zeros(flat.size, bool)
     threshold = np.partition(flat, flat.size - kappa)[flat.size - kappa]  # s̃_κ, the κ-th largest
-    kept = flat > threshold
+    kept: Array = flat > threshold
     ties = np.flatnonzero(flat == threshold)
     kept[ties[: kappa - np.count_nonzero(kept)]] = True
     return kept
@@ -130,9 +126,7 @@ def report(masks: Mapping[str, Array]) -> str:
 
 def emptied_layers(masks: Mapping[str, Array]) -> list[str]:
     """The layers whose weights are all pruned; biases alone carry no signal."""
-    return [
-        name.removesuffix(".weight") for name, c in masks.items() if not name.endswith("bias") and not c.any()
-    ]
+    return [name.removesuffix(".weight") for name, c in masks.items() if not name.endswith("bias") and not c.any()]
 
 
 def _warn_of_emptied_layers(masks: Mapping[str, Array], sparsity: float) -> None:

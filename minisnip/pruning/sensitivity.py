@@ -93,9 +93,7 @@ def connection_sensitivity(
 
 def _check_batch(params: Mapping[str, Array], x: Array, y: Array) -> None:
     if len(x) == 0 or len(x) != len(y):
-        raise ValueError(
-            f"the scoring batch has {len(x)} images and {len(y)} labels: at least 1, and as many of each"
-        )
+        raise ValueError(f"the scoring batch has {len(x)} images and {len(y)} labels: at least 1, and as many of each")
     for name, a in {"the images": x, **params}.items():
         if not np.isfinite(a).all():
             raise ValueError(f"{name} of the scoring batch hold NaN or infinity: every number must be finite")
