@@ -35,7 +35,7 @@ def random(
     net: Sequential, params: Mapping[str, Array], x: Array, y: Array, *, rng: np.random.Generator
 ) -> dict[str, Array]:
     """Uniform numbers: what any criterion has to beat. Free."""
-    return {name: rng.random(w.shape) for name, w in params.items()}
+    return {name: rng.random(w.shape, w.dtype) for name, w in params.items()}
 
 
 def magnitude(

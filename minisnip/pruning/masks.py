@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.tensor import Array
+from minisnip.pruning.report import emptied_layers
 
 
 class LayerCollapseWarning(UserWarning):
@@ -104,29 +105,6 @@ def _check_scores(scores: Mapping[str, Array]) -> None:
                 f"{np.count_nonzero(np.isnan(s))} scores of {name} are NaN and cannot be ranked: "
                 "look for NaN or infinity in the parameters and in the batch"
             )
-
-
-def kept_per_layer(masks: Mapping[str, Array]) -> dict[str, dict[str, float]]:
-    """For each parameter: how many connections are kept, of how many, and that in percent."""
-    rows = {}
-    for name, c in masks.items():
-        kept = int(np.count_nonzero(c))
-        rows[name] = {"kept": kept, "total": c.size, "percent": 100 * kept / c.size}
-    return rows
-
-
-def report(masks: Mapping[str, Array]) -> str:
-    """The table of `kept_per_layer`, with the sum."""
-    rows = kept_per_layer(masks)
-    kept, total = (int(sum(row[key] for row in rows.values())) for key in ("kept", "total"))
-    rows["all"] = {"kept": kept, "total": total, "percent": 100 * kept / total}
-    lines = [f"{name:<14}{r['kept']:>10,}{r['total']:>10,}{r['percent']:>9.2f} %" for name, r in rows.items()]
-    return "\n".join([f"{'parameter':<14}{'kept':>10}{'of':>10}{'':>11}", *lines])
-
-
-def emptied_layers(masks: Mapping[str, Array]) -> list[str]:
-    """The layers whose weights are all pruned; biases alone carry no signal."""
-    return [name.removesuffix(".weight") for name, c in masks.items() if not name.endswith("bias") and not c.any()]
 
 
 def _warn_of_emptied_layers(masks: Mapping[str, Array], sparsity: float) -> None:

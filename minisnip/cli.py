@@ -1,0 +1,151 @@
+"""The command `minisnip`: parses, calls, prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from minisnip import data
+from minisnip.experiments import run_folder
+from minisnip.experiments.prune_and_train import OPTIMISERS, Config, Interrupted, run
+from minisnip.nn import MODELS, SCHEMES
+from minisnip.pruning import CRITERIA, input_connections, picture, report
+from minisnip.training import SCHEDULES, DivergenceError
+
+FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
+
+NOT_MNIST = """
+********************************************************************************
+  MNIST IS NEITHER HERE NOR REACHABLE: going on with the built-in GLYPHS instead.
+  Every table, file and figure of this run says "glyphs (not MNIST)".
+********************************************************************************
+{reason}
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An option that is wrong gets one sentence and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_OPTION, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, or 1 it failed, 2 a wrong option, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+        try:
+            options.command(options)
+        except (Interrupted, KeyboardInterrupt) as error:
+            print(f"\nminisnip: {error or 'interrupted'}", file=sys.stderr)
+            return INTERRUPTED
+        except (data.DataError, DivergenceError) as error:
+            print(f"minisnip: {error}", file=sys.stderr)
+            return FAILED
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    asked = {key: value for key, value in vars(options).items() if value is not None and key in asdict(Config())}
+    config = _or_wrong_option(options, lambda: Config.for_optimiser(**asked))
+    if options.out:
+        _or_wrong_option(options, lambda: run_folder.make(options.out))
+    dataset, config = _load(config, options)
+    folder = options.out or run_folder.default(config)
+    result = _or_wrong_option(options, lambda: run_folder.open_for(folder, config, options.resume))
+    if result is None or not options.resume:
+        print(f"Pruning {config.model} to {config.percent} by {config.criterion} on {dataset.label}, then training ...")
+        outcome = run(config, dataset, folder, options.resume)
+        result = run_folder.write(folder, outcome)
+        counts = input_connections(outcome.net, outcome.masks)[0]
+        print(
+            f"\nInput pixels that are still read ({dataset.label}):\n\n{picture(counts)}\n\n{report(outcome.masks)}\n"
+        )
+    print(f"{run_folder.summary(result)}\n\nFiles and figures: {folder}/")
+
+
+def _or_wrong_option(options: argparse.Namespace, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except ValueError as error:
+        options.parser.error(str(error))
+
+
+def _load(config: Config, options: argparse.Namespace) -> tuple[data.Dataset, Config]:
+    """The dataset; where none was asked for and MNIST cannot be had, the glyphs, after a loud warning."""
+    try:
+        return data.load(config.dataset), config
+    except data.DataUnavailableError as error:
+        if options.dataset is not None:
+            raise
+        print(NOT_MNIST.format(reason=error), file=sys.stderr)
+    return data.load("glyphs"), Config(**{**asdict(config), "dataset": "glyphs"})
+
+
+def _data(options: argparse.Namespace) -> None:
+    print(f"cache: {data.cache_folder()}\n")
+    for row in data.status():
+        place = f"{row.path} ({row.size:,} bytes)" if row.path else ""
+        print(f"{row.dataset:<15}{row.file:<30}{row.state:<12}{place}")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="minisnip",
+        description="Prune a network before training (SNIP, arXiv 1810.02340), then train what is left.",
+    )
+    parser.add_argument("--version", action="version", version=f"minisnip {version('minisnip')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_train(commands)
+    show = commands.add_parser(
+        "data",
+        help="show and verify the data sets on this machine",
+        description="Show where the files of MNIST and Fashion-MNIST are, and verify their checksums.",
+    )
+    show.set_defaults(command=_data, parser=show)
+    return parser
+
+
+def _add_train(commands: Any) -> None:
+    defaults = Config()
+    parser = commands.add_parser(
+        "train",
+        help="score, prune, train and evaluate; with no options: LeNet-300-100, 95 %%, MNIST, about a minute",
+        description="Score every connection on one batch, keep the most sensitive, train the sparse network, and write "
+        "result.json, masks.npz, params.npz, history.csv and three figures into a folder.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.set_defaults(command=_train, parser=parser)
+    add = parser.add_argument
+    add("--model", metavar="NAME", default=defaults.model, help=_one_of(MODELS))
+    add("--sparsity", type=float, metavar="S", default=defaults.sparsity, help="share that is removed, 0 <= S < 1")
+    add("--criterion", metavar="NAME", default=defaults.criterion, help=_one_of(CRITERIA))
+    add("--dataset", metavar="NAME", help=f"{_one_of(data.NAMES)} (default: mnist, or glyphs where it cannot be had)")
+    add("--seed", type=int, metavar="N", default=defaults.seed, help="of all random choices")
+    add("--epochs", type=int, metavar="N", default=defaults.epochs, help="passes over the training images")
+    add("--out", type=Path, metavar="DIR", help="folder for the results (default: one under runs/, by configuration)")
+    add("--resume", action="store_true", help="go on with the unfinished run in the folder")
+    add("--compare-dense", action="store_true", help="train the unpruned twin too")
+    add("--fresh-init", action="store_true", help="train another draw than the scored one, as the authors' code does")
+    add("--init", metavar="NAME", default=defaults.init, help=_one_of(SCHEMES))
+    add("--scoring-images", type=int, metavar="N", default=defaults.scoring_images, help="images to score on")
+    add("--batch-size", type=int, metavar="N", default=defaults.batch_size, help="images for a training step")
+    add("--optimiser", metavar="NAME", default=defaults.optimiser, help=_one_of(OPTIMISERS))
+    add("--learning-rate", type=float, metavar="X", help="at the start (default: sgd 0.1, adam 0.001)")
+    add("--weight-decay", type=float, metavar="X", help="of the L2 penalty (default: sgd 0.0005, adam 0)")
+    add("--schedule", metavar="NAME", default=defaults.schedule, help=f"of the learning rate: {_one_of(SCHEDULES)}")
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""The main road: score every connection once, keep the top κ, train what is left (Algorithm 1 of the paper)."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minisnip.autodiff.tensor import Array
+from minisnip.data import Dataset
+from minisnip.nn import MODELS, SCHEMES, Sequential
+from minisnip.pruning import CRITERIA, count_kept, keep_top
+from minisnip.training import SCHEDULES, SGD, Adam, TrainResult, evaluate, train
+
+OPTIMISERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
+OPTIMISER_DEFAULTS = {
+    "sgd": {"learning_rate": 0.1, "weight_decay": 5e-4},
+    "adam": {"learning_rate": 1e-3, "weight_decay": 0.0},
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that determines a run; the same configuration on the same machine gives the same bytes."""
+
+    model: str = "lenet-300-100"
+    sparsity: float = 0.95
+    criterion: str = "snip"
+    dataset: str = "mnist"
+    seed: int = 0
+    scoring_images: int = 100
+    init: str = "glorot"
+    fresh_init: bool = False  # train another draw than the one that was scored, as the authors' code does
+    epochs: int = 30
+    batch_size: int = 100
+    optimiser: str = "sgd"
+    learning_rate: float = 0.1
+    weight_decay: float = 5e-4
+    schedule: str = "cosine"
+    compare_dense: bool = False
+
+    def __post_init__(self) -> None:
+        for option, known in _CHOICES.items():
+            if getattr(self, option) not in known:
+                raise ValueError(f"unknown {option} {getattr(self, option)!r}: choose one of {', '.join(known)}")
+        count_kept(1, self.sparsity)
+        for option in ("scoring_images", "epochs", "batch_size", "learning_rate"):
+            if not getattr(self, option) > 0:
+                raise ValueError(f"{option} {getattr(self, option)} must be above 0")
+        if self.weight_decay < 0 or self.seed < 0:
+            raise ValueError(f"weight_decay {self.weight_decay} and seed {self.seed} must not be negative")
+
+    @classmethod
+    def for_optimiser(cls, optimiser: str = "sgd", **options: Any) -> Config:
+        """The configuration with the learning rate and the decay of the paper for that optimiser."""
+        return cls(**{**OPTIMISER_DEFAULTS.get(optimiser, {}), "optimiser": optimiser, **options})
+
+    @property
+    def percent(self) -> str:
+        """The sparsity as text."""
+        return f"{100 * self.sparsity:g} %"
+
+
+_CHOICES = {
+    "model": MODELS,
+    "criterion": CRITERIA,
+    "init": SCHEMES,
+    "optimiser": OPTIMISERS,
+    "schedule": SCHEDULES,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained network; errors in percent. The test split is read once, by the epoch that the validation chose."""
+
+    trained: TrainResult
+    validation_error: float
+    test_error: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a run gives: the mask, the network trained under it, and its dense twin if that was asked for."""
+
+    config: Config
+    dataset: Dataset
+    net: Sequential
+    masks: dict[str, Array]
+    pruned: Outcome
+    dense: Outcome | None
+    seconds: dict[str, float]
+
+
+class Interrupted(Exception):  # noqa: N818  (nothing went wrong)
+    """Ctrl-C during training; what was done is in the checkpoint."""
+
+
+def run(config: Config, dataset: Dataset, checkpoints: Path, resume: bool = False) -> Comparison:
+    """Prune before training, train, and evaluate.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : Dataset
+    checkpoints : Path
+        A folder; `pruned.checkpoint.npz` and `dense.checkpoint.npz` are kept there.
+    resume : bool
+        Go on from the checkpoints that are there.
+
+    Raises
+    ------
+    Interrupted
+        If Ctrl-C stopped the training.
+    DivergenceError
+        If the loss is not finite.
+    """
+    net, seconds = MODELS[config.model](), dict[str, float]()
+    init_rng, scoring_rng, fresh_rng, order_rng = np.random.default_rng(config.seed).spawn(4)
+    params = net.init(init_rng, config.init)
+    with _timed(seconds, "score"):
+        masks = prune(net, params, dataset, config, scoring_rng)
+    if config.fresh_init:
+        params = net.init(fresh_rng, config.init)
+    outcomes: dict[str, Outcome] = {}
+    for name, c in {"pruned": masks, "dense": {}}.items():
+        if name == "pruned" or config.compare_dense:
+            file = checkpoints / f"{name}.checkpoint.npz"
+            with _timed(seconds, f"train_{name}"):
+                trained = _train(net, params, dataset, c, config, copy.deepcopy(order_rng), file, resume, name)
+            with _timed(seconds, f"evaluate_{name}"):
+                outcomes[name] = _evaluated(net, trained, dataset)
+    return Comparison(config, dataset, net, masks, outcomes["pruned"], outcomes.get("dense"), seconds)
+
+
+def prune(
+    net: Sequential, params: Mapping[str, Array], dataset: Dataset, config: Config, rng: np.random.Generator
+) -> dict[str, Array]:
+    """The mask: score every connection on the first images of the shuffled training split, keep the top κ."""
+    batch = rng.permutation(len(dataset.train.labels))[: config.scoring_images]
+    x, y = dataset.train.images[batch], dataset.train.labels[batch]
+    scores = CRITERIA[config.criterion](net, params, x, y, rng=rng)
+    return keep_top(scores, config.sparsity)
+
+
+def _train(
+    net: Sequential,
+    params: Mapping[str, Array],
+    dataset: Dataset,
+    masks: Mapping[str, Array],
+    config: Config,
+    rng: np.random.Generator,
+    file: Path,
+    resume: bool,
+    name: str,
+) -> TrainResult:
+    trained = train(
+        net,
+        params,
+        dataset,
+        masks,
+        config.epochs,
+        batch_size=config.batch_size,
+        optimiser=OPTIMISERS[config.optimiser](weight_decay=config.weight_decay),
+        learning_rate=config.learning_rate,
+        schedule=config.schedule,
+        rng=rng,
+        checkpoint=file,
+        resume=resume,
+        title=f"training, {name}",
+    )
+    if not trained.finished:
+        raise Interrupted(f"interrupted after {len(trained.history)} of {config.epochs} epochs ({name})")
+    return trained
+
+
+def _evaluated(net: Sequential, trained: TrainResult, dataset: Dataset) -> Outcome:
+    _, validation_error = evaluate(net, trained.params, dataset.validation)
+    _, test_error = evaluate(net, trained.params, dataset.test)
+    return Outcome(trained, validation_error, test_error)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[phase] = round(time.perf_counter() - started, 3)

@@ -1,0 +1,94 @@
+"""Every figure: takes arrays, returns a matplotlib Figure. Colours are Okabe and Ito's, safe for colour-blind eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from minisnip.autodiff.tensor import Array
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+COLOURS = (BLUE, ORANGE, GREEN)
+
+
+def training_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Figure:
+    """Loss and error against the epoch, one colour for each run: training dashed, validation solid.
+
+    Parameters
+    ----------
+    histories : dict of lists of rows, as in `TrainResult.history`
+        By the name of the run.
+    title : str
+    """
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure.suptitle(title)
+    loss, error = figure.subplots(1, 2)
+    for (name, rows), colour in zip(histories.items(), COLOURS, strict=False):
+        _curves(loss, rows, "loss", name, colour)
+        _curves(error, rows, "error_percent", name, colour)
+    loss.set(xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log")
+    error.set(xlabel="epoch", ylabel="error (%)", yscale="log")
+    for axes in (loss, error):
+        axes.grid(alpha=0.3)
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    error.legend(frameon=False)
+    return figure
+
+
+def _curves(axes: Axes, rows: Sequence[Mapping[str, Any]], quantity: str, name: str, colour: str) -> None:
+    epochs = [row["epoch"] for row in rows]
+    for split, line in (("train", "--"), ("validation", "-")):
+        values = [row[f"{split}_{quantity}"] for row in rows]
+        axes.plot(epochs, values, line, color=colour, label=f"{name}, {split}", marker="o", markersize=3)
+
+
+def kept_per_layer(rows: Mapping[str, Mapping[str, float]], title: str) -> Figure:
+    """One bar for each parameter: the share of its connections that is kept, and the counts.
+
+    Parameters
+    ----------
+    rows : dict of {"kept", "total", "percent"}, as from `pruning.kept_per_layer`
+    title : str
+    """
+    figure = Figure(figsize=(7.5, 1.2 + 0.38 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    percents = [row["percent"] for row in rows.values()]
+    axes.barh(list(rows), percents, color=BLUE)
+    for i, row in enumerate(rows.values()):
+        axes.annotate(
+            f"{row['kept']:,} of {row['total']:,}", (row["percent"], i), (4, 0), textcoords="offset points", va="center"
+        )
+    axes.set(xlabel="connections kept (%)", title=title, xlim=(0, 1.35 * max(*percents, 1e-9)))
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def kept_pixels(counts: Array, title: str) -> Figure:
+    """The input as an image: how many kept connections of the first layer read each pixel.
+
+    Parameters
+    ----------
+    counts : (H, W) integers
+    title : str
+    """
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(counts, cmap="viridis", vmin=0)
+    axes.set(title=title, xlabel="pixel column", ylabel="pixel row")
+    figure.colorbar(image, ax=axes, label="kept connections")
+    axes.text(
+        0.02,
+        0.98,
+        f"{np.count_nonzero(counts)} of {counts.size} pixels are read",
+        color="white",
+        transform=axes.transAxes,
+        va="top",
+        fontsize=8,
+    )
+    return figure

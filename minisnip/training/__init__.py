@@ -1,0 +1,8 @@
+"""Training: optimisers, schedules, the loop, checkpoints and evaluation."""
+
+from minisnip.training.evaluate import evaluate
+from minisnip.training.loop import DivergenceError, TrainResult, train
+from minisnip.training.optimisers import SGD, Adam, Optimiser
+from minisnip.training.schedules import SCHEDULES
+
+__all__ = ["SCHEDULES", "SGD", "Adam", "DivergenceError", "Optimiser", "TrainResult", "evaluate", "train"]

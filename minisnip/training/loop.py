@@ -1,0 +1,230 @@
+"""The training loop: ordinary training of c ⊙ w, in which the validation error decides which epoch is kept.
+
+Pruned weights are zero before the first step, and their gradient by the chain rule is c ⊙ ∂L/∂(c ⊙ w); so neither
+momentum nor weight decay ever moves them. The test split is not read here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from minisnip.autodiff.tensor import Array
+from minisnip.data import Dataset
+from minisnip.nn import Sequential
+from minisnip.pruning import apply_masks
+from minisnip.training.checkpoint import Run, load_checkpoint, save_checkpoint
+from minisnip.training.evaluate import evaluate
+from minisnip.training.optimisers import SGD, Optimiser
+from minisnip.training.schedules import SCHEDULES
+from minisnip.training.step import loss_gradient
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What training gives back.
+
+    Attributes
+    ----------
+    params : dict of arrays
+        Of the epoch with the lowest validation error, the first of equals; those at the start, if none was finished.
+    history : list of dict
+        One row per finished epoch: epoch, iterations, learning_rate, train_loss, train_error_percent, validation_loss,
+        validation_error_percent; losses in nats.
+    best_epoch : int
+        Counted from 1; 0 if none was finished.
+    finished : bool
+        False if Ctrl-C or a loss that is not finite stopped it.
+    """
+
+    params: dict[str, Array]
+    history: list[dict[str, float]]
+    best_epoch: int
+    finished: bool
+
+
+class DivergenceError(ArithmeticError):
+    """The loss became infinite or NaN; `result` is the last good state."""
+
+    result: TrainResult
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    epochs: int
+    batch_size: int
+    optimiser: Optimiser
+    learning_rate: float
+    schedule: str
+
+    def rate(self, iteration: int, total: int) -> float:
+        return self.learning_rate * SCHEDULES[self.schedule](iteration, total)
+
+
+def train(
+    net: Sequential,
+    params: Mapping[str, Array],
+    dataset: Dataset,
+    masks: Mapping[str, Array] | None = None,
+    epochs: int = 30,
+    *,
+    batch_size: int = 100,
+    optimiser: Optimiser = SGD(),  # noqa: B008  (it is frozen)
+    learning_rate: float = 0.1,
+    schedule: str = "cosine",
+    rng: np.random.Generator | int = 0,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    title: str | None = "training",
+) -> TrainResult:
+    """Train the network on `dataset.train` and keep the epoch that does best on `dataset.validation`.
+
+    Parameters
+    ----------
+    net : Sequential
+    params : dict of arrays
+        Where to start; they are not changed.
+    dataset : Dataset
+    masks : dict of arrays of 0 and 1, or None
+        Pruned connections are exactly zero at every step. None trains the dense network.
+    epochs, batch_size : int
+        Images that do not fill a batch are left out, other ones in each epoch.
+    optimiser : SGD or Adam
+    learning_rate : float
+    schedule : "constant", "step" or "cosine"
+    rng : numpy.random.Generator or int
+        For the order of the images.
+    checkpoint : Path or None
+        Where to save after every epoch.
+    resume : bool
+        Go on from `checkpoint`, if there is one: the result has the same bytes as if it had never stopped.
+    title : str or None
+        Of the progress bar, which shows on a terminal only; None for no bar.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    DivergenceError
+        If the loss is not finite; says where. The checkpoint keeps the last good epoch.
+    ValueError
+        If a setting makes no sense, or the checkpoint is of a run with other settings.
+    """
+    masks, rng = masks or {}, np.random.default_rng(rng)
+    recipe = _Recipe(epochs, batch_size, optimiser, learning_rate, schedule)
+    _check(recipe, len(dataset.train.labels))
+    start = apply_masks(masks, {name: w.copy() for name, w in params.items()})
+    settings = _settings(net, dataset, masks, recipe, start, rng)
+    if resume and checkpoint is not None and checkpoint.exists():
+        run = load_checkpoint(checkpoint, settings)
+    else:
+        run = Run(start, optimiser.start(start), rng, best={name: w.copy() for name, w in start.items()})
+    try:
+        with _bar(title, dataset, recipe, run) as bar, np.errstate(over="ignore", invalid="ignore"):
+            while len(run.history) < epochs:
+                _train_epoch(net, dataset, masks, recipe, run, bar)
+                if checkpoint is not None:
+                    save_checkpoint(checkpoint, run, settings)
+    except KeyboardInterrupt:
+        return _result(run, finished=False)
+    return _result(run, finished=True)
+
+
+def _train_epoch(
+    net: Sequential, dataset: Dataset, masks: Mapping[str, Array], recipe: _Recipe, run: Run, bar: Any
+) -> None:
+    """Every batch of a new random order, then the validation split."""
+    images, labels = dataset.train.images, dataset.train.labels
+    steps, epoch = len(labels) // recipe.batch_size, len(run.history) + 1
+    order = run.rng.permutation(len(labels))[: steps * recipe.batch_size].reshape(steps, -1)
+    losses, wrong, rate = [], 0, 0.0
+    for i, batch in enumerate(order, start=(epoch - 1) * steps):
+        rate = recipe.rate(i, recipe.epochs * steps)
+        loss, wrong_here, gradients = loss_gradient(net, run.params, masks, images[batch], labels[batch])
+        _check_finite("training", loss, i, rate, losses, run)
+        recipe.optimiser.step(run.params, gradients, run.state, rate)
+        losses.append(loss)
+        wrong += wrong_here
+        bar.update()
+    validation_loss, validation_error = evaluate(net, run.params, dataset.validation)
+    _check_finite("validation", validation_loss, epoch * steps - 1, rate, losses, run)
+    _record(run, epoch, rate, losses, 100 * wrong / order.size, validation_loss, validation_error)
+    bar.set_postfix(loss=f"{np.mean(losses):.3f}", val=f"{validation_error:.2f}%")
+
+
+def _record(
+    run: Run, epoch: int, rate: float, losses: list[float], train_error: float, loss: float, error: float
+) -> None:
+    """Add the epoch to the history, and keep its parameters if no earlier one did as well on the validation split."""
+    if error < min((row["validation_error_percent"] for row in run.history), default=math.inf):
+        run.best, run.best_epoch = {name: w.copy() for name, w in run.params.items()}, epoch
+    run.history.append(
+        {
+            "epoch": epoch,
+            "iterations": epoch * len(losses),
+            "learning_rate": rate,
+            "train_loss": float(np.mean(losses)),
+            "train_error_percent": train_error,
+            "validation_loss": loss,
+            "validation_error_percent": error,
+        }
+    )
+
+
+def _check_finite(which: str, loss: float, iteration: int, rate: float, losses: list[float], run: Run) -> None:
+    if math.isfinite(loss):
+        return
+    last = losses[-1] if losses else run.history[-1]["train_loss"] if run.history else math.nan
+    error = DivergenceError(
+        f"the {which} loss became {loss} at step {iteration + 1}, at learning rate {rate:g}; the last finite loss was "
+        f"{last:.4g}. Epoch {run.best_epoch} is kept; a lower learning rate, say {rate / 10:g}, should help"
+    )
+    error.result = _result(run, finished=False)
+    raise error
+
+
+def _result(run: Run, finished: bool) -> TrainResult:
+    return TrainResult(run.best, run.history, run.best_epoch, finished)
+
+
+def _check(recipe: _Recipe, images: int) -> None:
+    if recipe.schedule not in SCHEDULES:
+        raise ValueError(f"unknown schedule {recipe.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+    if recipe.epochs < 1 or not 1 <= recipe.batch_size <= images or not recipe.learning_rate > 0:
+        raise ValueError(
+            f"epochs {recipe.epochs}, batch_size {recipe.batch_size}, learning_rate {recipe.learning_rate}: expected "
+            f"at least 1 epoch, a batch of 1 to {images} (the training images) and a learning rate above 0"
+        )
+
+
+def _settings(
+    net: Sequential,
+    dataset: Dataset,
+    masks: Mapping[str, Array],
+    recipe: _Recipe,
+    start: Mapping[str, Array],
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """What a resumed run must have in common with the first."""
+    digest = hashlib.sha256()
+    for a in (*start.values(), *masks.values()):
+        digest.update(np.ascontiguousarray(a).tobytes())
+    digest.update(str(rng.bit_generator.state).encode())
+    facts = {field: str(value) for field, value in vars(recipe).items()}
+    data = f"{dataset.label}, {len(dataset.train.labels)} training images"
+    return {**facts, "network": str(net), "dataset": data, "weights, masks and seed": digest.hexdigest()[:16]}
+
+
+def _bar(title: str | None, dataset: Dataset, recipe: _Recipe, run: Run) -> Any:
+    steps = len(dataset.train.labels) // recipe.batch_size
+    hidden = None if title else True  # None: hidden unless on a terminal
+    return tqdm(desc=title, total=recipe.epochs * steps, initial=len(run.history) * steps, unit="step", disable=hidden)

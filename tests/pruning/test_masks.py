@@ -1,0 +1,142 @@
+"""Exactly κ connections are kept, whatever the scores."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from minisnip.autodiff.tensor import Array
+from minisnip.nn import MODELS
+from minisnip.pruning import LayerCollapseWarning, apply_masks, count_kept, keep_top, kept_per_layer, ones, report
+
+# Few distinct values: most scores are tied.
+tied_scores = st.dictionaries(
+    st.sampled_from(["a.weight", "a.bias", "b.weight", "b.bias"]),
+    hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=5), elements=st.sampled_from([0.0, 1.0, 2.0])),
+    min_size=1,
+)
+sparsities = st.floats(0, 1, exclude_max=True)
+
+
+def kept(masks: dict[str, Array]) -> int:
+    return sum(int(c.sum()) for c in masks.values())
+
+
+def keep_quietly(scores: Any, sparsity: float) -> dict[str, Array]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LayerCollapseWarning)
+        return keep_top(scores, sparsity)
+
+
+@given(tied_scores, sparsities)
+def test_exactly_kappa_are_kept_under_ties(scores: dict[str, Array], sparsity: float) -> None:
+    masks = keep_quietly(scores, sparsity)
+    m = sum(s.size for s in scores.values())
+    assert kept(masks) == round(m * (1 - sparsity))
+    for name, c in masks.items():
+        assert c.shape == scores[name].shape
+        assert np.isin(c, (0, 1)).all()
+
+
+@given(tied_scores, sparsities)
+def test_no_removed_score_is_above_a_kept_one_and_the_lower_index_wins_a_tie(
+    scores: dict[str, Array], sparsity: float
+) -> None:
+    """A stable sort is the oracle: slower than the selection, but plainly right."""
+    flat = np.concatenate([s.ravel() for s in scores.values()])
+    expected = np.zeros(flat.size)
+    expected[np.argsort(-flat, kind="stable")[: round(flat.size * (1 - sparsity))]] = 1
+    masks = keep_quietly(scores, sparsity)
+    np.testing.assert_array_equal(np.concatenate([c.ravel() for c in masks.values()]), expected)
+
+
+@given(tied_scores, sparsities, st.sampled_from([1e-6, 0.5, 3.0, 1e6]))
+def test_positive_scaling_does_not_change_the_choice(scores: dict[str, Array], sparsity: float, factor: float) -> None:
+    once = keep_quietly(scores, sparsity)
+    scaled = keep_quietly({name: factor * s for name, s in scores.items()}, sparsity)
+    for name in once:
+        np.testing.assert_array_equal(once[name], scaled[name])
+
+
+def test_normalising_each_layer_does_change_the_choice() -> None:
+    scores = {"a.weight": np.array([10.0, 9.0]), "b.weight": np.array([2.0, 1.0])}
+    by_layer = {name: s / s.sum() for name, s in scores.items()}
+    assert kept_per_layer(keep_quietly(scores, 0.5))["b.weight"]["kept"] == 0
+    assert kept_per_layer(keep_quietly(by_layer, 0.5))["b.weight"]["kept"] == 1
+
+
+@given(tied_scores)
+def test_sparsity_zero_keeps_all(scores: dict[str, Array]) -> None:
+    assert all(c.all() for c in keep_top(scores, 0).values())
+
+
+def test_the_papers_counts_are_met_exactly() -> None:
+    for model, sparsity, kappa in [("lenet-300-100", 0.95, 13_331), ("lenet-5-caffe", 0.98, 8_622)]:
+        scores = MODELS[model]().init(np.random.default_rng(0))
+        assert kept(keep_quietly({name: np.abs(w) for name, w in scores.items()}, sparsity)) == kappa
+
+
+def test_float_error_in_one_minus_sparsity_loses_no_connection() -> None:
+    assert int(100 * (1 - 0.9)) == 9  # the trap
+    assert count_kept(100, 0.9) == 10
+
+
+@pytest.mark.parametrize("sparsity", [1.2, 1.0, -0.1, float("nan")])
+def test_a_sparsity_outside_zero_to_one_is_refused(sparsity: float) -> None:
+    with pytest.raises(ValueError, match=rf"sparsity {sparsity} is not in \[0, 1\).*0.95 for 95 %"):
+        keep_top({"a": np.ones(3)}, sparsity)
+
+
+def test_scores_that_cannot_be_ranked_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"1 scores of fc1.weight are NaN"):
+        keep_top({"fc1.weight": np.array([1.0, np.nan])}, 0.5)
+    with pytest.raises(ValueError, match="no scores to choose from"):
+        keep_top({}, 0.5)
+
+
+def test_an_emptied_layer_is_warned_of_by_name() -> None:
+    scores = {"fc1.weight": np.zeros((2, 2)), "fc1.bias": np.ones(2), "fc2.weight": np.ones((2, 2))}
+    with pytest.warns(LayerCollapseWarning, match=r"at sparsity 0.5 no connection of fc1 is kept"):
+        keep_top(scores, 0.5)
+
+
+def test_pruned_biases_alone_are_no_reason_to_warn() -> None:
+    keep_top({"fc1.weight": np.ones((2, 2)), "fc1.bias": np.zeros(2)}, 0.5)  # warnings are errors here
+
+
+def test_masks_multiply_and_parameters_without_a_mask_stay() -> None:
+    params = {"a": np.array([2.0, 3.0]), "b": np.array([5.0])}
+    masked = apply_masks({"a": np.array([0.0, 1.0])}, params)
+    np.testing.assert_array_equal(masked["a"], [0, 3])
+    np.testing.assert_array_equal(masked["b"], [5])
+
+
+def test_a_mask_that_fits_no_parameter_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"mask a has shape \(1,\), the parameter shape \(2,\)"):
+        apply_masks({"a": np.ones(1)}, {"a": np.ones(2)})
+    with pytest.raises(ValueError, match=r"mask b has shape \(1,\), the parameter none"):
+        apply_masks({"b": np.ones(1)}, {"a": np.ones(2)})
+
+
+def test_ones_keeps_everything_and_can_leave_biases_out() -> None:
+    params = MODELS["lenet-300-100"]().init(np.random.default_rng(0))
+    assert kept(ones(params)) == 266_610
+    assert kept(ones(params, biases=False)) == 266_200
+
+
+def test_the_report_tells_kept_total_and_percent_for_each_layer_and_in_all() -> None:
+    masks = {"fc1.weight": np.array([[1.0, 0.0], [0.0, 0.0]]), "fc1.bias": np.zeros(2)}
+    assert kept_per_layer(masks)["fc1.weight"] == {"kept": 1, "total": 4, "percent": 25.0}
+    lines = [line.split() for line in report(masks).splitlines()]
+    assert lines == [
+        ["parameter", "kept", "of"],
+        ["fc1.weight", "1", "4", "25.00", "%"],
+        ["fc1.bias", "0", "2", "0.00", "%"],
+        ["all", "1", "6", "16.67", "%"],
+    ]
