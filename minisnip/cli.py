@@ -114,33 +114,43 @@ def _parser() -> Parser:
 
 
 def _add_train(commands: Any) -> None:
-    defaults = Config()
     parser = commands.add_parser(
         "train",
         help="score, prune, train and evaluate; with no options: LeNet-300-100, 95 %%, MNIST, about a minute",
         description="Score every connection on one batch, keep the most sensitive, train the sparse network, and write "
         "result.json, masks.npz, params.npz, history.csv and three figures into a folder.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.set_defaults(command=_train, parser=parser)
-    add = parser.add_argument
-    add("--model", metavar="NAME", default=defaults.model, help=_one_of(MODELS))
-    add("--sparsity", type=float, metavar="S", default=defaults.sparsity, help="share that is removed, 0 <= S < 1")
-    add("--criterion", metavar="NAME", default=defaults.criterion, help=_one_of(CRITERIA))
-    add("--dataset", metavar="NAME", help=f"{_one_of(data.NAMES)} (default: mnist, or glyphs where it cannot be had)")
-    add("--seed", type=int, metavar="N", default=defaults.seed, help="of all random choices")
-    add("--epochs", type=int, metavar="N", default=defaults.epochs, help="passes over the training images")
-    add("--out", type=Path, metavar="DIR", help="folder for the results (default: one under runs/, by configuration)")
-    add("--resume", action="store_true", help="go on with the unfinished run in the folder")
-    add("--compare-dense", action="store_true", help="train the unpruned twin too")
-    add("--fresh-init", action="store_true", help="train another draw than the scored one, as the authors' code does")
-    add("--init", metavar="NAME", default=defaults.init, help=_one_of(SCHEMES))
-    add("--scoring-images", type=int, metavar="N", default=defaults.scoring_images, help="images to score on")
-    add("--batch-size", type=int, metavar="N", default=defaults.batch_size, help="images for a training step")
-    add("--optimiser", metavar="NAME", default=defaults.optimiser, help=_one_of(OPTIMISERS))
-    add("--learning-rate", type=float, metavar="X", help="at the start (default: sgd 0.1, adam 0.001)")
-    add("--weight-decay", type=float, metavar="X", help="of the L2 penalty (default: sgd 0.0005, adam 0)")
-    add("--schedule", metavar="NAME", default=defaults.schedule, help=f"of the learning rate: {_one_of(SCHEDULES)}")
+
+    def add(name: str, metavar: str, help: str, type: Callable[[str], Any] = str) -> None:
+        default = getattr(Config(), name)
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, metavar=metavar, type=type, default=default, help=f"{help} (default: {default})")
+
+    add("model", "NAME", _one_of(MODELS))
+    add("sparsity", "S", "share that is removed, 0 <= S < 1", float)
+    add("criterion", "NAME", _one_of(CRITERIA))
+    asked = f"{_one_of(data.NAMES)} (default: mnist, or with a warning glyphs where it cannot be had)"
+    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=asked)
+    add("epochs", "N", "passes over the training images", int)
+    add("seed", "N", "of all random choices", int)
+    outs = "folder for the results (default: one for each configuration, under runs/)"
+    parser.add_argument("--out", metavar="DIR", type=Path, help=outs)
+    parser.add_argument("--resume", action="store_true", help="go on with the unfinished run in the folder")
+    parser.add_argument("--compare-dense", action="store_true", help="train the unpruned twin too")
+    fresh = "train another draw of the weights than the scored one, as the authors' code does"
+    parser.add_argument("--fresh-init", action="store_true", help=fresh)
+    add("init", "NAME", f"initial weights: {_one_of(SCHEMES)}")
+    add("scoring_images", "N", "images to score the connections on", int)
+    add("batch_size", "N", "images in a training step", int)
+    add("optimiser", "NAME", _one_of(OPTIMISERS))
+    rate, decay = (
+        "learning rate at the start (default: sgd 0.1, adam 0.001)",
+        "L2 penalty (default: sgd 0.0005, adam 0)",
+    )
+    parser.add_argument("--learning-rate", metavar="X", type=float, help=rate)
+    parser.add_argument("--weight-decay", metavar="X", type=float, help=decay)
+    add("schedule", "NAME", f"of the learning rate: {_one_of(SCHEDULES)}")
 
 
 def _one_of(names: Iterable[str]) -> str:

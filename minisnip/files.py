@@ -47,8 +47,8 @@ def load_arrays(path: Path) -> dict[str, Array]:
         If the file is damaged, or is not an .npz of plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return dict(archive)
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} cannot be read as .npz ({error}): it is damaged; delete it and start again"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from minisnip.autodiff.tensor import Array
 
@@ -34,8 +35,10 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title:
     error.set(xlabel="epoch", ylabel="error (%)", yscale="log")
     for axes in (loss, error):
         axes.grid(alpha=0.3)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     error.legend(frameon=False)
     return figure
 
@@ -55,7 +58,7 @@ def kept_per_layer(rows: Mapping[str, Mapping[str, float]], title: str) -> Figur
     rows : dict of {"kept", "total", "percent"}, as from `pruning.kept_per_layer`
     title : str
     """
-    figure = Figure(figsize=(7.5, 1.2 + 0.38 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(7.5, 1.4 + 0.38 * len(rows)), layout="constrained")
     axes = figure.subplots()
     percents = [row["percent"] for row in rows.values()]
     axes.barh(list(rows), percents, color=BLUE)
@@ -63,7 +66,9 @@ def kept_per_layer(rows: Mapping[str, Mapping[str, float]], title: str) -> Figur
         axes.annotate(
             f"{row['kept']:,} of {row['total']:,}", (row["percent"], i), (4, 0), textcoords="offset points", va="center"
         )
-    axes.set(xlabel="connections kept (%)", title=title, xlim=(0, 1.35 * max(*percents, 1e-9)))
+    kept, total = (sum(row[key] for row in rows.values()) for key in ("kept", "total"))
+    axes.set_title(f"{title}\n{kept:,} of {total:,} connections are kept")
+    axes.set(xlabel="connections kept (%)", xlim=(0, 1.35 * max(*percents, 1e-9)))
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -77,18 +82,10 @@ def kept_pixels(counts: Array, title: str) -> Figure:
     counts : (H, W) integers
     title : str
     """
-    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    figure = Figure(figsize=(5, 4.6), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(counts, cmap="viridis", vmin=0)
-    axes.set(title=title, xlabel="pixel column", ylabel="pixel row")
+    read = f"{np.count_nonzero(counts)} of {counts.size} pixels are read"
+    axes.set(title=f"{title}\n{read}", xlabel="pixel column", ylabel="pixel row")
     figure.colorbar(image, ax=axes, label="kept connections")
-    axes.text(
-        0.02,
-        0.98,
-        f"{np.count_nonzero(counts)} of {counts.size} pixels are read",
-        color="white",
-        transform=axes.transAxes,
-        va="top",
-        fontsize=8,
-    )
     return figure

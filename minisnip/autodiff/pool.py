@@ -11,36 +11,52 @@ from minisnip.autodiff.conv import Pair, im2col, image_shape, out_sizes, windows
 from minisnip.autodiff.tensor import Array, Op, Value, primitive, value_of
 
 
-def _winners(x: Array, kernel: Pair, stride: int) -> Array:
-    """Where in each window its first maximum is: (C, oh, ow, N) of small integers."""
+def _max_pool2d(x: Array, kernel: Pair, stride: int) -> Array:
     images = x.transpose(1, 2, 3, 0)  # (N, C, H, W) -> (C, H, W, N)
     (_, first), *others = windows(images.shape, kernel, stride)
-    best = images[first].copy()
-    winners = np.zeros(best.shape, np.uint16)
-    for k, window in others:
-        np.copyto(winners, np.uint16(k), where=images[window] > best)  # strictly: the first of equals stays
-        np.maximum(best, images[window], out=best)
+    out = images[first].copy()
+    for _, window in others:
+        np.maximum(out, images[window], out=out)
+    return out.transpose(3, 0, 1, 2)  # (C, oh, ow, N) -> (N, C, oh, ow)
+
+
+def _winners(x: Array, out: Array, kernel: Pair, stride: int) -> Array:
+    """For each position in the window, true where it holds the window's first maximum: (kh·kw, C, oh, ow, N)."""
+    images, best = x.transpose(1, 2, 3, 0), out.transpose(1, 2, 3, 0)
+    winners = np.empty((kernel[0] * kernel[1], *best.shape), bool)
+    found = np.zeros(best.shape, bool)
+    for k, window in windows(images.shape, kernel, stride):
+        np.equal(images[window], best, out=winners[k])
+        winners[k] &= ~found  # the first of equals stays
+        found |= winners[k]
     return winners
 
 
 def _pick(x: Array, winners: Array, kernel: Pair, stride: int) -> Array:
     images = x.transpose(1, 2, 3, 0)
-    out = np.empty(winners.shape, x.dtype)
+    out = np.zeros(winners.shape[1:], x.dtype)
     for k, window in windows(images.shape, kernel, stride):
-        np.copyto(out, images[window], where=winners == k)
-    return out.transpose(3, 0, 1, 2)  # (C, oh, ow, N) -> (N, C, oh, ow)
+        out += images[window] * winners[k]
+    return out.transpose(3, 0, 1, 2)
 
 
 def _unpick(g: Array, winners: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -> Array:
     n, channels, height, width = shape
     images, rows = np.zeros((channels, height, width, n), g.dtype), g.transpose(1, 2, 3, 0)
     for k, window in windows(images.shape, kernel, stride):
-        images[window] += rows * (winners == k)  # windows may overlap
+        images[window] += rows * winners[k]  # windows may overlap
     return images.transpose(3, 0, 1, 2)
 
 
 pick: Op = primitive(_pick, lambda g, out, x, winners, kernel, stride: unpick(g, winners, kernel, stride, x.shape))
 unpick: Op = primitive(_unpick, lambda g, out, x, winners, kernel, stride, shape: pick(g, winners, kernel, stride))
+
+
+def _max_pool2d_vjp(g: Any, out: Any, x: Any, kernel: Pair, stride: int) -> Any:
+    return unpick(g, _winners(value_of(x), value_of(out), kernel, stride), kernel, stride, x.shape)
+
+
+_max_pool2d_op = primitive(_max_pool2d, _max_pool2d_vjp)
 
 
 def max_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
@@ -50,8 +66,7 @@ def max_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
     windows. The stride is the kernel's size if it is not given; rows and columns that fill no window are left out.
     """
     image_shape("max_pool2d", x)
-    square, step = (kernel, kernel), stride or kernel
-    return pick(x, _winners(value_of(x), square, step), square, step)
+    return _max_pool2d_op(x, (kernel, kernel), stride or kernel)
 
 
 def avg_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:

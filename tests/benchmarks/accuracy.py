@@ -1,0 +1,68 @@
+"""Accuracy on MNIST: SNIP beside the dense network and random pruning, over seeds.
+
+    python -m tests.benchmarks.accuracy [--seeds 3] [--out runs/accuracy]
+
+Each run has a folder of its own; one that is finished is not computed again, one that was killed goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minisnip import data
+from minisnip.experiments import run_folder
+from minisnip.experiments.prune_and_train import Config, run
+
+# model, epochs, (criterion, sparsity) of each row; LeNet-5-Caffe costs ten times as much for each epoch
+PLAN = (
+    ("lenet-300-100", 30, (("snip", 0.0), ("snip", 0.95), ("random", 0.95), ("snip", 0.98), ("random", 0.98))),
+    ("lenet-5-caffe", 10, (("snip", 0.0), ("snip", 0.98), ("snip", 0.99))),
+)
+
+
+def rows(seeds: int) -> Iterator[list[Config]]:
+    """One list of configurations, over seeds, for each row of the table."""
+    for model, epochs, cases in PLAN:
+        for criterion, sparsity in cases:
+            yield [
+                Config(model, sparsity, criterion, seed=seed, epochs=epochs)
+                for seed in range(seeds if model == "lenet-300-100" else min(seeds, 2))
+            ]
+
+
+def result(config: Config, dataset: data.Dataset, out: Path) -> dict[str, Any]:
+    """The result of a run; computed if it is not there."""
+    folder = out / run_folder.default(config).name
+    found = run_folder.open_for(folder, config, resume=True)
+    return found or run_folder.write(folder, run(config, dataset, folder, resume=True))
+
+
+def main() -> None:
+    """Print the table of the README."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("runs/accuracy"))
+    options = parser.parse_args()
+    dataset = data.load("mnist")
+    print("| network | criterion | sparsity | connections kept | epochs | seeds | test error | seconds a run |")
+    print("|---|---|---|---|---|---|---|---|")
+    for configs in rows(options.seeds):
+        results = [result(config, dataset, options.out) for config in configs]
+        errors = [r["test_error_percent"] for r in results]
+        seconds = float(np.median([r["seconds"]["train_pruned"] for r in results]))
+        criterion = configs[0].criterion if configs[0].sparsity else "none (dense)"
+        print(
+            f"| {run_folder.TITLES[configs[0].model]} | {criterion} | {configs[0].percent} | {results[0]['kept']:,} "
+            f"| {configs[0].epochs} | {len(configs)} | {np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f} % "
+            f"| {seconds:.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

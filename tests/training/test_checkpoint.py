@@ -1,0 +1,116 @@
+"""A run that was stopped and resumed ends with the same bytes as one that was not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip.files import load_arrays, save_arrays, save_text, write_atomically
+from minisnip.training import SGD, Adam, Optimiser, loop, train
+from tests.networks import small_mlp, toy_dataset
+from tests.training.test_loop import same, snip_masks, start
+
+NET = small_mlp()
+
+
+@pytest.mark.parametrize("optimiser", [SGD(), Adam()], ids=["sgd", "adam"])
+@pytest.mark.parametrize("stop_after", [1, 4])
+def test_resuming_is_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: Optimiser, stop_after: int
+) -> None:
+    dataset, params = toy_dataset(), start()
+    masks = snip_masks(params, dataset)
+    options: dict[str, Any] = {"optimiser": optimiser, "learning_rate": 0.01, "rng": 3}
+    uninterrupted = train(NET, params, dataset, masks, 6, **options)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*arguments: Any) -> None:
+        save(*arguments)
+        if len(arguments[1].history) == stop_after:
+            raise Killed
+
+    save = loop.save_checkpoint
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_checkpoint", killed)
+        with pytest.raises(Killed):
+            train(NET, params, dataset, masks, 6, **options, checkpoint=tmp_path / "c.npz")
+    resumed = train(NET, params, dataset, masks, 6, **options, checkpoint=tmp_path / "c.npz", resume=True)
+    assert same(resumed, uninterrupted)
+    assert resumed.best_epoch == uninterrupted.best_epoch
+
+
+def test_resuming_a_finished_run_trains_no_further(tmp_path: Path) -> None:
+    dataset, file = toy_dataset(), tmp_path / "c.npz"
+    first = train(NET, start(), dataset, epochs=3, checkpoint=file)
+    before = file.stat().st_mtime_ns
+    assert same(train(NET, start(), dataset, epochs=3, checkpoint=file, resume=True), first)
+    assert file.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"epochs": 4}, "epochs was 3, now 4"),
+        ({"learning_rate": 0.2}, r"learning_rate was 0\.1, now 0\.2"),
+        ({"rng": 1}, "weights, masks and seed was"),
+        ({"params": start(9)}, "weights, masks and seed was"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused_and_what_differs_is_named(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    options: dict[str, Any] = {
+        "params": start(),
+        "dataset": toy_dataset(),
+        "epochs": 3,
+        "checkpoint": tmp_path / "c.npz",
+    }
+    train(NET, **options)
+    with pytest.raises(ValueError, match=message):
+        train(NET, **{**options, **changed}, resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "c.npz"
+    train(NET, start(), toy_dataset(), epochs=1, checkpoint=file)
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"c.npz cannot be read as .npz .*damaged; delete it"):
+        train(NET, start(), toy_dataset(), epochs=1, checkpoint=file, resume=True)
+    save_arrays(file, {"something": np.zeros(3)})
+    with pytest.raises(ValueError, match=r"c.npz is not a checkpoint of minisnip"):
+        train(NET, start(), toy_dataset(), epochs=1, checkpoint=file, resume=True)
+
+
+def test_nothing_is_ever_pickled(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
+        save_arrays(tmp_path / "a.npz", {"a": np.array([{}])})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    save_text(file, "old")
+
+    def fail(opened: Any) -> None:
+        opened.write(b"half")
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        write_atomically(file, fail)
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_arrays_come_back_with_their_names_dtypes_and_bytes_and_the_note_is_in_the_file(tmp_path: Path) -> None:
+    arrays = {"fc1.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.array(3)}
+    save_arrays(tmp_path / "a.npz", arrays, "glyphs (not MNIST)")
+    found = load_arrays(tmp_path / "a.npz")
+    assert {name: (a.dtype, a.shape, a.tobytes()) for name, a in found.items()} == {
+        name: (a.dtype, a.shape, a.tobytes()) for name, a in arrays.items()
+    }
+    assert b"glyphs (not MNIST)" in (tmp_path / "a.npz").read_bytes()

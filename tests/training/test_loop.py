@@ -1,0 +1,169 @@
+"""Training keeps what is pruned at zero, lets the validation split decide, and never reads the test split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip.autodiff.tensor import Array
+from minisnip.data import Dataset, Split
+from minisnip.pruning import apply_masks, connection_sensitivity, keep_top
+from minisnip.training import SGD, Adam, DivergenceError, Optimiser, TrainResult, evaluate, loop, train
+from tests.networks import small_mlp, toy_dataset
+
+NET = small_mlp()
+
+
+def start(seed: int = 0) -> dict[str, Array]:
+    return NET.init(np.random.default_rng(seed))
+
+
+def snip_masks(params: dict[str, Array], dataset: Dataset, sparsity: float = 0.5) -> dict[str, Array]:
+    x, y = dataset.train.images[:100], dataset.train.labels[:100]
+    return keep_top(connection_sensitivity(NET, params, x, y), sparsity)
+
+
+class Watched:
+    """An optimiser that looks at the parameters after each step of another."""
+
+    def __init__(self, optimiser: Optimiser, masks: dict[str, Array]) -> None:
+        self.optimiser, self.masks, self.steps = optimiser, masks, 0
+        self.start = optimiser.start
+
+    def step(self, params: Any, gradients: Any, state: Any, rate: float) -> None:
+        self.optimiser.step(params, gradients, state, rate)
+        self.steps += 1
+        for name, c in self.masks.items():
+            assert (params[name][c == 0] == 0).all(), (self.steps, name)
+            assert params[name][c == 1].any() or not c.any()
+
+
+@pytest.mark.parametrize("optimiser", [SGD(0.9, 0.01), Adam(weight_decay=0.01)], ids=["sgd", "adam"])
+def test_pruned_connections_are_exactly_zero_at_each_of_240_steps_and_at_the_end(optimiser: Optimiser) -> None:
+    dataset, params = toy_dataset(), start()
+    masks = snip_masks(params, dataset)
+    watched = Watched(optimiser, masks)
+    rate = 0.1 if isinstance(optimiser, SGD) else 0.01
+    result = train(NET, params, dataset, masks, 10, batch_size=10, optimiser=watched, learning_rate=rate)
+    assert watched.steps == 240
+    for name, c in masks.items():
+        assert (result.params[name][c == 0] == 0).all()
+
+
+def test_a_network_whose_weights_were_not_masked_before_is_masked_by_training() -> None:
+    dataset, params = toy_dataset(), start(0)
+    masks = snip_masks(start(1), dataset)  # the mask of another draw, as in the authors' code
+    result = train(NET, params, dataset, masks, 1)
+    for name, c in masks.items():
+        assert (result.params[name][c == 0] == 0).all()
+
+
+def test_training_learns_and_the_history_tells() -> None:
+    dataset = toy_dataset(train=2000)
+    result = train(NET, start(), dataset, epochs=20, batch_size=20)
+    assert [row["epoch"] for row in result.history] == list(range(1, 21))
+    assert result.history[-1]["iterations"] == 2000
+    assert result.history[-1]["train_loss"] < 0.5 * result.history[0]["train_loss"]
+    assert result.finished
+    assert evaluate(NET, result.params, dataset.test)[1] < 15
+
+
+def test_the_epoch_with_the_lowest_validation_error_is_kept() -> None:
+    dataset = toy_dataset()
+    result = train(NET, start(), dataset, epochs=15, batch_size=10, learning_rate=0.5, schedule="constant")
+    errors = [row["validation_error_percent"] for row in result.history]
+    assert result.best_epoch == 1 + int(np.argmin(errors))
+    assert result.best_epoch < 15  # the last epoch would have been the wrong answer here
+    assert evaluate(NET, result.params, dataset.validation)[1] == pytest.approx(min(errors))
+
+
+def test_the_test_split_is_not_read() -> None:
+    dataset = toy_dataset()
+    nothing = Split(np.full((1, 1, 3, 3), np.nan, np.float32), np.array([99]))
+    with_test, without = (train(NET, start(), d, epochs=3) for d in (dataset, replace(dataset, test=nothing)))
+    assert with_test.history == without.history
+
+
+def test_neither_the_parameters_nor_the_masks_are_changed() -> None:
+    dataset, params = toy_dataset(), start()
+    masks = snip_masks(params, dataset)
+    before = {name: w.copy() for name, w in {**params, **{f"mask {n}": c for n, c in masks.items()}}.items()}
+    train(NET, params, dataset, masks, 2)
+    for name, w in {**params, **{f"mask {n}": c for n, c in masks.items()}}.items():
+        np.testing.assert_array_equal(w, before[name])
+
+
+def same(a: TrainResult, b: TrainResult) -> bool:
+    return a.history == b.history and all(a.params[name].tobytes() == b.params[name].tobytes() for name in a.params)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+    dataset = toy_dataset()
+    runs = [train(NET, start(), dataset, epochs=3, rng=seed) for seed in (1, 1, 2)]
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
+
+
+def test_the_gradient_of_a_masked_step_is_the_chain_rule() -> None:
+    """∂L(c ⊙ w)/∂w = c ⊙ ∂L/∂(c ⊙ w): the fast path of the loop against the plain one."""
+    from minisnip import Tensor, grad
+    from minisnip.nn import cross_entropy
+    from minisnip.training.step import loss_gradient
+
+    dataset, params = toy_dataset(), start()
+    masks = snip_masks(params, dataset)
+    x, y = dataset.train.images[:20], dataset.train.labels[:20]
+    w = {name: Tensor(p) for name, p in params.items()}
+    plain = grad(cross_entropy(NET(apply_masks(masks, w), x), y), w)
+    _, _, fast = loss_gradient(NET, apply_masks(masks, params), masks, x, y)
+    for name in plain:
+        np.testing.assert_allclose(fast[name], plain[name], rtol=1e-5, atol=1e-7)
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_keeps_the_last_good_epoch() -> None:
+    dataset = toy_dataset()
+    message = r"loss became (nan|inf) at step \d+, at learning rate 1e\+06; the last finite loss was .* lower learning"
+    with pytest.raises(DivergenceError, match=message) as caught:
+        train(NET, start(), dataset, epochs=5, learning_rate=1e6, schedule="constant")
+    assert not caught.value.result.finished
+    assert all(np.isfinite(w).all() for w in caught.value.result.params.values())
+
+
+def test_ctrl_c_keeps_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, calls = toy_dataset(), iter(range(10))
+
+    def interrupt(*arguments: Any) -> Any:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(loop, "evaluate", interrupt)
+    result = train(NET, start(), dataset, epochs=5)
+    assert not result.finished
+    assert len(result.history) == 3
+    assert (
+        evaluate(NET, result.params, dataset.validation)[1]
+        == result.history[result.best_epoch - 1]["validation_error_percent"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": "linear"}, "unknown schedule 'linear': choose one of constant, step, cosine"),
+        ({"epochs": 0}, "epochs 0.*at least 1 epoch"),
+        ({"batch_size": 241}, r"batch_size 241.*a batch of 1 to 240 \(the training images\)"),
+        ({"learning_rate": float("nan")}, "learning_rate nan.*a learning rate above 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(NET, start(), toy_dataset(), **options)
+
+
+def test_no_progress_bar_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    train(NET, start(), toy_dataset(), epochs=1)
+    assert capfd.readouterr() == ("", "")
