@@ -15,6 +15,7 @@ from minisnip.autodiff.tensor import Array
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` on an open temporary file beside `path`, then give it its name; on an error nothing is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w+b") as file:
@@ -31,7 +32,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Array], note: str = "") -> None
     """Arrays by name as .npz, nothing pickled; the note goes into the comment of the archive."""
 
     def write(file: IO[bytes]) -> None:
-        np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez(file, allow_pickle=False, **arrays)
         with zipfile.ZipFile(file, "a") as archive:
             archive.comment = note.encode()
 

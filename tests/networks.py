@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from minisnip.autodiff.tensor import Array
@@ -46,3 +48,8 @@ def toy_dataset(seed: int = 0, train: int = 240) -> Dataset:
         return Split(images, corners.argmax(axis=1).astype(np.int64))
 
     return Dataset("toy", tuple("abcd"), 0.0, 1.0, split(train), split(60), split(60))
+
+
+def first_images(dataset: Dataset, count: int) -> Dataset:
+    """The same data set with a short training split."""
+    return replace(dataset, train=Split(dataset.train.images[:count], dataset.train.labels[:count]))

@@ -67,7 +67,7 @@ class Config:
         return f"{100 * self.sparsity:g} %"
 
 
-_CHOICES = {
+_CHOICES: dict[str, Mapping[str, object]] = {
     "model": MODELS,
     "criterion": CRITERIA,
     "init": SCHEMES,
@@ -143,7 +143,10 @@ def prune(
     net: Sequential, params: Mapping[str, Array], dataset: Dataset, config: Config, rng: np.random.Generator
 ) -> dict[str, Array]:
     """The mask: score every connection on the first images of the shuffled training split, keep the top κ."""
-    batch = rng.permutation(len(dataset.train.labels))[: config.scoring_images]
+    images = len(dataset.train.labels)
+    if config.scoring_images > images:
+        raise ValueError(f"scoring_images {config.scoring_images}, but there are {images} training images: take fewer")
+    batch = rng.permutation(images)[: config.scoring_images]
     x, y = dataset.train.images[batch], dataset.train.labels[batch]
     scores = CRITERIA[config.criterion](net, params, x, y, rng=rng)
     return keep_top(scores, config.sparsity)
@@ -176,7 +179,8 @@ def _train(
         title=f"training, {name}",
     )
     if not trained.finished:
-        raise Interrupted(f"interrupted after {len(trained.history)} of {config.epochs} epochs ({name})")
+        done = f"{len(trained.history)} of {config.epochs} epochs ({name})"
+        raise Interrupted(f"interrupted; {done} are kept in {file.parent}, and --resume goes on from there")
     return trained
 
 

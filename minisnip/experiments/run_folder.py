@@ -11,6 +11,7 @@ import platform
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,7 @@ def _write_figures(folder: Path, run: Comparison) -> None:
         "kept_pixels": plots.kept_pixels(pruning.input_connections(run.net, run.masks)[0], title),
     }
     for name, figure in figures.items():
-        write_atomically(folder / f"{name}.png", lambda file, figure=figure: figure.savefig(file, dpi=150))
+        write_atomically(folder / f"{name}.png", partial(figure.savefig, dpi=150))
 
 
 def summary(result: Mapping[str, Any]) -> str:

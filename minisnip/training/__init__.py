@@ -1,8 +1,9 @@
 """Training: optimisers, schedules, the loop, checkpoints and evaluation."""
 
 from minisnip.training.evaluate import evaluate
-from minisnip.training.loop import DivergenceError, TrainResult, train
+from minisnip.training.loop import train
 from minisnip.training.optimisers import SGD, Adam, Optimiser
+from minisnip.training.result import DivergenceError, TrainResult
 from minisnip.training.schedules import SCHEDULES
 
 __all__ = ["SCHEDULES", "SGD", "Adam", "DivergenceError", "Optimiser", "TrainResult", "evaluate", "train"]

@@ -6,7 +6,9 @@ generator's state, the history and the run's settings. A resumed run ends with t
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.tensor import Array
+from minisnip.data import Dataset
 from minisnip.files import load_arrays, save_arrays
+from minisnip.nn import Sequential
 from minisnip.training.optimisers import State
 
 
@@ -72,3 +76,18 @@ def _check_same(path: Path, found: dict[str, Any], settings: dict[str, Any]) -> 
         raise ValueError(
             f"{path} is of another run ({pairs}): resume with the same settings, or start in another folder"
         )
+
+
+def fingerprint(
+    net: Sequential,
+    dataset: Dataset,
+    start: Mapping[str, Array],
+    masks: Mapping[str, Array],
+    rng: np.random.Generator,
+) -> dict[str, str]:
+    """What a resumed run must have in common with the first, besides how it trains."""
+    digest = hashlib.sha256(str(rng.bit_generator.state).encode())
+    for a in (*start.values(), *masks.values()):
+        digest.update(np.ascontiguousarray(a).tobytes())
+    data = f"{dataset.label}, {len(dataset.train.labels)} training images"
+    return {"network": str(net), "dataset": data, "weights, masks and seed": digest.hexdigest()[:16]}

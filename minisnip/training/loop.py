@@ -6,7 +6,6 @@ momentum nor weight decay ever moves them. The test split is not read here.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,40 +19,12 @@ from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset
 from minisnip.nn import Sequential
 from minisnip.pruning import apply_masks
-from minisnip.training.checkpoint import Run, load_checkpoint, save_checkpoint
+from minisnip.training.checkpoint import Run, fingerprint, load_checkpoint, save_checkpoint
 from minisnip.training.evaluate import evaluate
 from minisnip.training.optimisers import SGD, Optimiser
+from minisnip.training.result import DivergenceError, TrainResult
 from minisnip.training.schedules import SCHEDULES
 from minisnip.training.step import loss_gradient
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What training gives back.
-
-    Attributes
-    ----------
-    params : dict of arrays
-        Of the epoch with the lowest validation error, the first of equals; those at the start, if none was finished.
-    history : list of dict
-        One row per finished epoch: epoch, iterations, learning_rate, train_loss, train_error_percent, validation_loss,
-        validation_error_percent; losses in nats.
-    best_epoch : int
-        Counted from 1; 0 if none was finished.
-    finished : bool
-        False if Ctrl-C or a loss that is not finite stopped it.
-    """
-
-    params: dict[str, Array]
-    history: list[dict[str, float]]
-    best_epoch: int
-    finished: bool
-
-
-class DivergenceError(ArithmeticError):
-    """The loss became infinite or NaN; `result` is the last good state."""
-
-    result: TrainResult
 
 
 @dataclass(frozen=True)
@@ -123,7 +94,10 @@ def train(
     recipe = _Recipe(epochs, batch_size, optimiser, learning_rate, schedule)
     _check(recipe, len(dataset.train.labels))
     start = apply_masks(masks, {name: w.copy() for name, w in params.items()})
-    settings = _settings(net, dataset, masks, recipe, start, rng)
+    settings = {
+        **fingerprint(net, dataset, start, masks, rng),
+        **{key: str(value) for key, value in vars(recipe).items()},
+    }
     if resume and checkpoint is not None and checkpoint.exists():
         run = load_checkpoint(checkpoint, settings)
     else:
@@ -146,7 +120,8 @@ def _train_epoch(
     images, labels = dataset.train.images, dataset.train.labels
     steps, epoch = len(labels) // recipe.batch_size, len(run.history) + 1
     order = run.rng.permutation(len(labels))[: steps * recipe.batch_size].reshape(steps, -1)
-    losses, wrong, rate = [], 0, 0.0
+    losses: list[float] = []
+    wrong, rate = 0, 0.0
     for i, batch in enumerate(order, start=(epoch - 1) * steps):
         rate = recipe.rate(i, recipe.epochs * steps)
         loss, wrong_here, gradients = loss_gradient(net, run.params, masks, images[batch], labels[batch])
@@ -184,12 +159,12 @@ def _check_finite(which: str, loss: float, iteration: int, rate: float, losses: 
     if math.isfinite(loss):
         return
     last = losses[-1] if losses else run.history[-1]["train_loss"] if run.history else math.nan
-    error = DivergenceError(
-        f"the {which} loss became {loss} at step {iteration + 1}, at learning rate {rate:g}; the last finite loss was "
-        f"{last:.4g}. Epoch {run.best_epoch} is kept; a lower learning rate, say {rate / 10:g}, should help"
+    kept = f"epoch {run.best_epoch} is kept" if run.best_epoch else "no epoch was finished"
+    raise DivergenceError(
+        f"the {which} loss became {loss} at step {iteration + 1}, at learning rate {rate:.3g}; the last finite loss "
+        f"was {last:.4g}, and {kept}: try a lower learning rate, say {rate / 10:.1g}",
+        _result(run, finished=False),
     )
-    error.result = _result(run, finished=False)
-    raise error
 
 
 def _result(run: Run, finished: bool) -> TrainResult:
@@ -204,24 +179,6 @@ def _check(recipe: _Recipe, images: int) -> None:
             f"epochs {recipe.epochs}, batch_size {recipe.batch_size}, learning_rate {recipe.learning_rate}: expected "
             f"at least 1 epoch, a batch of 1 to {images} (the training images) and a learning rate above 0"
         )
-
-
-def _settings(
-    net: Sequential,
-    dataset: Dataset,
-    masks: Mapping[str, Array],
-    recipe: _Recipe,
-    start: Mapping[str, Array],
-    rng: np.random.Generator,
-) -> dict[str, Any]:
-    """What a resumed run must have in common with the first."""
-    digest = hashlib.sha256()
-    for a in (*start.values(), *masks.values()):
-        digest.update(np.ascontiguousarray(a).tobytes())
-    digest.update(str(rng.bit_generator.state).encode())
-    facts = {field: str(value) for field, value in vars(recipe).items()}
-    data = f"{dataset.label}, {len(dataset.train.labels)} training images"
-    return {**facts, "network": str(net), "dataset": data, "weights, masks and seed": digest.hexdigest()[:16]}
 
 
 def _bar(title: str | None, dataset: Dataset, recipe: _Recipe, run: Run) -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 from minisnip.files import load_arrays, save_arrays, save_text, write_atomically
 from minisnip.training import SGD, Adam, Optimiser, loop, train
+from minisnip.training.checkpoint import save_checkpoint
 from tests.networks import small_mlp, toy_dataset
 from tests.training.test_loop import same, snip_masks, start
 
@@ -34,7 +35,7 @@ def test_resuming_is_bit_for_bit(
         if len(arguments[1].history) == stop_after:
             raise Killed
 
-    save = loop.save_checkpoint
+    save = save_checkpoint
     with monkeypatch.context() as patch:
         patch.setattr(loop, "save_checkpoint", killed)
         with pytest.raises(Killed):

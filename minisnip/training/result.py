@@ -1,0 +1,38 @@
+"""What training gives back, whether it went well or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minisnip.autodiff.tensor import Array
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What training gives back.
+
+    Attributes
+    ----------
+    params : dict of arrays
+        Of the epoch with the lowest validation error, the first of equals; those at the start, if none was finished.
+    history : list of dict
+        One row per finished epoch: epoch, iterations, learning_rate, train_loss, train_error_percent, validation_loss,
+        validation_error_percent; losses in nats.
+    best_epoch : int
+        Counted from 1; 0 if none was finished.
+    finished : bool
+        False if Ctrl-C or a loss that is not finite stopped it.
+    """
+
+    params: dict[str, Array]
+    history: list[dict[str, float]]
+    best_epoch: int
+    finished: bool
+
+
+class DivergenceError(ArithmeticError):
+    """The loss became infinite or NaN; `result` is the last good state."""
+
+    def __init__(self, message: str, result: TrainResult) -> None:
+        super().__init__(message)
+        self.result = result

@@ -1,0 +1,219 @@
+"""The command does what its help says, in files, figures, sentences and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minisnip import data
+from minisnip.cli import main
+from minisnip.files import load_arrays
+
+COMMAND = [sys.executable, "-m", "minisnip.cli"]
+FILES = {"history.csv", "kept_per_layer.png", "kept_pixels.png", "masks.npz", "params.npz", "result.json"}
+FILES |= {"training_curves.png"}
+KEYS = {"dataset", "model", "criterion", "sparsity", "seed", "m", "kappa", "kept", "kept_per_layer"}
+KEYS |= {"validation_error_percent", "test_error_percent", "seconds", "config", "versions"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    assert main(["train", "--dataset", "glyphs", "--epochs", "2", "--compare-dense", "--out", str(folder)]) == 0
+    return folder
+
+
+def read(folder: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return result
+
+
+def test_a_run_writes_every_file_and_leaves_no_other(finished: Path) -> None:
+    assert {f.name for f in finished.iterdir()} == FILES | {"dense_params.npz", "dense_history.csv"}
+
+
+def test_the_result_has_its_keys_and_exactly_kappa_connections(finished: Path) -> None:
+    result, masks = read(finished), load_arrays(finished / "masks.npz")
+    assert set(result) >= KEYS
+    assert result["m"] == 266_610
+    assert result["kept"] == result["kappa"] == 13_331 == sum(int(c.sum()) for c in masks.values())
+    assert {row["kept"] for row in result["kept_per_layer"].values()} == {int(c.sum()) for c in masks.values()}
+    assert 0 < result["test_error_percent"] < 60
+    assert result["dense"]["test_error_percent"] < 60
+    assert all(s >= 0 for s in result["seconds"].values())
+
+
+def test_the_parameters_are_zero_where_the_mask_is(finished: Path) -> None:
+    params, masks = load_arrays(finished / "params.npz"), load_arrays(finished / "masks.npz")
+    assert all((params[name][c == 0] == 0).all() for name, c in masks.items())
+
+
+def test_the_history_has_a_row_for_each_epoch(finished: Path) -> None:
+    rows = list(csv.DictReader((finished / "history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+
+
+def test_what_is_not_mnist_says_so_everywhere(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert read(finished)["dataset"] == "glyphs (not MNIST)"
+    for name in ("history.csv", "dense_history.csv", "masks.npz", "params.npz", "dense_params.npz"):
+        assert b"glyphs (not MNIST)" in (finished / name).read_bytes(), name
+    main(["train", "--dataset", "glyphs", "--epochs", "2", "--compare-dense", "--out", str(finished), "--resume"])
+    assert "glyphs (not MNIST)" in capsys.readouterr().out
+
+
+def test_figures_of_glyphs_say_so_in_their_titles(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from minisnip import plots
+
+    titles: list[str] = []
+
+    def spied(draw: Callable[..., Any]) -> Callable[..., Any]:
+        def draw_and_note(*arguments: Any) -> Any:
+            titles.append(arguments[-1])
+            return draw(*arguments)
+
+        return draw_and_note
+
+    for name in ("training_curves", "kept_per_layer", "kept_pixels"):
+        monkeypatch.setattr(plots, name, spied(getattr(plots, name)))
+    main(["train", "--dataset", "glyphs", "--epochs", "2", "--compare-dense", "--out", str(finished)])
+    assert len(titles) == 3
+    assert all("glyphs (not MNIST)" in title for title in titles)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--sparsity", "1.2"], "sparsity 1.2 is not in [0, 1)"),
+        (["--model", "vgg"], "unknown model 'vgg': choose one of lenet-300-100, lenet-5-caffe"),
+        (["--criterion", "luck"], "unknown criterion 'luck'"),
+        (["--dataset", "imagenet"], "invalid choice: 'imagenet'"),
+        (["--epochs", "many"], "invalid int value: 'many'"),
+        (["--out", "/dev/null/folder"], "cannot write to the folder /dev/null/folder"),
+    ],
+)
+def test_a_wrong_option_gets_one_sentence_and_exit_code_2_before_any_work(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("work was begun"))
+    with pytest.raises(SystemExit) as caught:
+        main(["train", *arguments])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_with_another_run_is_not_overwritten(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (finished / "result.json").read_bytes()
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--dataset", "glyphs", "--epochs", "3", "--out", str(finished)])
+    assert caught.value.code == 2
+    assert "holds the result of another run" in capsys.readouterr().err
+    assert (finished / "result.json").read_bytes() == before
+
+
+def without_mnist(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command where there is neither a file of MNIST nor a network."""
+    environment = {k: v for k, v in os.environ.items() if k != "MINISNIP_DATA" and "proxy" not in k.lower()}
+    environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "https_proxy": "http://127.0.0.1:9"}
+    return subprocess.run(
+        [*COMMAND, "train", "--epochs", "1", *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+
+
+def test_the_default_goes_on_with_glyphs_after_a_warning_that_cannot_be_missed(tmp_path: Path) -> None:
+    done = without_mnist(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "MNIST IS NEITHER HERE NOR REACHABLE" in done.stderr
+    assert "glyphs (not MNIST)" in done.stdout
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert read(folder)["dataset"] == "glyphs (not MNIST)"
+    assert folder.name.startswith("glyphs-")
+
+
+def test_mnist_that_was_asked_for_and_cannot_be_had_fails(tmp_path: Path) -> None:
+    done = without_mnist(tmp_path, "--dataset", "mnist")
+    assert done.returncode == 1
+    assert "storage.googleapis.com" in done.stderr
+    assert "MINISNIP_DATA" in done.stderr
+    assert "glyphs" not in done.stdout
+
+
+@pytest.mark.parametrize("attempt", range(2))
+def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path, attempt: int) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "12", "--compare-dense"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run([*COMMAND, *arguments, "--out", str(whole)], check=True, capture_output=True)
+
+    process = subprocess.Popen([*COMMAND, *arguments, "--out", str(killed)], stdout=subprocess.DEVNULL)
+    while not list(killed.glob("*.checkpoint.npz")) and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(random.uniform(0, 3))  # anywhere in the pruned or the dense training, or while files are written
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    again = [*COMMAND, *arguments, "--out", str(killed)]
+    if process.returncode == -signal.SIGKILL and not (killed / "result.json").exists():
+        refused = subprocess.run(again, capture_output=True, text=True)
+        assert refused.returncode == 2
+        assert "holds an unfinished run: add --resume" in refused.stderr
+    subprocess.run([*again, "--resume"], check=True, capture_output=True)
+    for name in ("params.npz", "masks.npz", "history.csv", "dense_params.npz", "dense_history.csv"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+    errors = [{k: v for k, v in read(folder).items() if k != "seconds"} for folder in (whole, killed)]
+    assert errors[0] == errors[1]
+
+
+def test_ctrl_c_says_how_to_go_on_and_ends_with_130(tmp_path: Path) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "1000", "--out", str(tmp_path)]
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob("*.checkpoint.npz")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130
+    assert "of 1000 epochs" in error
+    assert "--resume" in error
+    assert "Traceback" not in error
+    assert (tmp_path / "pruned.checkpoint.npz").exists()
+
+
+def test_a_loss_that_is_not_finite_ends_with_a_sentence_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "2", "--learning-rate", "1e9", "--out", str(tmp_path)]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "loss became" in error
+    assert "try a lower learning rate, say 1e+08" in error
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["data", "--help"]])
+def test_help_names_every_choice_and_exits_with_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert "None" not in text
+    if arguments[0] == "train":
+        for word in ("lenet-5-caffe", "snip", "glyphs", "--resume", "truncated_normal", "cosine", "0.95"):
+            assert word in text
+
+
+def test_the_data_command_names_every_file_and_its_state(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data"]) == 0
+    text = capsys.readouterr().out
+    rows = [line.split() for line in text.splitlines() if "ubyte" in line]
+    assert [row[0] for row in rows] == ["mnist"] * 4 + ["fashion-mnist"] * 4
+    assert {row[2] for row in rows} <= {"verified", "missing"}
