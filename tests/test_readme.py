@@ -1,0 +1,50 @@
+"""What the README says is true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minisnip import data
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+
+
+def test_the_whole_of_snip_is_about_fifteen_lines_and_prunes_95_percent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run as it stands, but on the glyphs, so that it needs no download."""
+    lines = [line for line in BLOCKS[0].splitlines() if line.strip()]
+    assert len(lines) <= 16
+    monkeypatch.setattr(data, "load", lambda name, load=data.load: load("glyphs"))
+    names: dict[str, object] = {}
+    exec(BLOCKS[0], names)
+    masks = names["masks"]
+    assert isinstance(masks, dict)
+    assert sum(int(c.sum()) for c in masks.values()) == 13_331
+
+
+def test_the_gradient_check_of_the_readme_passes() -> None:
+    exec(BLOCKS[1], {"np": np})
+
+
+@pytest.mark.parametrize(("which", "words"), [("run", "minisnip train"), ("test", "python -m pytest")])
+def test_both_commands_are_one_line_each_that_also_installs(which: str, words: str) -> None:
+    printed = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "readme_command.py", which], check=True, capture_output=True, text=True
+    ).stdout
+    assert printed.count("\n") == 1
+    assert printed.startswith("python -m pip install")
+    assert words in printed
+
+
+def test_the_readme_links_to_files_that_exist() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [name for name in re.findall(r"`(minisnip/\w+/)`", README) if not (ROOT / name).is_dir()] == []
