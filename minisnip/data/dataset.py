@@ -1,0 +1,79 @@
+"""A data set in three splits: standardised images and their labels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "glyphs": "glyphs (not MNIST)"}
+HELD_OUT = 10  # one training image in ten is for validation
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, 1, 28, 28), float32, standardised, and labels (N,), int64."""
+
+    images: NDArray[np.float32]
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three splits, the names of the classes, and the mean and std (of pixels in [0, 1]) of standardisation."""
+
+    name: str
+    class_names: tuple[str, ...]
+    mean: float
+    std: float
+    train: Split
+    validation: Split
+    test: Split
+
+    @property
+    def label(self) -> str:
+        """The name as it stands in tables and figures."""
+        return TITLES.get(self.name, self.name)
+
+
+def split_and_standardise(
+    name: str, class_names: tuple[str, ...], training: tuple[Images, Labels], test: tuple[Images, Labels], seed: int
+) -> Dataset:
+    """Hold a random tenth of the training images out for validation, and standardise all pixels.
+
+    As in the SNIP authors' code, there is one mean and one std, of all training images (the held-out ones too).
+
+    Parameters
+    ----------
+    name : str
+    class_names : tuple of str
+    training, test : pairs of arrays
+        Images (N, 1, 28, 28) uint8 and labels (N,) int64.
+    seed : int
+        Of the split: the first nine tenths of `np.random.default_rng(seed).permutation(N)` are for training.
+    """
+    images, labels = training
+    mean, std = _mean_and_std(images)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    kept, held_out = np.split(order, [len(order) - len(order) // HELD_OUT])
+    train, validation = (Split(_standardise(images[rows], mean, std), labels[rows]) for rows in (kept, held_out))
+    return Dataset(name, class_names, mean, std, train, validation, Split(_standardise(test[0], mean, std), test[1]))
+
+
+def _mean_and_std(images: Images) -> tuple[float, float]:
+    """Of the pixels scaled to [0, 1]; the sums are of integers, so they are exact."""
+    mean = int(images.sum(dtype=np.int64)) / images.size
+    mean_square = int(np.square(images, dtype=np.uint16).sum(dtype=np.int64)) / images.size
+    return mean / 255, math.sqrt(mean_square - mean**2) / 255
+
+
+def _standardise(images: Images, mean: float, std: float) -> NDArray[np.float32]:
+    pixels = images.astype(np.float32)
+    pixels -= 255 * mean
+    pixels /= 255 * std
+    return pixels

@@ -1,0 +1,63 @@
+"""Files are looked for in the caller's folder, then in MINISNIP_DATA, then in the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minisnip.data import DataError, DataUnavailableError, cache_folder
+from minisnip.data.folders import find, search_folders
+
+
+def test_the_order_is_directory_then_environment_then_cache(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINISNIP_DATA", "/named")
+    assert search_folders("mnist", tmp_path) == [
+        tmp_path / "mnist",
+        tmp_path,
+        Path("/named/mnist"),
+        Path("/named"),
+        cache / "mnist",
+    ]
+
+
+def test_the_environments_folder_itself_holds_mnist_and_not_fashion_mnist(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINISNIP_DATA", "/named")
+    assert search_folders("fashion-mnist") == [Path("/named/fashion-mnist"), cache / "fashion-mnist"]
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_a_directory_and_the_variable_only_the_cache_is_left(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("MINISNIP_DATA", value)
+    assert search_folders("mnist") == [cache / "mnist"]
+    assert cache_folder() == cache
+
+
+@pytest.mark.parametrize("name", ["nowhere", "a-file"])
+def test_a_directory_that_cannot_be_opened_is_an_error_and_not_an_unavailable_data_set(
+    tmp_path: Path, cache: Path, name: str
+) -> None:
+    (tmp_path / "a-file").touch()
+    with pytest.raises(DataError, match=f"{name} cannot be opened \\(No(t a| such file or) directory\\)") as caught:
+        search_folders("mnist", tmp_path / name)
+    assert not isinstance(caught.value, DataUnavailableError)
+
+
+def test_the_first_folder_wins_and_gzipped_before_plain(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    assert find("labels", [first, second]) is None
+    (second / "labels.gz").touch()
+    assert find("labels", [first, second]) == second / "labels.gz"
+    (first / "labels").touch()
+    assert find("labels", [first, second]) == first / "labels"
+    (first / "labels.gz").touch()
+    assert find("labels", [first, second]) == first / "labels.gz"
