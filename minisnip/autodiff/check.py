@@ -46,8 +46,8 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two numbers agree; NaN agrees with nothing."""
-        return bool(np.abs(self.analytic - self.numeric) <= self.tolerance)
+        """Whether the two numbers agree; NaN and infinity agree with nothing."""
+        return bool(np.isfinite(self.analytic) and np.abs(self.analytic - self.numeric) <= self.tolerance)
 
     def __str__(self) -> str:
         direction = np.array2string(self.direction, precision=4, threshold=12, separator=", ")

@@ -100,7 +100,7 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
             )
     if create_graph:
         return _in_structure_of(inputs, [g if isinstance(g, Tensor) else Tensor(g) for g in gradients])
-    return _in_structure_of(inputs, _own(gradients))
+    return _in_structure_of(inputs, _own(gradients, leaves))
 
 
 def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
@@ -116,15 +116,15 @@ def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
     -------
     arrays in the structure of `inputs`
     """
-    leaves, directions = _leaves(inputs), _leaves(vectors)
-    for x, v in zip(leaves, directions, strict=True):
-        if x.shape != np.shape(v):
-            raise ValueError(f"hvp: a vector has shape {np.shape(v)}, its input {x.shape}: they must be equal")
+    leaves = _leaves(inputs)
+    _check(output, leaves)
+    directions = _matched(inputs, vectors)
     gradients = grad(output, leaves, create_graph=True)
     slope = sum(ops.sum(g * v) for g, v in zip(gradients, directions, strict=True))
     products = backward(slope, np.ones_like(slope.value), leaves, create_graph=False)
     zeros = [np.zeros_like(x.value) for x in leaves]  # where the gradient does not depend on the input
-    return _in_structure_of(inputs, _own([z if p is None else p for p, z in zip(products, zeros, strict=True)]))
+    products = [z if p is None else p for p, z in zip(products, zeros, strict=True)]
+    return _in_structure_of(inputs, _own(products, leaves))
 
 
 def _check(output: Any, leaves: list[Any]) -> None:
@@ -153,12 +153,29 @@ def _in_structure_of(structure: Any, leaves: list[Any]) -> Any:
     return type(structure)(leaves) if isinstance(structure, list | tuple) else leaves[0]
 
 
-def _own(gradients: list[Any]) -> list[Array]:
-    """Arrays that share no memory: the VJPs of a + b hand the same g to both."""
+def _matched(inputs: Any, vectors: Any) -> list[Array]:
+    """The vectors in the order of the inputs: by name in a dict, by position elsewhere."""
+    if isinstance(inputs, dict):
+        vectors = [vectors[name] for name in inputs if name in vectors]
+    leaves, directions = _leaves(inputs), [np.asarray(v) for v in _leaves(vectors)]
+    if len(leaves) != len(directions):
+        raise ValueError(
+            f"hvp: got {len(directions)} vectors for {len(leaves)} inputs: one for each, by the same names"
+        )
+    for x, v in zip(leaves, directions, strict=True):
+        if x.shape != v.shape:
+            raise ValueError(f"hvp: a vector has shape {v.shape}, its input {x.shape}: they must be equal")
+    return directions
+
+
+def _own(gradients: list[Any], leaves: list[Tensor]) -> list[Array]:
+    """Arrays that share no memory (the VJPs of a + b hand the same g to both), in the precision of their inputs."""
     owners: set[int] = set()
     answer = []
-    for g in map(np.asarray, gradients):
-        owner = g if g.base is None else g.base
-        answer.append(g if g.flags.writeable and id(owner) not in owners else g.copy())
-        owners.add(id(owner))
+    for g, x in zip(map(np.asarray, gradients), leaves, strict=True):
+        if g.dtype != x.dtype and g.dtype.kind == x.dtype.kind:  # a float64 constant was met on the way
+            g = g.astype(x.dtype)
+        owner = id(g if g.base is None else g.base)
+        answer.append(g if g.flags.writeable and owner not in owners else g.copy())
+        owners.add(owner)
     return answer

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from minisnip.autodiff.tensor import VJP, Array, Op, Value, primitive, shape_of, value_of
 
@@ -22,12 +23,12 @@ Axis = int | tuple[int, ...] | None
 
 
 def _broadcast_to(x: Array, shape: tuple[int, ...]) -> Any:
-    return x if x.shape == shape else np.broadcast_to(x, shape)
+    return x if shape_of(x) == shape else np.broadcast_to(x, shape)
 
 
 def _sum_to(x: Array, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was stretched or to which axes were added."""
-    if x.shape == shape:
+    if shape_of(x) == shape:
         return x
     added = x.ndim - len(shape)
     stretched = [added + i for i, n in enumerate(shape) if n == 1 and x.shape[added + i] != 1]
@@ -37,9 +38,7 @@ def _sum_to(x: Array, shape: tuple[int, ...]) -> Any:
 broadcast_to: Op = primitive(_broadcast_to, lambda g, out, x, shape: sum_to(g, x.shape))
 sum_to: Op = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape))
 
-reshape: Op = primitive(
-    np.reshape, lambda g, out, x, shape: reshape(g, x.shape), remedy="The number of elements must stay."
-)
+reshape: Op = primitive(np.reshape, lambda g, out, x, shape: reshape(g, x.shape))
 
 
 def _transpose(x: Array, axes: Sequence[int] | None = None) -> Any:
@@ -59,7 +58,7 @@ def _take(x: Array, index: Any) -> Any:
 
 def _put(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros, with x added at the index; where an index is repeated, all its contributions are summed."""
-    out = np.zeros(shape, x.dtype)
+    out = np.zeros(shape, np.asarray(x).dtype)
     if _has_integer_array(index):
         np.add.at(out, index, x)
     else:
@@ -69,7 +68,7 @@ def _put(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 def _has_integer_array(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(i, list | np.ndarray) and np.asarray(i).dtype != bool for i in parts)
+    return any(isinstance(i, list | tuple | np.ndarray) and np.asarray(i).dtype != bool for i in parts)
 
 
 take: Op = primitive(_take, lambda g, out, x, index: put(g, index, x.shape))
@@ -128,13 +127,18 @@ def _log_base(x: Any) -> Any:
     return log(where(x > 0, x, 1.0))
 
 
+def _less_one(p: Any, x: Any) -> Any:
+    """p - 1 for d(x**p)/dx = p x**(p-1); but 0 at x = p = 0, where the factor p has to win over 1/x."""
+    return p - (p != 0) if isinstance(p, int | float) else p - ((p != 0) | (x != 0))
+
+
 add = elementwise(np.add, lambda g, out, a, b: g, lambda g, out, a, b: g)
 subtract = elementwise(np.subtract, lambda g, out, a, b: g, lambda g, out, a, b: -g)
 multiply = elementwise(np.multiply, lambda g, out, a, b: g * b, lambda g, out, a, b: g * a)
 divide = elementwise(np.divide, lambda g, out, a, b: g / b, lambda g, out, a, b: -g * out / b)
 power = elementwise(
     np.power,
-    lambda g, out, x, p: g * p * x ** (p - (p != 0)),  # where p = 0 the factor p makes it 0, also at x = 0
+    lambda g, out, x, p: g * p * x ** _less_one(p, x),
     lambda g, out, x, p: g * out * _log_base(x),
 )
 maximum = elementwise(np.maximum, lambda g, out, a, b: g * (a >= b), lambda g, out, a, b: g * (a < b))  # a wins ties
@@ -154,9 +158,7 @@ abs = elementwise(_abs, lambda g, out, x: g * np.sign(value_of(x).real))
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """The reduced axes, counted from the front."""
-    if axis is None:
-        return tuple(range(ndim))
-    return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
 def _with_axes(reduced: Any, axis: Axis, shape: tuple[int, ...]) -> Any:
@@ -195,7 +197,7 @@ def _logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Any:
     top = np.max(x.real, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return out if keepdims else np.squeeze(out, axis=_axes(axis, x.ndim))
+    return out if keepdims else np.squeeze(out, axis=_axes(axis, np.ndim(x)))
 
 
 def _logsumexp_vjp(g: Any, out: Any, x: Value, axis: Axis = None, keepdims: bool = False) -> Any:

@@ -1,0 +1,86 @@
+"""The table of ops under test: one row per op, with a strategy of its arguments. A new op is one new row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from minisnip import ops
+from minisnip.autodiff import avg_pool2d, conv2d, max_pool2d
+from minisnip.autodiff.conv import col2im, im2col
+from minisnip.testing import arrays, distinct_arrays, matmul_shapes, nonzero_arrays, positive_arrays
+from tests.autodiff import op_arguments as args
+
+
+@dataclass(frozen=True)
+class Case:
+    """An op and what to call it on, op(*arrays, **metadata): float64 arrays, away from the kinks."""
+
+    name: str
+    op: Callable[..., Any]
+    arguments: args.ArgumentStrategy
+
+
+WHOLE = st.sampled_from([0, 1, 2, 3, 0.0, 1.0, 2.0])
+NOT_WHOLE = st.sampled_from([-2, -1, 0.5, 2.5])
+WITH_VECTORS = st.sampled_from([((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,))])
+
+CASES = [
+    # ---- Element by element
+    Case("add", ops.add, args.broadcast(arrays, arrays)),
+    Case("subtract", ops.subtract, args.broadcast(arrays, arrays)),
+    Case("multiply", ops.multiply, args.broadcast(arrays, arrays)),
+    Case("divide", ops.divide, args.broadcast(arrays, nonzero_arrays)),
+    Case("maximum", ops.maximum, args.broadcast(arrays, args.off_grid)),
+    Case("where", lambda a, b, c: ops.where(c, a, b), args.chosen()),
+    Case("power", ops.power, args.broadcast(positive_arrays, arrays)),
+    Case("power by a number", lambda x, p: ops.power(x, p), args.of(arrays(), p=WHOLE)),
+    Case("power of zero", lambda x, p: ops.power(x, p), args.of(arrays(min_value=0, max_value=0), p=WHOLE)),
+    Case("power by a fraction", lambda x, p: ops.power(x, p), args.of(positive_arrays(), p=NOT_WHOLE)),
+    Case("power of a number", lambda p, x: ops.power(x, p), args.of(arrays(), x=st.sampled_from([0.5, 1, 2, 3.0]))),
+    Case("negative", ops.negative, args.of(arrays())),
+    Case("exp", ops.exp, args.of(arrays())),
+    Case("log", ops.log, args.of(positive_arrays())),
+    Case("sqrt", ops.sqrt, args.of(positive_arrays())),
+    Case("tanh", ops.tanh, args.of(arrays())),
+    Case("sigmoid", ops.sigmoid, args.of(arrays())),
+    Case("relu", ops.relu, args.of(nonzero_arrays())),
+    Case("abs", ops.abs, args.of(nonzero_arrays())),
+    # ---- Reductions
+    Case("sum", ops.sum, args.reduction()),
+    Case("mean", ops.mean, args.reduction()),
+    Case("max", ops.max, args.reduction(distinct_arrays)),
+    Case("logsumexp", ops.logsumexp, args.reduction()),
+    Case("log_softmax", ops.log_softmax, args.one_axis()),
+    # ---- Matrix products
+    Case("matmul", ops.matmul, args.products(matmul_shapes())),
+    Case("matmul of matrices", ops.matmul, args.products(matmul_shapes(stack_dims=0, vectors=False))),
+    Case("matmul of stacks", ops.matmul, args.products(matmul_shapes(vectors=False))),
+    Case("matmul of vectors", ops.matmul, args.products(WITH_VECTORS)),
+    # ---- Movement
+    Case("reshape", ops.reshape, args.new_shape()),
+    Case("transpose", ops.transpose, args.permuted()),
+    Case("broadcast_to", ops.broadcast_to, args.stretched()),
+    Case("sum_to", ops.sum_to, args.summed()),
+    Case("take slices", ops.take, args.taken(args.slices)),
+    Case("take integer arrays", ops.take, args.taken(args.integer_arrays)),
+    Case("take a boolean mask", ops.take, args.taken(args.boolean_mask)),
+    Case("take mixed indices", ops.take, args.taken_mixed()),
+    Case("put slices", ops.put, args.put(args.slices)),
+    Case("put integer arrays", ops.put, args.put(args.integer_arrays)),
+    Case("put a boolean mask", ops.put, args.put(args.boolean_mask)),
+    Case("concatenate", lambda *parts, axis: ops.concatenate(parts, axis), args.parts()),
+    Case("pad", ops.pad, args.padded()),
+    # ---- Windows
+    Case("im2col", im2col, args.images_to_columns()),
+    Case("col2im", col2im, args.columns_to_images()),
+    Case("conv2d", conv2d, args.convolution()),
+    Case("max_pool2d", max_pool2d, args.pooling(distinct_arrays)),
+    Case("avg_pool2d", avg_pool2d, args.pooling(arrays)),
+]
+
+every_op = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

@@ -1,0 +1,101 @@
+"""⟨A x, y⟩ = ⟨x, Aᵀ y⟩: the VJP of a linear op is its transpose, whose own VJP is the op again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minisnip import Tensor, grad, ops
+from minisnip.autodiff import max_pool2d
+from minisnip.autodiff.conv import col2im, im2col
+from minisnip.autodiff.tensor import Array
+from minisnip.testing import Shape, arrays
+from tests.autodiff import op_arguments as args
+from tests.autodiff.budget import examples
+
+
+@dataclass(frozen=True)
+class Pair:
+    """op(x, **metadata), linear in x, and its transpose(y, x.shape, **metadata)."""
+
+    name: str
+    op: Any
+    transpose: Any
+    arguments: args.ArgumentStrategy
+
+
+def transposed_back(y: Any, shape: Any, axes: Any) -> Any:
+    return ops.transpose(y, axes and tuple(np.argsort([axis % len(axes) for axis in axes])))
+
+
+def cut(y: Any, shape: Any, widths: Any) -> Any:
+    return y[tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))]
+
+
+def put_back(y: Any, shape: Any, index: Any) -> Any:
+    return ops.put(y, index, shape)
+
+
+def folded(y: Any, shape: Any, kernel: Any, stride: int) -> Any:
+    return col2im(y, kernel, stride, shape)
+
+
+PAIRS = [
+    Pair("broadcast_to and sum_to", ops.broadcast_to, lambda y, s, shape: ops.sum_to(y, s), args.stretched()),
+    Pair("sum_to and broadcast_to", ops.sum_to, lambda y, s, shape: ops.broadcast_to(y, s), args.summed()),
+    Pair("reshape and back", ops.reshape, lambda y, s, shape: ops.reshape(y, s), args.new_shape()),
+    Pair("transpose and back", ops.transpose, transposed_back, args.permuted()),
+    Pair("take and put, slices", ops.take, put_back, args.taken(args.slices)),
+    Pair("take and put, integer arrays", ops.take, put_back, args.taken(args.integer_arrays)),
+    Pair("take and put, a boolean mask", ops.take, put_back, args.taken(args.boolean_mask)),
+    Pair("take and put, mixed indices", ops.take, put_back, args.taken_mixed()),
+    Pair("pad and cut", ops.pad, cut, args.padded()),
+    Pair("im2col and col2im", im2col, folded, args.images_to_columns()),
+]
+
+
+def pulled_back(op: Any, x: Array, cotangent: Any) -> Any:
+    """The transpose of op as the engine has it: the gradient of ⟨op(x), cotangent⟩ by x."""
+    variable = Tensor(x)
+    return grad(ops.sum(op(variable) * cotangent), variable)
+
+
+def assert_equal_to_1e_12(a: Any, b: Any, scale: float = 1.0) -> None:
+    assert np.shape(a) == np.shape(b)
+    np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * max(1.0, scale))
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=[pair.name for pair in PAIRS])
+@examples(25)
+@given(data=st.data())
+def test_the_vjp_of_a_linear_op_is_its_transpose(pair: Pair, data: Any) -> None:
+    (x,), metadata = data.draw(pair.arguments)
+    forward = np.asarray(pair.op(x, **metadata))
+    y = data.draw(arrays(forward.shape))
+    backward = np.asarray(pair.transpose(y, x.shape, **metadata))
+
+    assert_equal_to_1e_12(np.sum(forward * y), np.sum(x * backward), scale=float(np.sum(np.abs(forward * y))))
+    assert_equal_to_1e_12(pulled_back(lambda t: pair.op(t, **metadata), x, y), backward)
+    assert_equal_to_1e_12(pulled_back(lambda t: pair.transpose(t, x.shape, **metadata), y, x), forward)
+
+
+def coarse(shape: Shape) -> Any:
+    """Ties in almost every window."""
+    return arrays(shape).map(np.round)
+
+
+@examples(25)
+@given(data=st.data())
+def test_max_pooling_picks_and_its_vjp_puts_back_where_it_picked(data: Any) -> None:
+    (x,), metadata = data.draw(args.pooling(coarse))
+    forward = max_pool2d(x, **metadata)
+    y = data.draw(arrays(forward.shape))
+    images, cotangent = Tensor(x), Tensor(y)
+    backward = grad(ops.sum(max_pool2d(images, **metadata) * cotangent), images, create_graph=True)
+
+    # max(x) = J x with J the choice of a winner per window, so that the pair (J, Jᵀ) can be had from the op itself
+    assert_equal_to_1e_12(np.sum(forward * y), np.sum(x * backward.value), scale=float(np.sum(np.abs(forward * y))))
+    assert_equal_to_1e_12(grad(ops.sum(backward * x), cotangent), forward)

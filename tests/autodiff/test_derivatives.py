@@ -1,0 +1,57 @@
+"""Every op's derivatives of order 1 and 2 are right: differences of its values say so."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minisnip import Tensor, check_grads, grad, ops
+from minisnip.autodiff import conv, pool
+from minisnip.autodiff.check import CENTRAL_TOLERANCE, COMPLEX_TOLERANCE
+from minisnip.autodiff.tensor import Primitive
+from tests.autodiff.budget import examples
+from tests.autodiff.op_cases import CASES, Case, every_op
+
+
+@every_op
+@examples(25)
+@given(data=st.data())
+def test_derivatives_match_the_differences_and_the_complex_step(case: Case, data: Any) -> None:
+    arrays, metadata = data.draw(case.arguments)
+
+    report = check_grads(lambda *xs: case.op(*xs, **metadata), arrays, order=2)
+
+    assert [(c.order, c.input, c.method) for c in report] == [
+        (order, f"input {i}", method)
+        for order in (1, 2)
+        for i in range(len(arrays))
+        for method in ("central difference", "complex step")
+    ]
+
+
+def test_the_differences_are_held_to_1e_6_and_the_complex_step_to_1e_12() -> None:
+    assert (CENTRAL_TOLERANCE, COMPLEX_TOLERANCE) == (1e-6, 1e-12)
+
+
+def test_every_op_has_a_row_in_the_table() -> None:
+    rows = {case.name.split(" ")[0] for case in CASES} | {
+        "elementwise",
+        "pick",
+        "unpick",
+    }  # test_adjoints.py has the last
+    helpers = {"out_sizes", "windows", "image_shape"}
+
+    for module in (ops, conv, pool):
+        for name, op in vars(module).items():
+            defined_here = isinstance(op, Primitive) or getattr(op, "__module__", "") == module.__name__
+            if defined_here and not name.startswith("_") and name not in helpers:
+                assert name in rows, f"give {name} a row in op_cases.py"
+
+
+def test_the_mixed_derivative_of_a_power_at_exponent_zero() -> None:
+    x, p = Tensor(np.array(0.5)), Tensor(np.array(0.0))
+
+    (by_x,) = grad(x**p, [x], create_graph=True)
+
+    assert grad(by_x, p) == 2.0  # ∂²(x^p)/∂x∂p = x^(p-1) (1 + p log x) = 1/x at p = 0

@@ -1,0 +1,94 @@
+"""PyTorch gives the same gradients and Hessian-vector products, to ten digits, of LeNet-5-Caffe too."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip import Tensor, grad, hvp, ops
+from minisnip.autodiff import avg_pool2d, conv2d, max_pool2d
+from minisnip.autodiff.tensor import Array
+from minisnip.nn import cross_entropy, lenet_5_caffe
+
+torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[bench]'")
+F = torch.nn.functional
+
+
+def assert_same(ours: Array, theirs: Any) -> None:
+    """To 1e-10 of the largest number."""
+    expected = theirs.detach().numpy()
+    np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-10 * max(1e-3, np.abs(expected).max(initial=0.0)))
+
+
+def torch_grad_and_hvp(scalar: Any, leaves: list[Any], vectors: list[Array]) -> tuple[Any, Any]:
+    gradients = torch.autograd.grad(scalar, leaves, create_graph=True)
+    slope = sum((g * torch.tensor(v)).sum() for g, v in zip(gradients, vectors, strict=True))
+    return gradients, torch.autograd.grad(slope, leaves)
+
+
+def torch_lenet(params: dict[str, Any], x: Any) -> Any:
+    x = F.max_pool2d(F.conv2d(x, params["conv1.weight"], params["conv1.bias"]), 2)
+    x = F.max_pool2d(F.conv2d(x, params["conv2.weight"], params["conv2.bias"]), 2)
+    x = F.relu(F.linear(x.flatten(1), params["fc1.weight"], params["fc1.bias"]))
+    return F.linear(x, params["fc2.weight"], params["fc2.bias"])
+
+
+def test_gradients_and_hessian_vector_products_of_lenet_5() -> None:
+    rng = np.random.default_rng(0)
+    net = lenet_5_caffe()
+    params = net.init(rng, dtype=np.float64)
+    params = {name: value + 0.01 * rng.standard_normal(value.shape) for name, value in params.items()}  # biases too
+    vectors = {name: rng.standard_normal(value.shape) for name, value in params.items()}
+    images, labels = rng.standard_normal((4, 1, 28, 28)), rng.integers(10, size=4)
+
+    variables = {name: Tensor(value) for name, value in params.items()}
+    loss = cross_entropy(net(variables, images), labels)
+    gradients, products = grad(loss, variables), hvp(loss, variables, vectors)
+
+    torch_params = {name: torch.tensor(value, requires_grad=True) for name, value in params.items()}
+    torch_loss = F.cross_entropy(torch_lenet(torch_params, torch.tensor(images)), torch.tensor(labels))
+    leaves = list(torch_params.values())
+    torch_gradients, torch_products = torch_grad_and_hvp(torch_loss, leaves, list(vectors.values()))
+
+    assert float(loss) == pytest.approx(torch_loss.item(), rel=1e-12)
+    assert list(gradients) == list(products) == list(params)
+    for name, g, p in zip(params, torch_gradients, torch_products, strict=True):
+        assert_same(gradients[name], g)
+        assert_same(products[name], p)
+
+
+CASES = [
+    (conv2d, F.conv2d, (4, 3, 3, 3), {}),
+    (conv2d, F.conv2d, (4, 3, 3, 2), {"stride": 2}),
+    (conv2d, F.conv2d, (4, 3, 5, 5), {"padding": 2}),
+    (conv2d, F.conv2d, (4, 3, 2, 2), {"stride": 3, "padding": 1}),
+    (max_pool2d, F.max_pool2d, None, {"kernel": 2}),
+    (max_pool2d, F.max_pool2d, None, {"kernel": 3, "stride": 2}),
+    (max_pool2d, F.max_pool2d, None, {"kernel": 2, "stride": 3}),
+    (avg_pool2d, F.avg_pool2d, None, {"kernel": 2}),
+    (avg_pool2d, F.avg_pool2d, None, {"kernel": 3, "stride": 1}),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "weight", "metadata"), CASES)
+@pytest.mark.parametrize("spread", [np.asarray, np.round], ids=["distinct", "tied"])  # both take the first of equals
+def test_convolution_and_pooling(ours: Any, theirs: Any, weight: Any, metadata: dict[str, int], spread: Any) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [spread(rng.standard_normal(shape)) for shape in [(2, 3, 8, 7), weight] if shape]
+    vectors = [rng.standard_normal(x.shape) for x in arrays]
+
+    inputs = [Tensor(x) for x in arrays]
+    out = ours(*inputs, **metadata)
+    cotangent = rng.standard_normal(out.shape)
+    scalar = ops.sum(out * out * cotangent)
+    gradients, products = grad(scalar, inputs), hvp(scalar, inputs, vectors)
+
+    leaves = [torch.tensor(x, requires_grad=True) for x in arrays]
+    torch_out = theirs(*leaves, **{key.replace("kernel", "kernel_size"): value for key, value in metadata.items()})
+    torch_scalar = (torch_out * torch_out * torch.tensor(cotangent)).sum()
+    torch_gradients, torch_products = torch_grad_and_hvp(torch_scalar, leaves, vectors)
+
+    assert_same(out.value, torch_out)
+    for i in range(len(arrays)):
+        assert_same(gradients[i], torch_gradients[i])
+        assert_same(products[i], torch_products[i])

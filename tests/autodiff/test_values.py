@@ -1,0 +1,122 @@
+"""The forward pass computes what NumPy, or a loop that anyone can read, computes."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minisnip import Tensor, ops
+from minisnip.autodiff.conv import col2im, im2col
+from minisnip.autodiff.tensor import Array
+from tests.autodiff import op_arguments as args
+from tests.autodiff.budget import examples
+from tests.autodiff.op_cases import CASES, Case
+
+
+def looped_conv2d(x: Array, weight: Array, stride: int, padding: int) -> Array:
+    x = np.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)])
+    (n, _, height, width), (filters, _, kh, kw) = x.shape, weight.shape
+    out = np.zeros((n, filters, (height - kh) // stride + 1, (width - kw) // stride + 1))
+    for i, f, row, column in np.ndindex(out.shape):
+        top, left = row * stride, column * stride
+        out[i, f, row, column] = np.sum(x[i, :, top : top + kh, left : left + kw] * weight[f])
+    return out
+
+
+def looped_pool(reduce: Any) -> Any:
+    def pool(x: Array, kernel: int, stride: int | None) -> Array:
+        step = stride or kernel
+        n, channels, height, width = x.shape
+        out = np.zeros((n, channels, (height - kernel) // step + 1, (width - kernel) // step + 1))
+        for i, c, row, column in np.ndindex(out.shape):
+            top, left = row * step, column * step
+            out[i, c, row, column] = reduce(x[i, c, top : top + kernel, left : left + kernel])
+        return out
+
+    return pool
+
+
+def looped_im2col(x: Array, kernel: Any, stride: int) -> Array:
+    """Rows: channel, then place in the window; columns: window, then image."""
+    (n, channels, height, width), (kh, kw) = x.shape, kernel
+    oh, ow = (height - kh) // stride + 1, (width - kw) // stride + 1
+    columns = np.zeros((channels, kh, kw, oh, ow, n))
+    for c, i, j, row, column, image in np.ndindex(columns.shape):
+        columns[c, i, j, row, column, image] = x[image, c, row * stride + i, column * stride + j]
+    return columns.reshape(channels * kh * kw, oh * ow * n)
+
+
+def looped_put(x: Array, index: Any, shape: Any) -> Array:
+    """Through the numbers of the places, one by one."""
+    out = np.zeros(shape).ravel()
+    for place, value in zip(np.arange(out.size).reshape(shape)[index].ravel(), x.ravel(), strict=True):
+        out[place] += value
+    return out.reshape(shape)
+
+
+def logsumexp(x: Array, axis: Any, keepdims: bool) -> Any:
+    return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
+
+
+def summed(x: Array, shape: Any) -> Array:
+    """Each element of x goes to the place of the small array that broadcasting would read it from."""
+    places = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), x.shape)
+    return np.bincount(places.ravel(), x.ravel(), minlength=int(np.prod(shape))).reshape(shape)
+
+
+REFERENCES: dict[str, Any] = {
+    **{name: getattr(np, name) for name in "add subtract multiply divide maximum power matmul".split()},
+    **{name: getattr(np, name) for name in "negative exp log sqrt tanh abs sum mean max broadcast_to".split()},
+    "where": lambda a, b, c: np.where(c, a, b),
+    "relu": lambda x: np.where(x > 0, x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "logsumexp": logsumexp,
+    "log_softmax": lambda x, axis: x - logsumexp(x, axis, True),
+    "reshape": lambda x, shape: x.reshape(shape),
+    "transpose": lambda x, axes: x.transpose(axes),
+    "sum_to": summed,
+    "take": lambda x, index: x[index],
+    "put": looped_put,
+    "concatenate": lambda *parts, axis: np.concatenate(parts, axis),
+    "pad": lambda x, widths: np.pad(x, widths) if widths else x,
+    "im2col": looped_im2col,
+    "conv2d": looped_conv2d,
+    "max_pool2d": looped_pool(np.max),
+    "avg_pool2d": looped_pool(np.mean),
+}
+NUMBERED = [case for case in CASES if case.name.startswith("power ")]
+COMPARED = [case for case in CASES if case not in NUMBERED and case.name != "col2im"]
+
+
+@pytest.mark.parametrize("case", COMPARED, ids=[case.name for case in COMPARED])
+@examples(10)
+@given(data=st.data())
+def test_values_are_those_of_numpy_or_of_a_plain_loop(case: Case, data: Any) -> None:
+    arrays, metadata = data.draw(case.arguments)
+    expected = REFERENCES[case.name.split(" ")[0]](*arrays, **metadata)
+
+    found = case.op(*arrays, **metadata)
+    recorded = case.op(*map(Tensor, arrays), **metadata)
+
+    assert isinstance(recorded, Tensor)
+    for value in (found, recorded.value):
+        assert np.shape(value) == np.shape(expected)
+        np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-12)
+
+
+@examples(10)
+@given(args.images_to_columns())
+def test_col2im_counts_each_pixel_once_per_window_it_is_in(arguments: args.Arguments) -> None:
+    (x,), metadata = arguments
+    ones = np.ones_like(x)
+
+    windows = col2im(im2col(ones, **metadata), **metadata, shape=x.shape)
+
+    np.testing.assert_array_equal(col2im(im2col(x, **metadata), **metadata, shape=x.shape), x * windows)
+
+
+@pytest.mark.parametrize(("x", "p"), [(0.0, 0), (-2.0, 3), (4.0, 0.5), (2.0, -2), (2, np.array([1.0, 3.0]))])
+def test_powers_are_those_of_numpy(x: Any, p: Any) -> None:
+    np.testing.assert_array_equal(ops.power(x, p), np.power(x, p))
