@@ -6,18 +6,20 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from minisnip import data
-from minisnip.experiments import run_folder
+from minisnip.experiments import agree, run_folder
+from minisnip.experiments.agree import AgreeConfig
 from minisnip.experiments.prune_and_train import OPTIMISERS, Config, Interrupted, run
 from minisnip.nn import MODELS, SCHEMES
 from minisnip.pruning import CRITERIA, input_connections, picture, report
 from minisnip.training import SCHEDULES, DivergenceError
 
+Configuration = TypeVar("Configuration", Config, AgreeConfig)
 FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
 
 NOT_MNIST = """
@@ -78,7 +80,7 @@ def _or_wrong_option(options: argparse.Namespace, call: Callable[[], Any]) -> An
         options.parser.error(str(error))
 
 
-def _load(config: Config, options: argparse.Namespace) -> tuple[data.Dataset, Config]:
+def _load(config: Configuration, options: argparse.Namespace) -> tuple[data.Dataset, Configuration]:
     """The dataset; where none was asked for and MNIST cannot be had, the glyphs, after a loud warning."""
     try:
         return data.load(config.dataset), config
@@ -86,7 +88,7 @@ def _load(config: Config, options: argparse.Namespace) -> tuple[data.Dataset, Co
         if options.dataset is not None:
             raise
         print(NOT_MNIST.format(reason=error), file=sys.stderr)
-    return data.load("glyphs"), Config(**{**asdict(config), "dataset": "glyphs"})
+    return data.load("glyphs"), replace(config, dataset="glyphs")
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -94,6 +96,17 @@ def _data(options: argparse.Namespace) -> None:
     for row in data.status():
         place = f"{row.path} ({row.size:,} bytes)" if row.path else ""
         print(f"{row.dataset:<15}{row.file:<30}{row.state:<12}{place}")
+
+
+def _agree(options: argparse.Namespace) -> None:
+    asked = {"model": options.model, "batch": options.batch, "seed": options.seed}
+    config = _or_wrong_option(options, lambda: AgreeConfig(**asked, dataset=options.dataset or "mnist"))
+    folder = options.out or Path("runs") / f"agree-{config.model}-batch{config.batch}-seed{config.seed}"
+    _or_wrong_option(options, lambda: run_folder.make(folder))
+    dataset, config = _load(config, options)
+    result = agree.agree(config, dataset)
+    agree.write(folder, config, dataset, result)
+    print(f"{agree.summary(result.report)}\n\nFiles and figures: {folder}/")
 
 
 def _parser() -> Parser:
@@ -104,6 +117,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"minisnip {version('minisnip')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_train(commands)
+    _add_agree(commands)
     show = commands.add_parser(
         "data",
         help="show and verify the data sets on this machine",
@@ -151,6 +165,23 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--learning-rate", metavar="X", type=float, help=rate)
     parser.add_argument("--weight-decay", metavar="X", type=float, help=decay)
     add("schedule", "NAME", f"of the learning rate: {_one_of(SCHEDULES)}")
+
+
+def _add_agree(commands: Any) -> None:
+    parser = commands.add_parser(
+        "agree",
+        help="set what removing each connection does beside the derivative that SNIP takes for it",
+        description="Compute the derivative g and the exact change of the loss ΔL for every connection of an untrained "
+        "network, and write how far they agree: agreement.json, the arrays and five figures.",
+    )
+    parser.set_defaults(command=_agree, parser=parser)
+    parser.add_argument(
+        "--model", metavar="NAME", default="lenet-300-100", help=f"{_one_of(MODELS)} (default: the first)"
+    )
+    parser.add_argument("--batch", metavar="N", type=int, default=100, help="images (default: 100)")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of weights and batch (default: 0)")
+    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=_one_of(data.NAMES))
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder for the results (default: one under runs/)")
 
 
 def _one_of(names: Iterable[str]) -> str:

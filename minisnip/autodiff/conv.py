@@ -24,8 +24,10 @@ def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int = 1, padding: int 
     Raises
     ------
     ValueError
-        If none does.
+        If none does, or a number makes no sense.
     """
+    if stride < 1 or padding < 0 or min(kernel) < 1:
+        raise ValueError(f"kernel {kernel} and stride {stride} must be at least 1, padding {padding} not negative")
     oh, ow = ((n + 2 * padding - k) // stride + 1 for n, k in zip(sizes, kernel, strict=True))
     if oh < 1 or ow < 1:
         raise ValueError(

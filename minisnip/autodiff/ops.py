@@ -78,6 +78,8 @@ put: Op = primitive(_put, lambda g, out, x, index, shape: take(g, index))
 def pad(x: Value, widths: Sequence[tuple[int, int]]) -> Any:
     """Zeros around x: `widths` is (before, after) for each axis."""
     shape = shape_of(x)
+    if len(widths) != len(shape) or min((n for pair in widths for n in pair), default=0) < 0:
+        raise ValueError(f"pad of shape {shape}: widths are {widths}, expected (before, after), not negative, per axis")
     inner = tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
     return put(x, inner, tuple(a + n + b for n, (a, b) in zip(shape, widths, strict=True)))
 
@@ -88,8 +90,9 @@ def concatenate(parts: Sequence[Value], axis: int = 0) -> Any:
     def _concatenate(*arrays: Array) -> Array:
         return np.concatenate(arrays, axis)
 
+    (axis,) = normalize_axis_tuple(axis, len(shape_of(parts[0])))
     stops = np.cumsum([shape_of(part)[axis] for part in parts]).tolist()
-    before = (slice(None),) * (axis % len(shape_of(parts[0])))
+    before = (slice(None),) * axis
     slices = [(*before, slice(start, stop)) for start, stop in zip([0, *stops], stops, strict=False)]
     vjps = [lambda g, out, *arrays, index=index: take(g, index) for index in slices]
     return primitive(_concatenate, *vjps, remedy="All sizes but that of the joined axis must be equal.")(*parts)
@@ -117,7 +120,9 @@ def _abs(x: Array) -> Any:
 
 
 def _sigmoid(x: Array) -> Any:
-    return 0.5 * (np.tanh(0.5 * x) + 1.0)  # 1 / (1 + exp(-x)) without overflow
+    positive = np.real(x) > 0
+    z = np.exp(np.where(positive, -x, x))  # 1 / (1 + exp(-x)) with exp of negative numbers only: no overflow
+    return np.where(positive, 1, z) / (1 + z)
 
 
 def _log_base(x: Any) -> Any:
@@ -193,9 +198,14 @@ def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
     return _with_axes(out, axis, shape) if keepdims else out
 
 
+def _top(x: Array, axis: Axis) -> Any:
+    """The largest number, with its axes kept; 0 if that is infinite. Subtracted before exp, it prevents overflow."""
+    top = np.max(np.real(x), axis=axis, keepdims=True)
+    return np.where(np.isfinite(top), top, 0)
+
+
 def _logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Any:
-    top = np.max(x.real, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = _top(x, axis)
     out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return out if keepdims else np.squeeze(out, axis=_axes(axis, np.ndim(x)))
 
@@ -209,8 +219,9 @@ logsumexp: Op = primitive(_logsumexp, _logsumexp_vjp)
 
 
 def log_softmax(x: Value, axis: int = -1) -> Any:
-    """Logarithm of the softmax, x - logsumexp(x); finite for logits of any size."""
-    return x - logsumexp(x, axis, True)
+    """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits."""
+    shifted = x - _top(value_of(x), axis)  # a constant, which cancels
+    return shifted - log(sum(exp(shifted), axis, True))
 
 
 # ---- Matrix multiplication -------------------------------------------------------------------------------------------

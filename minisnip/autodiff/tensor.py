@@ -95,8 +95,8 @@ class Tensor:
     def reshape(self, *shape: Any) -> Any:
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes: int) -> Any:
-        return ops.transpose(self, axes or None)
+    def transpose(self, *axes: Any) -> Any:
+        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
     def __len__(self) -> int:
         return len(self.value)

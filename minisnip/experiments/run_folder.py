@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from minisnip import pruning
+from minisnip.data import Dataset
 from minisnip.experiments.prune_and_train import Comparison, Config, Outcome
 from minisnip.files import save_arrays, save_text, write_atomically
 
@@ -78,7 +79,7 @@ def write(folder: Path, run: Comparison) -> dict[str, Any]:
     dict
         The content of `result.json`.
     """
-    note = dataset_name(run)
+    note = file_label(run.dataset)
     save_arrays(folder / "masks.npz", run.masks, note)
     for name, outcome in _outcomes(run).items():
         prefix = "" if name == "pruned" else f"{name}_"
@@ -92,9 +93,20 @@ def write(folder: Path, run: Comparison) -> dict[str, Any]:
     return result
 
 
-def dataset_name(run: Comparison) -> str:
+def file_label(dataset: Dataset) -> str:
     """For files: "mnist", "fashion-mnist", or "glyphs (not MNIST)"."""
-    return run.dataset.label if run.dataset.name == "glyphs" else run.dataset.name
+    return dataset.label if dataset.name == "glyphs" else dataset.name
+
+
+def versions() -> dict[str, Any]:
+    """What a result was computed with."""
+    return {
+        "minisnip": version("minisnip"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+    }
 
 
 def _outcomes(run: Comparison) -> dict[str, Outcome]:
@@ -105,7 +117,7 @@ def _result(run: Comparison) -> dict[str, Any]:
     config = run.config
     m = sum(c.size for c in run.masks.values())
     return {
-        "dataset": dataset_name(run),
+        "dataset": file_label(run.dataset),
         "model": config.model,
         "criterion": config.criterion,
         "sparsity": config.sparsity,
@@ -118,13 +130,7 @@ def _result(run: Comparison) -> dict[str, Any]:
         "dense": _errors(run.dense) if run.dense else None,
         "seconds": run.seconds,
         "config": asdict(config),
-        "versions": {
-            "minisnip": version("minisnip"),
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "cpus": os.cpu_count(),
-        },
+        "versions": versions(),
     }
 
 

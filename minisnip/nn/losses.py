@@ -11,7 +11,7 @@ from minisnip.autodiff.tensor import Array, Value, shape_of
 
 
 def cross_entropy(logits: Value, labels: Array) -> Any:
-    """L = 1/N Σ_n (log Σ_k exp z_nk - z_n,label).
+    """L = -1/N Σ_n log softmax(z_n)_label = 1/N Σ_n (log Σ_k exp z_nk - z_n,label).
 
     Parameters
     ----------
@@ -38,5 +38,4 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
             f"cross_entropy: labels run from {np.min(labels)} to {np.max(labels)}, "
             f"but {shape[1]} logits have classes 0 to {shape[1] - 1}"
         )
-    chosen = ops.take(logits, (np.arange(shape[0]), np.asarray(labels)))  # (N,)
-    return ops.mean(ops.logsumexp(logits, 1) - chosen)
+    return -ops.mean(ops.take(ops.log_softmax(logits, 1), (np.arange(shape[0]), np.asarray(labels))))

@@ -48,7 +48,7 @@ def mask_gradient(
     ValueError
         If the batch is empty, or an image or a parameter is NaN or infinite.
     """
-    _check_batch(params, x, y)
+    check_batch(params, x, y)
     total = {name: np.zeros_like(c) for name, c in ones(params, biases).items()}
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
@@ -91,7 +91,8 @@ def connection_sensitivity(
     return {name: np.abs(g_j) / total for name, g_j in g.items()}
 
 
-def _check_batch(params: Mapping[str, Array], x: Array, y: Array) -> None:
+def check_batch(params: Mapping[str, Array], x: Array, y: Array) -> None:
+    """Refuse a batch that cannot be scored, with a ValueError."""
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"the scoring batch has {len(x)} images and {len(y)} labels: at least 1, and as many of each")
     for name, a in {"the images": x, **params}.items():

@@ -15,6 +15,7 @@ class Run(NamedTuple):
 
     value: Array
     gradients: list[Array]
+    recorded: list[Array]  # the same gradients, by create_graph
     products: list[Array]
 
 
@@ -26,4 +27,5 @@ def run(op: Any, arrays: list[Array], metadata: dict[str, Any]) -> Run:
     cotangent = np.asarray(rng.standard_normal(out.shape), dtype)
     vectors = [np.asarray(rng.standard_normal(x.shape), dtype) for x in arrays]
     scalar = ops.sum(out * out * cotangent)  # squared, so that linear ops have a second derivative too
-    return Run(out.value, grad(scalar, inputs), hvp(scalar, inputs, vectors))
+    recorded = [g.value for g in grad(scalar, inputs, create_graph=True)]
+    return Run(out.value, grad(scalar, inputs), recorded, hvp(scalar, inputs, vectors))

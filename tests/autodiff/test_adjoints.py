@@ -51,7 +51,7 @@ PAIRS = [
     Pair("take and put, slices", ops.take, put_back, args.taken(args.slices)),
     Pair("take and put, integer arrays", ops.take, put_back, args.taken(args.integer_arrays)),
     Pair("take and put, a boolean mask", ops.take, put_back, args.taken(args.boolean_mask)),
-    Pair("take and put, mixed indices", ops.take, put_back, args.taken_mixed()),
+    *[Pair(f"take and put, {index}", ops.take, put_back, args.taken_at(index)) for index in args.MIXED],
     Pair("pad and cut", ops.pad, cut, args.padded()),
     Pair("im2col and col2im", im2col, folded, args.images_to_columns()),
 ]
@@ -87,10 +87,11 @@ def coarse(shape: Shape) -> Any:
     return arrays(shape).map(np.round)
 
 
+@pytest.mark.parametrize(("kernel", "stride"), args.WINDOWS)
 @examples(25)
 @given(data=st.data())
-def test_max_pooling_picks_and_its_vjp_puts_back_where_it_picked(data: Any) -> None:
-    (x,), metadata = data.draw(args.pooling(coarse))
+def test_max_pooling_picks_and_its_vjp_puts_back_where_it_picked(kernel: int, stride: int, data: Any) -> None:
+    (x,), metadata = data.draw(args.pooling(coarse, kernel, stride))
     forward = max_pool2d(x, **metadata)
     y = data.draw(arrays(forward.shape))
     images, cotangent = Tensor(x), Tensor(y)

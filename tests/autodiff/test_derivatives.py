@@ -15,7 +15,7 @@ from tests.autodiff.op_cases import CASES, Case, every_op
 
 
 @every_op
-@examples(25)
+@examples(50)
 @given(data=st.data())
 def test_derivatives_match_the_differences_and_the_complex_step(case: Case, data: Any) -> None:
     arrays, metadata = data.draw(case.arguments)

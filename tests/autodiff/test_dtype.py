@@ -15,8 +15,8 @@ from tests.autodiff.runs import run
 
 
 def all_arrays(op: Any, arrays: Any, metadata: Any) -> list[Any]:
-    value, gradients, products = run(op, arrays, metadata)
-    return [value, *gradients, *products]
+    value, gradients, recorded, products = run(op, arrays, metadata)
+    return [value, *gradients, *recorded, *products]
 
 
 @every_op

@@ -29,6 +29,15 @@ def test_a_variable_used_twice_gets_both_contributions() -> None:
     assert hvp(x * x * x - x * x, x, 1.0) == 16.0
 
 
+def test_contributions_are_added_to_a_copy() -> None:
+    a, b = Tensor(np.ones(2)), Tensor(np.ones(2))
+
+    by_a, by_b = grad(((a + b + a) * np.array([3.0, 5.0])).sum(), [a, b])  # one and the same cotangent for all three
+
+    np.testing.assert_array_equal(by_a, [6.0, 10.0])
+    np.testing.assert_array_equal(by_b, [3.0, 5.0])
+
+
 def test_nested_diamonds_add_up() -> None:
     x = Tensor(3.0)
     y = x + x
@@ -161,3 +170,12 @@ def test_hvp_is_the_hessian_times_the_vector() -> None:
 
     np.testing.assert_allclose(hvp(x @ a @ x, x, v), (a + a.T) @ v, rtol=1e-12)
     np.testing.assert_array_equal(hvp((3.0 * x).sum(), x, v), np.zeros(4))  # linear: no curvature
+
+
+def test_hvp_takes_all_inputs_together() -> None:
+    a, b = Tensor(np.array([1.0, 2.0])), Tensor(np.array([3.0, 4.0]))
+
+    by_a, by_b = hvp((a * b).sum(), [a, b], [np.array([5.0, 6.0]), np.array([7.0, 8.0])])
+
+    np.testing.assert_array_equal(by_a, [7.0, 8.0])  # ∂²/∂a∂b: each input answers with the other's vector
+    np.testing.assert_array_equal(by_b, [5.0, 6.0])

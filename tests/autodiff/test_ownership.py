@@ -41,9 +41,9 @@ def test_neither_forward_nor_backward_nor_hvp_changes_the_inputs(case: Case, dat
 def test_answers_share_no_memory_with_each_other_or_the_inputs(case: Case, data: Any) -> None:
     arrays, metadata = data.draw(case.arguments)
 
-    _, gradients, products = run(case.op, arrays, metadata)
+    found = run(case.op, arrays, metadata)
 
-    answers = [*gradients, *products]
+    answers = [*found.gradients, *found.products]
     for i, answer in enumerate(answers):
         assert answer.flags.writeable
         assert not any(np.shares_memory(answer, other) for other in [*answers[:i], *arrays])

@@ -49,17 +49,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/accuracy"))
     options = parser.parse_args()
     dataset = data.load("mnist")
-    print("| network | criterion | sparsity | connections kept | epochs | seeds | test error | seconds a run |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| network | criterion | sparsity | connections kept | epochs | seeds | test error |")
+    print("|---|---|---|---|---|---|---|")
     for configs in rows(options.seeds):
         results = [result(config, dataset, options.out) for config in configs]
         errors = [r["test_error_percent"] for r in results]
-        seconds = float(np.median([r["seconds"]["train_pruned"] for r in results]))
         criterion = configs[0].criterion if configs[0].sparsity else "none (dense)"
         print(
             f"| {run_folder.TITLES[configs[0].model]} | {criterion} | {configs[0].percent} | {results[0]['kept']:,} "
-            f"| {configs[0].epochs} | {len(configs)} | {np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f} % "
-            f"| {seconds:.0f} |",
+            f"| {configs[0].epochs} | {len(configs)} | {np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f} % |",
             flush=True,
         )
 

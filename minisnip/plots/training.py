@@ -1,4 +1,4 @@
-"""Every figure: takes arrays, returns a matplotlib Figure. Colours are Okabe and Ito's, safe for colour-blind eyes."""
+"""Figures of one run: how it trained, and what its mask keeps."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from minisnip.autodiff.tensor import Array
-
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-COLOURS = (BLUE, ORANGE, GREEN)
+from minisnip.plots.colours import BLUE, COLOURS
 
 
 def training_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Figure:

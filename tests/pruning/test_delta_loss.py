@@ -1,0 +1,173 @@
+"""The fast ΔL is the definition, for every connection of every network of our layers."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minisnip.autodiff.tensor import Array
+from minisnip.nn import MODELS, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential, cross_entropy
+from minisnip.pruning import delta_loss, delta_loss_by_deletion, mask_gradient
+from tests.networks import random_batch, random_params, small_convnet, small_mlp
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Sequential:
+    """An MLP or a convolutional net, with pooling, padding, stride, overlapping windows; ReLUs anywhere or nowhere."""
+    layers: dict[str, Layer] = {}
+    shape: tuple[int, ...] = (draw(st.integers(1, 2)), draw(st.integers(4, 6)), draw(st.integers(4, 6)))
+    first = shape
+
+    def add(name: str, layer: Layer) -> None:
+        nonlocal shape
+        shape = layer.out_shape(shape)
+        layers[name] = layer
+
+    for k in range(draw(st.integers(0, 2))):
+        kernel, padding = draw(st.integers(1, 3)), draw(st.integers(0, 1))
+        if min(shape[1:]) + 2 * padding >= kernel:
+            out, stride = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+            add(f"conv{k}", Conv2d(shape[0], out, kernel, stride, padding))
+        if draw(st.booleans()):
+            add(f"relu{k}", ReLU())
+        if min(shape[1:]) >= 2 and draw(st.booleans()):
+            add(f"pool{k}", MaxPool2d(2, draw(st.integers(1, 2))))
+    add("flatten", Flatten())
+    for k in range(draw(st.integers(0, 2))):
+        add(f"fc{k}", Linear(shape[0], draw(st.integers(1, 4))))
+        if draw(st.booleans()):
+            add(f"relu_fc{k}", ReLU())
+    add("last", Linear(shape[0], 4))
+    return Sequential(first, **layers)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(), st.integers(0, 2**32 - 1), st.sampled_from([1.0, 0.5, -0.25, 2.0]), st.booleans())
+def test_it_equals_one_forward_pass_for_each_connection(
+    net: Sequential, seed: int, delta: float, with_ties: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng, size=3)
+    if with_ties:  # few values: equal maxima in a window, and ReLUs at exactly 0
+        params, x = {name: np.round(2 * w) / 2 for name, w in params.items()}, np.round(x)
+    fast, slow = (f(net, params, x, y, delta) for f in (delta_loss, delta_loss_by_deletion))
+    for name in params:
+        np.testing.assert_allclose(fast[name], slow[name], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_it_equals_the_definition_on_300_connections_of_the_real_lenets(model: str) -> None:
+    net, rng = MODELS[model](), np.random.default_rng(0)
+    params = net.init(rng, dtype=np.float64)
+    x, y = rng.standard_normal((4, 1, 28, 28)), rng.integers(0, 10, 4)
+    whole, fast = cross_entropy(net(params, x), y), delta_loss(net, params, x, y)
+    for k in range(300):
+        name = list(params)[k % len(params)]
+        j = tuple(int(rng.integers(n)) for n in params[name].shape)
+        w = params[name].copy()
+        w[j] = 0
+        assert fast[name][j] == pytest.approx(whole - cross_entropy(net({**params, name: w}, x), y), abs=1e-10)
+
+
+@pytest.mark.parametrize("net", [small_mlp(), small_convnet()], ids=["mlp", "convnet"])
+def test_the_size_of_the_chunks_does_not_matter(net: Sequential) -> None:
+    rng = np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng, size=230)  # more than are held at a time
+    whole = delta_loss(net, params, x, y)
+    for memory_limit in (1, 10_000, 2**20):
+        for name, d in delta_loss(net, params, x, y, memory_limit=memory_limit).items():
+            np.testing.assert_allclose(d, whole[name], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_memory_stays_under_the_limit(model: str) -> None:
+    net, rng = MODELS[model](), np.random.default_rng(0)
+    params = net.init(rng, dtype=np.float64)
+    x, y = rng.standard_normal((100, 1, 28, 28)), rng.integers(0, 10, 100)
+    name = "fc2.weight" if model == "lenet-300-100" else "conv1.weight"
+    tracemalloc.start()
+    delta_loss(net, params, x, y, names=[name], memory_limit=2**29)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**29
+
+
+@pytest.mark.parametrize("net", [small_mlp(), small_convnet()], ids=["mlp", "convnet"])
+def test_as_delta_shrinks_it_converges_to_the_mask_gradient_at_order_one(net: Sequential) -> None:
+    rng = np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    g = mask_gradient(net, params, x, y)
+
+    def error(delta: float) -> float:
+        quotients = delta_loss(net, params, x, y, delta)
+        return max(float(np.abs(quotients[name] - g[name]).max()) for name in g)
+
+    assert error(1e-4) / error(1e-5) == pytest.approx(10, rel=0.05)
+    assert error(1e-5) < 1e-5
+
+
+def central(net: Sequential, params: dict[str, Array], x: Array, y: Array, delta: float) -> dict[str, Array]:
+    less, more = (delta_loss(net, params, x, y, d) for d in (delta, -delta))
+    return {name: (less[name] + more[name]) / 2 for name in less}
+
+
+def test_the_central_difference_converges_at_order_two() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    g = mask_gradient(net, params, x, y)
+    errors = [
+        max(float(np.abs(central(net, params, x, y, delta)[name] - g[name]).max()) for name in g)
+        for delta in (3e-3, 3e-4)
+    ]
+    assert errors[0] / errors[1] == pytest.approx(100, rel=0.2)
+
+
+def test_a_connection_from_a_dead_input_changes_exactly_nothing() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    x[:, 0, 1, 1] = 0  # the fifth of the nine inputs
+    params["fc2.weight"][3] = params["fc2.bias"][3] = 0  # and a unit that never fires
+    answer = delta_loss(net, params, x, y)
+    assert (answer["fc1.weight"][:, 4] == 0).all()
+    assert (answer["fc3.weight"][:, 3] == 0).all()
+    assert answer["fc1.weight"].any()
+
+
+def test_names_choose_the_parameters() -> None:
+    net, rng = small_convnet(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    whole, some = delta_loss(net, params, x, y), delta_loss(net, params, x, y, names=["conv2.bias", "conv1.weight"])
+    assert list(some) == ["conv2.bias", "conv1.weight"]
+    for name, d in some.items():
+        np.testing.assert_array_equal(d, whole[name])
+
+
+def test_float32_parameters_are_computed_in_float64() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = net.init(rng), random_batch(net, rng)
+    answer = delta_loss(net, params, x.astype(np.float32), y)
+    assert {d.dtype for d in answer.values()} == {np.dtype(np.float64)}
+
+
+def test_what_cannot_be_computed_is_refused_in_a_sentence() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    with pytest.raises(ValueError, match="the images of the scoring batch hold NaN"):
+        delta_loss(net, params, np.full_like(x, np.nan), y)
+    with pytest.raises(ValueError, match="0 images"):
+        delta_loss(net, params, x[:0], y[:0])
+    with pytest.raises(ValueError, match=r"delta 0 must not be 0"):
+        delta_loss(net, params, x, y, 0)
+    with pytest.raises(ValueError, match=r"names \['fc9'\] must be among fc1.weight, fc1.bias"):
+        delta_loss(net, params, x, y, names=["fc9"])
+
+    class Unknown:
+        shapes, out_shape, __call__ = ReLU.shapes, ReLU.out_shape, ReLU.__call__
+
+    other = Sequential((9,), fc1=Linear(9, 4), odd=Unknown())
+    with pytest.raises(TypeError, match=r"layer odd is a Unknown: only layers of minisnip\.nn"):
+        delta_loss(other, random_params(other, rng), x.reshape(-1, 9), y)
