@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     asked = {key: value for key, value in vars(options).items() if value is not None and key in asdict(Config())}
-    config = _or_wrong_option(options, lambda: Config.for_optimiser(**asked))
+    config = _or_wrong_option(options, lambda: Config.usual(**asked))
     if options.out:
         _or_wrong_option(options, lambda: run_folder.make(options.out))
     dataset, config = _load(config, options)

@@ -19,10 +19,7 @@ from minisnip.pruning import CRITERIA, count_kept, keep_top
 from minisnip.training import SCHEDULES, SGD, Adam, TrainResult, evaluate, train
 
 OPTIMISERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
-OPTIMISER_DEFAULTS = {
-    "sgd": {"learning_rate": 0.1, "weight_decay": 5e-4},
-    "adam": {"learning_rate": 1e-3, "weight_decay": 0.0},
-}
+SGD_RATES = {"lenet-300-100": 0.1, "lenet-5-caffe": 0.02}  # the paper's 0.1 makes the dense LeNet-5-Caffe diverge
 
 
 @dataclass(frozen=True)
@@ -57,9 +54,11 @@ class Config:
             raise ValueError(f"weight_decay {self.weight_decay} and seed {self.seed} must not be negative")
 
     @classmethod
-    def for_optimiser(cls, optimiser: str = "sgd", **options: Any) -> Config:
-        """The configuration with the learning rate and the decay of the paper for that optimiser."""
-        return cls(**{**OPTIMISER_DEFAULTS.get(optimiser, {}), "optimiser": optimiser, **options})
+    def usual(cls, model: str = "lenet-300-100", optimiser: str = "sgd", **options: Any) -> Config:
+        """The configuration with the usual learning rate and weight decay for this network and optimiser."""
+        rate = SGD_RATES.get(model, 0.1) if optimiser == "sgd" else 1e-3
+        usual = {"learning_rate": rate, "weight_decay": 5e-4 if optimiser == "sgd" else 0.0}
+        return cls(model=model, optimiser=optimiser, **{**usual, **options})
 
     @property
     def percent(self) -> str:

@@ -30,7 +30,7 @@ def rows(seeds: int) -> Iterator[list[Config]]:
     for model, epochs, cases in PLAN:
         for criterion, sparsity in cases:
             yield [
-                Config(model, sparsity, criterion, seed=seed, epochs=epochs)
+                Config.usual(model, sparsity=sparsity, criterion=criterion, seed=seed, epochs=epochs)
                 for seed in range(seeds if model == "lenet-300-100" else min(seeds, 2))
             ]
 
