@@ -1,0 +1,93 @@
+"""`minisnip agree` writes what it computed, and says what it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minisnip.cli import main
+from minisnip.files import load_arrays
+from minisnip.nn import lenet_300_100
+
+FILES = {"agreement.json", "agreement.npz", "scatter.png", "histogram.png", "overlap.png", "differences.png"}
+
+
+@pytest.fixture(scope="module")
+def agreed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("agree")
+    with pytest.MonkeyPatch.context() as patch:
+        lines: list[str] = []
+        patch.setattr("builtins.print", lambda *words, **_: lines.append(" ".join(map(str, words))))
+        assert main(["agree", "--dataset", "glyphs", "--batch", "20", "--out", str(folder)]) == 0
+    return folder, "\n".join(lines)
+
+
+def test_it_writes_the_report_the_arrays_and_five_figures(agreed: tuple[Path, str]) -> None:
+    assert {file.name for file in agreed[0].iterdir()} == FILES | {"joint_deletion.png"}
+
+
+def test_both_scores_of_every_connection_are_kept(agreed: tuple[Path, str]) -> None:
+    arrays = load_arrays(agreed[0] / "agreement.npz")
+    for name, shape in lenet_300_100().shapes().items():
+        assert arrays[f"g/{name}"].shape == arrays[f"delta_loss/{name}"].shape == shape
+
+
+def test_the_derivative_of_a_real_network_agrees_with_the_deletion(agreed: tuple[Path, str]) -> None:
+    report = json.loads((agreed[0] / "agreement.json").read_text())
+    row = report["agreement"]["all"]
+    assert row["connections"] == 266_610
+    assert row["pearson"] > 0.9
+    assert row["equal_signs"] > 0.9
+    assert row["precision_95"] > 0.8
+    assert report["second_order"]["explained_share"] > 0.5
+    assert report["fitted_orders"]["float64"]["one_sided"] == pytest.approx(1, abs=0.05)
+    assert report["fitted_orders"]["float64"]["central"] == pytest.approx(2, abs=0.05)
+
+
+def test_the_taylor_terms_of_the_largest_disagreements_add_up(agreed: tuple[Path, str]) -> None:
+    report = json.loads((agreed[0] / "agreement.json").read_text())
+    arrays = load_arrays(agreed[0] / "agreement.npz")
+    for row in report["largest_disagreements"]:
+        j = tuple(row["index"])
+        assert row["delta_loss"] == arrays[f"delta_loss/{row['name']}"][j]
+        assert row["g"] == arrays[f"g/{row['name']}"][j]
+        assert row["delta_loss"] == pytest.approx(row["g"] - row["half_curvature"] + row["remainder"])
+    apart = max(np.abs(arrays[f"delta_loss/{n}"] - arrays[f"g/{n}"]).max() for n in lenet_300_100().shapes())
+    first = report["largest_disagreements"][0]
+    assert abs(first["delta_loss"] - first["g"]) == pytest.approx(apart)
+
+
+def test_it_prints_both_sides_and_that_the_derivative_speaks_of_one_connection(agreed: tuple[Path, str]) -> None:
+    text = agreed[1]
+    for words in ("Pearson", "Spearman", "signs", "J / P 95 %", "fc1.weight", "266,610", "remainder", "order 2.0"):
+        assert words in text
+    assert "The derivative speaks of one connection, not of many." in text
+
+
+def test_what_is_not_mnist_says_so(agreed: tuple[Path, str]) -> None:
+    folder, text = agreed
+    assert "glyphs (not MNIST)" in text
+    assert json.loads((folder / "agreement.json").read_text())["dataset"] == "glyphs (not MNIST)"
+    assert b"glyphs (not MNIST)" in (folder / "agreement.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--model", "vgg"], "unknown model 'vgg'"),
+        (["--batch", "0"], "batch 0 must be at least 1"),
+        (["--out", "/dev/null/folder"], "cannot write to the folder"),
+    ],
+)
+def test_a_wrong_option_gets_one_sentence_and_exit_code_2(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["agree", *arguments])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
