@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -14,10 +15,10 @@ from typing import Any, NoReturn, TypeVar
 from minisnip import data
 from minisnip.experiments import agree, run_folder
 from minisnip.experiments.agree import AgreeConfig
-from minisnip.experiments.prune_and_train import OPTIMISERS, Config, Interrupted, run
+from minisnip.experiments.prune_and_train import OPTIMISERS, Config, Interrupted, check_sizes, run
 from minisnip.nn import MODELS, SCHEMES
 from minisnip.pruning import CRITERIA, input_connections, picture, report
-from minisnip.training import SCHEDULES, DivergenceError
+from minisnip.training import SCHEDULES, CheckpointError, DivergenceError
 
 Configuration = TypeVar("Configuration", Config, AgreeConfig)
 FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
@@ -44,25 +45,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
         try:
-            options.command(options)
+            code: int = options.command(options) or 0
+            sys.stdout.flush()
         except (Interrupted, KeyboardInterrupt) as error:
-            print(f"\nminisnip: {error or 'interrupted'}", file=sys.stderr)
+            print(f"\nminisnip: {str(error) or 'interrupted'}", file=sys.stderr)
             return INTERRUPTED
-        except (data.DataError, DivergenceError) as error:
+        except BrokenPipeError:  # minisnip data | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
+            return FAILED
+        except (data.DataError, CheckpointError, DivergenceError, OSError) as error:
             print(f"minisnip: {error}", file=sys.stderr)
             return FAILED
-    return 0
+    return code
 
 
 def _train(options: argparse.Namespace) -> None:
     asked = {key: value for key, value in vars(options).items() if value is not None and key in asdict(Config())}
     config = _or_wrong_option(options, lambda: Config.usual(**asked))
-    if options.out:
+    if options.out is not None:
         _or_wrong_option(options, lambda: run_folder.make(options.out))
     dataset, config = _load(config, options)
+    _or_wrong_option(options, lambda: check_sizes(config, dataset))
     folder = options.out or run_folder.default(config)
     result = _or_wrong_option(options, lambda: run_folder.open_for(folder, config, options.resume))
-    if result is None or not options.resume:
+    if result is None:
         print(f"Pruning {config.model} to {config.percent} by {config.criterion} on {dataset.label}, then training ...")
         outcome = run(config, dataset, folder, options.resume)
         result = run_folder.write(folder, outcome)
@@ -91,11 +97,13 @@ def _load(config: Configuration, options: argparse.Namespace) -> tuple[data.Data
     return data.load("glyphs"), replace(config, dataset="glyphs")
 
 
-def _data(options: argparse.Namespace) -> None:
+def _data(options: argparse.Namespace) -> int:
     print(f"cache: {data.cache_folder()}\n")
-    for row in data.status():
+    rows = data.status()
+    for row in rows:
         place = f"{row.path} ({row.size:,} bytes)" if row.path else ""
-        print(f"{row.dataset:<15}{row.file:<30}{row.state:<12}{place}")
+        print(f"{row.dataset:<15}{row.file:<30}{row.state:<10}  {place}".rstrip())
+    return 0 if {row.state for row in rows} <= {"verified", "missing"} else FAILED
 
 
 def _agree(options: argparse.Namespace) -> None:
@@ -149,7 +157,7 @@ def _add_train(commands: Any) -> None:
     add("epochs", "N", "passes over the training images", int)
     add("seed", "N", "of all random choices", int)
     outs = "folder for the results (default: one for each configuration, under runs/)"
-    parser.add_argument("--out", metavar="DIR", type=Path, help=outs)
+    parser.add_argument("--out", metavar="DIR", type=_folder, help=outs)
     parser.add_argument("--resume", action="store_true", help="go on with the unfinished run in the folder")
     parser.add_argument("--compare-dense", action="store_true", help="train the unpruned twin too")
     fresh = "train another draw of the weights than the scored one, as the authors' code does"
@@ -181,7 +189,13 @@ def _add_agree(commands: Any) -> None:
     parser.add_argument("--batch", metavar="N", type=int, default=100, help="images (default: 100)")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of weights and batch (default: 0)")
     parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=_one_of(data.NAMES))
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder for the results (default: one under runs/)")
+    parser.add_argument("--out", metavar="DIR", type=_folder, help="folder for the results (default: one under runs/)")
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return Path(text)
 
 
 def _one_of(names: Iterable[str]) -> str:

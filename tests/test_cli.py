@@ -18,6 +18,8 @@ import pytest
 
 from minisnip import data
 from minisnip.cli import main
+from minisnip.experiments import run_folder
+from minisnip.experiments.prune_and_train import Config, run
 from minisnip.files import load_arrays
 
 COMMAND = [sys.executable, "-m", "minisnip.cli"]
@@ -196,7 +198,68 @@ def test_a_loss_that_is_not_finite_ends_with_a_sentence_and_exit_code_1(
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert "loss became" in error
-    assert "try a lower learning rate, say 1e+08" in error
+    assert "try a lower learning rate (say 1e+08)" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--batch-size", "100000"], "batch_size 100000, but there are 10,800 training images"),
+        (["--scoring-images", "100000"], "scoring_images 100000, but there are 10,800 training images"),
+    ],
+)
+def test_more_images_at_a_time_than_there_are_is_a_wrong_option(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--dataset", "glyphs", *arguments, "--out", str(tmp_path)])
+    assert caught.value.code == 2
+    assert sentence in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK half of a zip"])
+def test_resuming_from_a_damaged_or_another_runs_checkpoint_ends_with_a_sentence_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    (tmp_path / "pruned.checkpoint.npz").write_bytes(content)
+    assert main(["train", "--dataset", "glyphs", "--resume", "--out", str(tmp_path)]) == 1
+    assert "pruned.checkpoint.npz" in capsys.readouterr().err
+
+
+def test_resuming_with_other_options_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--out", str(tmp_path)]
+    assert main([*arguments, "--epochs", "1"]) == 0
+    train_one_epoch_of_two(tmp_path)
+    assert main([*arguments, "--resume", "--epochs", "3"]) == 1
+    assert "epochs was 2, now 3" in capsys.readouterr().err
+
+
+def train_one_epoch_of_two(folder: Path) -> None:
+    """Leave the checkpoint of an unfinished run, and no result."""
+    for file in folder.iterdir():
+        file.unlink()
+    config = Config(dataset="glyphs", epochs=2)
+    run(config, data.load("glyphs"), folder)
+
+
+def test_a_rerun_of_a_finished_run_is_unfinished_until_it_ends(tmp_path: Path) -> None:
+    config = Config(dataset="glyphs", epochs=1)
+    assert main(["train", "--dataset", "glyphs", "--epochs", "1", "--out", str(tmp_path)]) == 0
+    assert run_folder.open_for(tmp_path, config, resume=True) is not None
+    assert run_folder.open_for(tmp_path, config, resume=False) is None
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_ctrl_c_before_the_training_says_that_it_was_interrupted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "load", interrupt)
+    assert main(["train", "--dataset", "glyphs"]) == 130
+    assert "minisnip: interrupted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["data", "--help"]])
@@ -217,3 +280,12 @@ def test_the_data_command_names_every_file_and_its_state(capsys: pytest.CaptureF
     rows = [line.split() for line in text.splitlines() if "ubyte" in line]
     assert [row[0] for row in rows] == ["mnist"] * 4 + ["fashion-mnist"] * 4
     assert {row[2] for row in rows} <= {"verified", "missing"}
+
+
+def test_the_data_command_fails_if_a_file_is_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"<html>")
+    monkeypatch.setenv("MINISNIP_DATA", str(tmp_path))
+    assert main(["data"]) == 1
+    assert "is a web page" in capsys.readouterr().out

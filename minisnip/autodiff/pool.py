@@ -66,13 +66,13 @@ def max_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
     windows. The stride is the kernel's size if it is not given; rows and columns that fill no window are left out.
     """
     image_shape("max_pool2d", x)
-    return _max_pool2d_op(x, (kernel, kernel), stride or kernel)
+    return _max_pool2d_op(x, (kernel, kernel), kernel if stride is None else stride)
 
 
 def avg_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
     """The mean of each window, (N, C, H, W) -> (N, C, oh, ow); windows as in `max_pool2d`."""
     n, channels, *sizes = image_shape("avg_pool2d", x)
-    square, step = (kernel, kernel), stride or kernel
+    square, step = (kernel, kernel), kernel if stride is None else stride
     oh, ow = out_sizes(sizes, square, step)
     columns = ops.reshape(im2col(x, square, step), (channels, kernel * kernel, oh, ow, n))
     return ops.transpose(ops.mean(columns, axis=1), (3, 0, 1, 2))  # (C, oh, ow, N) -> (N, C, oh, ow)

@@ -25,13 +25,13 @@ def search_folders(name: str, directory: Folder | None = None) -> list[Path]:
     Raises
     ------
     DataError
-        If the directory is given but cannot be listed.
+        If the directory, or the one that MINISNIP_DATA names, cannot be listed.
     """
     folders = []
     if directory is not None:
         folders += [_existing(Path(directory)) / name, Path(directory)]
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
-        folders.append(Path(named) / name)
+        folders.append(_existing(Path(named)) / name)
         if name == "mnist":
             folders.append(Path(named))
     return [*folders, cache_folder() / name]

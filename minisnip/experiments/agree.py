@@ -16,7 +16,7 @@ import numpy as np
 from minisnip import pruning
 from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset
-from minisnip.experiments.run_folder import TITLES, file_label, versions
+from minisnip.experiments.run_folder import LABELS, TITLES, file_label, versions
 from minisnip.files import save_arrays, save_text, write_atomically
 from minisnip.nn import MODELS, Sequential
 
@@ -128,11 +128,12 @@ def _second_order(
             {"name": name, "index": list(j), **{k: float(v) for k, v in terms.items()}, "remainder": float(remainder)}
         )
     apart = np.array([deltas[name][j] - g[name][j] for name, j in sample])
-    explained = 1 - np.sum((apart + curvature[len(largest) :] / 2) ** 2) / np.sum(apart**2)
-    return {
-        "largest_disagreements": rows,
-        "second_order": {"sample": len(sample), "explained_share": float(explained)},
-    }
+    left = apart + curvature[len(largest) :] / 2
+    shares = {}
+    for group in ["all", *dict.fromkeys(name for name, _ in sample)]:
+        chosen = [group in ("all", name) for name, _ in sample]
+        shares[group] = float(1 - np.sum(left[chosen] ** 2) / np.sum(apart[chosen] ** 2))
+    return {"largest_disagreements": rows, "second_order": {"sample": len(sample), "explained_share": shares}}
 
 
 def _sample(g: Mapping[str, Array], rng: np.random.Generator) -> list[pruning.Connection]:
@@ -172,17 +173,19 @@ def _threshold(scores: Mapping[str, Array]) -> float:
 def summary(report: Mapping[str, Any]) -> str:
     """What the command prints."""
     config, seconds = report["config"], report["seconds"]
-    lines = [f"{TITLES[config['model']]} on {report['dataset']}, batch of {config['batch']}, seed {config['seed']}", ""]
+    where = f"{TITLES[config['model']]} on {LABELS.get(report['dataset'], report['dataset'])}"
+    lines = [f"{where}, batch of {config['batch']}, seed {config['seed']}", ""]
     lines += [*_table(report["agreement"]), "", "Largest disagreements (nats), ΔL = g − ½ w² H + remainder:"]
     lines.append(f"  {'connection':<24}{'w':>9}{'g':>12}{'½ w² H':>12}{'ΔL':>12}{'remainder':>12}")
     for row in report["largest_disagreements"]:
         numbers = "".join(f"{row[k]:12.2e}" for k in ("g", "half_curvature", "delta_loss", "remainder"))
         lines.append(f"  {row['name'] + str(row['index']):<24}{row['w']:9.4f}{numbers}")
     second, orders, joint = report["second_order"], report["fitted_orders"]["float64"], report["joint_deletion"][-2]
+    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in second["explained_share"].items())
     lines += [
         "",
-        f"Second order: − ½ w² H explains {100 * second['explained_share']:.1f} % of (ΔL − g)² on a sample of "
-        f"{second['sample']} connections; kinks of ReLU and pooling make the rest.",
+        f"Second order, {second['sample']} random connections: of (ΔL − g)², − ½ w² H explains {shares}.",
+        "  (Below 0 % it makes things worse: the kinks of ReLU and max-pooling outweigh the curvature.)",
         f"Shrinking δ (last layer): one-sided order {orders['one_sided']:.2f}, central order {orders['central']:.2f}.",
         f"All at once, {100 * joint['sparsity']:g} % removed: the loss changes by {joint['true']:.3f}, the sum of the "
         f"g_j says {joint['linear']:.3f}. The derivative speaks of one connection, not of many.",

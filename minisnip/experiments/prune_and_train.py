@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,10 +49,11 @@ class Config:
                 raise ValueError(f"unknown {option} {getattr(self, option)!r}: choose one of {', '.join(known)}")
         count_kept(1, self.sparsity)
         for option in ("scoring_images", "epochs", "batch_size", "learning_rate"):
-            if not getattr(self, option) > 0:
-                raise ValueError(f"{option} {getattr(self, option)} must be above 0")
-        if self.weight_decay < 0 or self.seed < 0:
-            raise ValueError(f"weight_decay {self.weight_decay} and seed {self.seed} must not be negative")
+            if not 0 < getattr(self, option) < math.inf:
+                raise ValueError(f"{option} {getattr(self, option)} must be above 0 and finite")
+        for option in ("weight_decay", "seed"):
+            if not 0 <= getattr(self, option) < math.inf:
+                raise ValueError(f"{option} {getattr(self, option)} must be finite and not negative")
 
     @classmethod
     def usual(cls, model: str = "lenet-300-100", optimiser: str = "sgd", **options: Any) -> Config:
@@ -120,6 +122,7 @@ def run(config: Config, dataset: Dataset, checkpoints: Path, resume: bool = Fals
     DivergenceError
         If the loss is not finite.
     """
+    check_sizes(config, dataset)
     net, seconds = MODELS[config.model](), dict[str, float]()
     init_rng, scoring_rng, fresh_rng, order_rng = np.random.default_rng(config.seed).spawn(4)
     params = net.init(init_rng, config.init)
@@ -131,21 +134,28 @@ def run(config: Config, dataset: Dataset, checkpoints: Path, resume: bool = Fals
     for name, c in {"pruned": masks, "dense": {}}.items():
         if name == "pruned" or config.compare_dense:
             file = checkpoints / f"{name}.checkpoint.npz"
-            with _timed(seconds, f"train_{name}"):
-                trained = _train(net, params, dataset, c, config, copy.deepcopy(order_rng), file, resume, name)
+            trained = _train(net, params, dataset, c, config, copy.deepcopy(order_rng), file, resume, name)
+            seconds[f"train_{name}"] = round(trained.seconds, 3)
             with _timed(seconds, f"evaluate_{name}"):
                 outcomes[name] = _evaluated(net, trained, dataset)
     return Comparison(config, dataset, net, masks, outcomes["pruned"], outcomes.get("dense"), seconds)
+
+
+def check_sizes(config: Config, dataset: Dataset) -> None:
+    """Refuse, with a ValueError, to take more images at a time than there are."""
+    images = len(dataset.train.labels)
+    for option in ("scoring_images", "batch_size"):
+        if getattr(config, option) > images:
+            raise ValueError(
+                f"{option} {getattr(config, option)}, but there are {images:,} training images: take fewer"
+            )
 
 
 def prune(
     net: Sequential, params: Mapping[str, Array], dataset: Dataset, config: Config, rng: np.random.Generator
 ) -> dict[str, Array]:
     """The mask: score every connection on the first images of the shuffled training split, keep the top κ."""
-    images = len(dataset.train.labels)
-    if config.scoring_images > images:
-        raise ValueError(f"scoring_images {config.scoring_images}, but there are {images} training images: take fewer")
-    batch = rng.permutation(images)[: config.scoring_images]
+    batch = rng.permutation(len(dataset.train.labels))[: config.scoring_images]
     x, y = dataset.train.images[batch], dataset.train.labels[batch]
     scores = CRITERIA[config.criterion](net, params, x, y, rng=rng)
     return keep_top(scores, config.sparsity)

@@ -23,6 +23,7 @@ from minisnip.data import Dataset
 from minisnip.experiments.prune_and_train import Comparison, Config, Outcome
 from minisnip.files import save_arrays, save_text, write_atomically
 
+LABELS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 TITLES = {"lenet-300-100": "LeNet-300-100", "lenet-5-caffe": "LeNet-5-Caffe"}
 
 
@@ -45,7 +46,12 @@ def make(folder: Path) -> None:
 
 
 def open_for(folder: Path, config: Config, resume: bool) -> dict[str, Any] | None:
-    """Make the folder, and see that no other run in it would be lost; the result, if this very run is finished.
+    """Make the folder, and see that no other run in it would be lost.
+
+    Returns
+    -------
+    dict or None
+        The result, if this very run is finished and to be resumed.
 
     Raises
     ------
@@ -53,11 +59,17 @@ def open_for(folder: Path, config: Config, resume: bool) -> dict[str, Any] | Non
         If it cannot be written to, or holds another run, or an unfinished one that is not to be resumed.
     """
     make(folder)
-    result = _read_result(folder / "result.json")
+    file = folder / "result.json"
+    result = _read_result(file)
     if result is not None and result.get("config") != asdict(config):
         raise ValueError(f"the folder {folder} holds the result of another run: choose another with --out")
     if result is None and not resume and any(folder.glob("*.checkpoint.npz")):
         raise ValueError(f"the folder {folder} holds an unfinished run: add --resume to go on with it, or delete it")
+    if result is None and any((folder / name).exists() for name in ("params.npz", "masks.npz")) and not resume:
+        raise ValueError(f"the folder {folder} holds files of another origin: choose another with --out")
+    if result is not None and not resume:
+        file.unlink()  # the same run once more: from here on it is unfinished
+        return None
     return result
 
 
@@ -66,7 +78,9 @@ def _read_result(file: Path) -> dict[str, Any] | None:
         return None
     try:
         result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        if not isinstance(result, dict):
+            raise ValueError("no object")
+    except (OSError, ValueError) as error:
         raise ValueError(f"{file} is damaged ({error}): delete it, or choose another folder with --out") from error
     return result
 
@@ -88,8 +102,8 @@ def write(folder: Path, run: Comparison) -> dict[str, Any]:
     _write_figures(folder, run)
     result = _result(run)
     save_text(folder / "result.json", json.dumps(result, indent=2) + "\n")
-    for checkpoint in folder.glob("*.checkpoint.npz"):
-        checkpoint.unlink()
+    for left in (*folder.glob("*.checkpoint.npz"), *folder.glob(".*.tmp")):  # the latter of a killed run
+        left.unlink()
     return result
 
 
@@ -170,7 +184,10 @@ def summary(result: Mapping[str, Any]) -> str:
     rows = [(f"{result['criterion']} at {100 * result['sparsity']:g} %", result["kept"], result, "pruned")]
     if result["dense"]:
         rows.append(("dense", result["m"], result["dense"], "dense"))
-    lines = [f"{TITLES[result['model']]} on {result['dataset']}, seed {result['seed']}", ""]
+    lines = [
+        f"{TITLES[result['model']]} on {LABELS.get(result['dataset'], result['dataset'])}, seed {result['seed']}",
+        "",
+    ]
     lines.append(f"{'':<18}{'connections':>20}{'validation error':>19}{'test error':>13}{'training':>12}")
     for name, kept, errors, phase in rows:
         count, seconds = f"{kept:,} of {result['m']:,}", f"{result['seconds'][f'train_{phase}']:.1f} s"

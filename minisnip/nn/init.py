@@ -72,6 +72,8 @@ def initialise(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **
     """
     if scheme not in SCHEMES:
         raise ValueError(f"unknown initialisation {scheme!r}: choose one of {', '.join(SCHEMES)}")
-    if options and scheme not in ("normal", "truncated_normal"):
-        raise ValueError(f"{scheme} takes no {', '.join(options)}: only normal and truncated_normal have a std")
+    if set(options) - {"std"} or (options and scheme not in ("normal", "truncated_normal")):
+        raise ValueError(f"{scheme} takes no {', '.join(options)}: the two normals take a std, the others nothing")
+    if not options.get("std", 1) > 0:
+        raise ValueError(f"std {options['std']} must be above 0")
     return np.zeros(shape) if len(shape) == 1 else SCHEMES[scheme](rng, shape, **options)

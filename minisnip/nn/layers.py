@@ -100,7 +100,10 @@ class MaxPool2d:
         return {}
 
     def out_shape(self, shape: Shape) -> Shape:
-        return (shape[0], *out_sizes(shape[1:], (self.kernel, self.kernel), self.stride or self.kernel))
+        if len(shape) != 3:
+            raise ValueError(f"takes images (C, H, W), got {shape}")
+        stride = self.kernel if self.stride is None else self.stride
+        return (shape[0], *out_sizes(shape[1:], (self.kernel, self.kernel), stride))
 
     def __call__(self, params: Params, x: Value) -> Any:
         return max_pool2d(x, self.kernel, self.stride)

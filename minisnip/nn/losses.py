@@ -33,6 +33,8 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
             f"cross_entropy: got logits of shape {shape} and labels of shape {np.shape(labels)}; "
             "expected (N, K) and (N,) with N at least 1"
         )
+    if np.asarray(labels).dtype.kind not in "iu":
+        raise ValueError(f"cross_entropy: the labels are of dtype {np.asarray(labels).dtype}, expected integers")
     if np.min(labels) < 0 or np.max(labels) >= shape[1]:
         raise ValueError(
             f"cross_entropy: labels run from {np.min(labels)} to {np.max(labels)}, "

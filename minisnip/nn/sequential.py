@@ -81,6 +81,8 @@ class Sequential:
         -------
         dict of arrays, with the names and shapes of `shapes()`
         """
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
         return {name: initialise(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
 
     def __call__(self, params: Params, x: Value) -> Any:

@@ -21,9 +21,9 @@ def deletion_scatter(g: Mapping[str, Array], deltas: Mapping[str, Array], title:
     Both axes are linear near zero and logarithmic beyond, for both signs. The diagonal is ΔL_j = g_j.
     """
     names = [name for name in g if np.any(g[name]) and np.any(deltas[name])]
-    columns = min(4, len(names))
+    columns = 2 if len(names) == 4 else min(3, len(names))
     rows = math.ceil(len(names) / columns)
-    figure = Figure(figsize=(3.7 * columns, 0.6 + 3.5 * rows), layout="constrained")
+    figure = Figure(figsize=(3.7 * columns, 0.9 + 3.6 * rows), layout="constrained")
     figure.suptitle(f"{title}\ndarker: more connections; axes linear near 0, logarithmic beyond", fontsize=11)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):

@@ -49,6 +49,8 @@ def mask_gradient(
         If the batch is empty, or an image or a parameter is NaN or infinite.
     """
     check_batch(params, x, y)
+    if batch_size < 1:
+        raise ValueError(f"batch_size {batch_size} must be at least 1")
     total = {name: np.zeros_like(c) for name, c in ones(params, biases).items()}
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)

@@ -1,9 +1,20 @@
 """Training: optimisers, schedules, the loop, checkpoints and evaluation."""
 
+from minisnip.training.checkpoint import CheckpointError
 from minisnip.training.evaluate import evaluate
 from minisnip.training.loop import train
 from minisnip.training.optimisers import SGD, Adam, Optimiser
 from minisnip.training.result import DivergenceError, TrainResult
 from minisnip.training.schedules import SCHEDULES
 
-__all__ = ["SCHEDULES", "SGD", "Adam", "DivergenceError", "Optimiser", "TrainResult", "evaluate", "train"]
+__all__ = [
+    "SCHEDULES",
+    "SGD",
+    "Adam",
+    "CheckpointError",
+    "DivergenceError",
+    "Optimiser",
+    "TrainResult",
+    "evaluate",
+    "train",
+]

@@ -22,6 +22,10 @@ from minisnip.nn import Sequential
 from minisnip.training.optimisers import State
 
 
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be gone on with."""
+
+
 @dataclass
 class Run:
     """A training run between two epochs."""
@@ -31,50 +35,52 @@ class Run:
     rng: np.random.Generator
     best: dict[str, Array]  # the parameters of the epoch with the lowest validation error
     best_epoch: int = 0
+    seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)  # one row per finished epoch
 
 
 _GROUPS = ("params", "state", "best")
+_START = "weights, masks or seed"
 
 
 def save_checkpoint(path: Path, run: Run, settings: dict[str, Any]) -> None:
     """Write the run, atomically: a crash leaves the previous checkpoint whole."""
     arrays = {f"{group}/{name}": a for group in _GROUPS for name, a in getattr(run, group).items()}
-    rng = run.rng.bit_generator.state
-    facts = {"settings": settings, "rng": rng, "best_epoch": run.best_epoch, "history": run.history}
+    numbers = {"best_epoch": run.best_epoch, "seconds": run.seconds, "history": run.history}
+    facts = {"settings": settings, "rng": run.rng.bit_generator.state, **numbers}
     save_arrays(path, {**arrays, "facts": np.array(json.dumps(facts))})
 
 
-def load_checkpoint(path: Path, settings: dict[str, Any]) -> Run:
-    """Read a run back.
+def load_checkpoint(path: Path, fresh: Run, settings: dict[str, Any]) -> Run:
+    """Read a run back that began as `fresh`.
 
     Raises
     ------
-    ValueError
+    CheckpointError
         If the file is damaged, or is of a run with other settings; names what differs.
     """
-    arrays = load_arrays(path)
     try:
+        arrays = load_arrays(path)
         facts = json.loads(str(arrays.pop("facts")))
-        groups: dict[str, dict[str, Array]] = {group: {} for group in _GROUPS}
-        for key, a in arrays.items():
-            group, _, name = key.partition("/")
-            groups[group][name] = a
         rng = np.random.Generator(getattr(np.random, facts["rng"]["bit_generator"])())
         rng.bit_generator.state = facts["rng"]
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{path} is not a checkpoint of minisnip ({error}): delete it and start again") from error
-    _check_same(path, facts["settings"], settings)
-    return Run(**groups, rng=rng, best_epoch=facts["best_epoch"], history=facts["history"])
+        _check_same(path, facts["settings"], settings)
+        params, state, best = ({name: arrays[f"{g}/{name}"] for name in getattr(fresh, g)} for g in _GROUPS)
+        numbers = facts["best_epoch"], facts["seconds"], facts["history"]
+    except CheckpointError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a whole checkpoint ({error}): delete it and start again") from error
+    return Run(params, state, rng, best, *numbers)
 
 
 def _check_same(path: Path, found: dict[str, Any], settings: dict[str, Any]) -> None:
-    settings = json.loads(json.dumps(settings))
     different = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
     if different:
-        pairs = "; ".join(f"{key} was {found.get(key)}, now {settings.get(key)}" for key in different)
-        raise ValueError(
-            f"{path} is of another run ({pairs}): resume with the same settings, or start in another folder"
+        changes = [f"{key} was {found.get(key)}, now {settings.get(key)}" for key in different if key != _START]
+        changes += [f"the {_START} differ"] if _START in different else []
+        raise CheckpointError(
+            f"{path} is of another run ({'; '.join(changes)}): resume with the same settings, or use another folder"
         )
 
 
@@ -90,4 +96,4 @@ def fingerprint(
     for a in (*start.values(), *masks.values()):
         digest.update(np.ascontiguousarray(a).tobytes())
     data = f"{dataset.label}, {len(dataset.train.labels)} training images"
-    return {"network": str(net), "dataset": data, "weights, masks and seed": digest.hexdigest()[:16]}
+    return {"network": str(net), "dataset": data, _START: digest.hexdigest()[:16]}

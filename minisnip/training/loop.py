@@ -7,6 +7,7 @@ momentum nor weight decay ever moves them. The test split is not read here.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from minisnip.training.optimisers import SGD, Optimiser
 from minisnip.training.result import DivergenceError, TrainResult
 from minisnip.training.schedules import SCHEDULES
 from minisnip.training.step import loss_gradient
+
+SHOW = 50  # steps between two updates of the numbers beside the progress bar
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def train(
     learning_rate: float = 0.1,
     schedule: str = "cosine",
     rng: np.random.Generator | int = 0,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     resume: bool = False,
     title: str | None = "training",
 ) -> TrainResult:
@@ -72,7 +75,7 @@ def train(
     schedule : "constant", "step" or "cosine"
     rng : numpy.random.Generator or int
         For the order of the images.
-    checkpoint : Path or None
+    checkpoint : path or None
         Where to save after every epoch.
     resume : bool
         Go on from `checkpoint`, if there is one: the result has the same bytes as if it had never stopped.
@@ -87,21 +90,25 @@ def train(
     ------
     DivergenceError
         If the loss is not finite; says where. The checkpoint keeps the last good epoch.
+    CheckpointError
+        If the checkpoint is damaged, or of a run with other settings.
     ValueError
-        If a setting makes no sense, or the checkpoint is of a run with other settings.
+        If a setting makes no sense, or a mask is not 0 or 1.
     """
     masks, rng = masks or {}, np.random.default_rng(rng)
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     recipe = _Recipe(epochs, batch_size, optimiser, learning_rate, schedule)
     _check(recipe, len(dataset.train.labels))
+    if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
+        raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
     start = apply_masks(masks, {name: w.copy() for name, w in params.items()})
     settings = {
         **fingerprint(net, dataset, start, masks, rng),
         **{key: str(value) for key, value in vars(recipe).items()},
     }
+    run = Run(start, optimiser.start(start), rng, best={name: w.copy() for name, w in start.items()})
     if resume and checkpoint is not None and checkpoint.exists():
-        run = load_checkpoint(checkpoint, settings)
-    else:
-        run = Run(start, optimiser.start(start), rng, best={name: w.copy() for name, w in start.items()})
+        run = load_checkpoint(checkpoint, run, settings)
     try:
         with _bar(title, dataset, recipe, run) as bar, np.errstate(over="ignore", invalid="ignore"):
             while len(run.history) < epochs:
@@ -117,6 +124,7 @@ def _train_epoch(
     net: Sequential, dataset: Dataset, masks: Mapping[str, Array], recipe: _Recipe, run: Run, bar: Any
 ) -> None:
     """Every batch of a new random order, then the validation split."""
+    started = time.perf_counter()
     images, labels = dataset.train.images, dataset.train.labels
     steps, epoch = len(labels) // recipe.batch_size, len(run.history) + 1
     order = run.rng.permutation(len(labels))[: steps * recipe.batch_size].reshape(steps, -1)
@@ -130,10 +138,20 @@ def _train_epoch(
         losses.append(loss)
         wrong += wrong_here
         bar.update()
+        if i % SHOW == 0:
+            _show(bar, losses, wrong, recipe.batch_size, run)
     validation_loss, validation_error = evaluate(net, run.params, dataset.validation)
     _check_finite("validation", validation_loss, epoch * steps - 1, rate, losses, run)
+    run.seconds += time.perf_counter() - started
     _record(run, epoch, rate, losses, 100 * wrong / order.size, validation_loss, validation_error)
-    bar.set_postfix(loss=f"{np.mean(losses):.3f}", val=f"{validation_error:.2f}%")
+
+
+def _show(bar: Any, losses: list[float], wrong: int, batch_size: int, run: Run) -> None:
+    """Loss and accuracy of this epoch so far, and the validation accuracy of the last one; tqdm adds the time left."""
+    accuracy = {"acc": f"{100 - 100 * wrong / (len(losses) * batch_size):.2f}%"}
+    if run.history:
+        accuracy["val_acc"] = f"{100 - run.history[-1]['validation_error_percent']:.2f}%"
+    bar.set_postfix(loss=f"{np.mean(losses):.3f}", **accuracy, refresh=False)
 
 
 def _record(
@@ -162,13 +180,13 @@ def _check_finite(which: str, loss: float, iteration: int, rate: float, losses: 
     kept = f"epoch {run.best_epoch} is kept" if run.best_epoch else "no epoch was finished"
     raise DivergenceError(
         f"the {which} loss became {loss} at step {iteration + 1}, at learning rate {rate:.3g}; the last finite loss "
-        f"was {last:.4g}, and {kept}: try a lower learning rate, say {rate / 10:.1g}",
+        f"was {last:.4g}, and {kept}: try a lower learning rate (say {rate / 10:.1g}) or less weight decay",
         _result(run, finished=False),
     )
 
 
 def _result(run: Run, finished: bool) -> TrainResult:
-    return TrainResult(run.best, run.history, run.best_epoch, finished)
+    return TrainResult(run.best, run.history, run.best_epoch, run.seconds, finished)
 
 
 def _check(recipe: _Recipe, images: int) -> None:

@@ -20,6 +20,8 @@ class TrainResult:
         validation_error_percent; losses in nats.
     best_epoch : int
         Counted from 1; 0 if none was finished.
+    seconds : float
+        Of all finished epochs, before and after a resumption.
     finished : bool
         False if Ctrl-C or a loss that is not finite stopped it.
     """
@@ -27,6 +29,7 @@ class TrainResult:
     params: dict[str, Array]
     history: list[dict[str, float]]
     best_epoch: int
+    seconds: float
     finished: bool
 
 

@@ -58,8 +58,9 @@ def test_answers_share_no_memory_with_each_other_or_the_inputs(case: Case, data:
         lambda a, b: ops.concatenate([a, b]),
         lambda a, b: ops.where(True, a, b) + ops.broadcast_to(b, (2, 3)),
         lambda a, b: a[::-1] + b[::-1],
+        lambda a, b: (a + b) * np.full((2, 3), 2.0),  # the shared gradient is a fresh array that can be written to
     ],
-    ids=["a + b", "reshape", "transpose", "concatenate", "where", "slices"],
+    ids=["a + b", "reshape", "transpose", "concatenate", "where", "slices", "(a + b) * k"],
 )
 def test_changing_a_gradient_in_place_changes_nothing_else(join: Any) -> None:
     a, b = Tensor(np.ones((2, 3))), Tensor(np.ones((2, 3)))

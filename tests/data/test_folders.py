@@ -13,21 +13,27 @@ from minisnip.data.folders import find, search_folders
 def test_the_order_is_directory_then_environment_then_cache(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MINISNIP_DATA", "/named")
-    assert search_folders("mnist", tmp_path) == [
-        tmp_path / "mnist",
-        tmp_path,
-        Path("/named/mnist"),
-        Path("/named"),
-        cache / "mnist",
-    ]
+    named, asked = tmp_path / "named", tmp_path / "asked"
+    named.mkdir()
+    asked.mkdir()
+    monkeypatch.setenv("MINISNIP_DATA", str(named))
+    assert search_folders("mnist", asked) == [asked / "mnist", asked, named / "mnist", named, cache / "mnist"]
 
 
 def test_the_environments_folder_itself_holds_mnist_and_not_fashion_mnist(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MINISNIP_DATA", "/named")
-    assert search_folders("fashion-mnist") == [Path("/named/fashion-mnist"), cache / "fashion-mnist"]
+    monkeypatch.setenv("MINISNIP_DATA", str(tmp_path))
+    assert search_folders("fashion-mnist") == [tmp_path / "fashion-mnist", cache / "fashion-mnist"]
+
+
+def test_a_folder_that_the_environment_names_and_that_does_not_exist_is_an_error(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINISNIP_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="nowhere cannot be opened") as caught:
+        search_folders("mnist")
+    assert not isinstance(caught.value, DataUnavailableError)
 
 
 @pytest.mark.parametrize("value", [None, ""])

@@ -42,7 +42,7 @@ def test_the_derivative_of_a_real_network_agrees_with_the_deletion(agreed: tuple
     assert row["pearson"] > 0.9
     assert row["equal_signs"] > 0.9
     assert row["precision_95"] > 0.8
-    assert report["second_order"]["explained_share"] > 0.5
+    assert report["second_order"]["explained_share"]["fc3.weight"] > 0.5
     assert report["fitted_orders"]["float64"]["one_sided"] == pytest.approx(1, abs=0.05)
     assert report["fitted_orders"]["float64"]["central"] == pytest.approx(2, abs=0.05)
 

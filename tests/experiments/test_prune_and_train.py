@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from minisnip.data import Dataset, load
+from minisnip.autodiff.tensor import Array
+from minisnip.data import Dataset, Split, load
 from minisnip.experiments.prune_and_train import Comparison, Config, run
+from minisnip.nn import MODELS
+from minisnip.pruning import CRITERIA
 from tests.networks import first_images
 
 SMALL: dict[str, Any] = {"dataset": "glyphs", "epochs": 1}
@@ -74,7 +78,7 @@ def test_fresh_init_keeps_the_mask_and_trains_another_draw(dataset: Dataset, tmp
         ({"criterion": "luck"}, "unknown criterion 'luck'"),
         ({"sparsity": 1.2}, r"sparsity 1.2 is not in \[0, 1\)"),
         ({"epochs": 0}, "epochs 0 must be above 0"),
-        ({"seed": -1}, "seed -1 must not be negative"),
+        ({"seed": -1}, "seed -1 must be finite and not negative"),
     ],
 )
 def test_a_wrong_configuration_is_refused_before_any_work(options: dict[str, Any], message: str) -> None:
@@ -83,7 +87,7 @@ def test_a_wrong_configuration_is_refused_before_any_work(options: dict[str, Any
 
 
 def test_more_scoring_images_than_there_are_is_refused(dataset: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="scoring_images 1201, but there are 1200 training images"):
+    with pytest.raises(ValueError, match="scoring_images 1201, but there are 1,200 training images"):
         run(Config(scoring_images=1201, **SMALL), dataset, tmp_path)
 
 
@@ -91,3 +95,46 @@ def test_the_dense_lenet_5_caffe_trains_with_its_usual_learning_rate(dataset: Da
     """The 0.1 of LeNet-300-100 makes it diverge within twenty steps."""
     comparison = run(Config.usual("lenet-5-caffe", sparsity=0.0, **SMALL), dataset, tmp_path)
     assert comparison.pruned.trained.history[-1]["train_loss"] < 2.4
+
+
+def test_scoring_reads_the_first_images_of_the_shuffled_training_split(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Array] = []
+
+    def spy(net: Any, params: Any, x: Array, y: Array, *, rng: Any) -> dict[str, Array]:
+        seen.append(x)
+        return {name: np.abs(w) for name, w in params.items()}
+
+    monkeypatch.setitem(CRITERIA, "snip", spy)
+    run(Config(**SMALL), dataset, tmp_path)
+    (x,) = seen
+    rows = {image.tobytes(): i for i, image in enumerate(dataset.train.images)}
+    order = [rows[image.tobytes()] for image in x]  # all of them are in the training split
+    assert len(order) == 100
+    assert sorted(order) != list(range(100))
+
+
+def test_the_test_error_is_that_of_the_test_split_and_the_validation_error_of_the_other(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    """With every test label wrong, the one is 100 % and the other is not."""
+    net, config = MODELS["lenet-300-100"](), Config(**SMALL)
+    first = run(config, dataset, tmp_path / "a")
+    answers = net(first.pruned.trained.params, dataset.test.images).argmax(axis=1)
+    spoilt = replace(dataset, test=Split(dataset.test.images, (answers + 1) % 10))
+    again = run(config, spoilt, tmp_path / "b")
+    assert again.pruned.test_error == 100
+    assert again.pruned.validation_error == first.pruned.validation_error < 100
+
+
+def test_every_option_of_the_training_reaches_it(dataset: Dataset, tmp_path: Path) -> None:
+    """Changing any one of them changes the weights."""
+    options: list[dict[str, Any]] = [{}, {"weight_decay": 0.01}, {"learning_rate": 0.05}, {"schedule": "constant"}]
+    options += [{"optimiser": "adam", "learning_rate": 1e-3}, {"batch_size": 50}, {"epochs": 2}, {"init": "he"}]
+    options += [{"scoring_images": 50}, {"criterion": "random"}, {"seed": 1}, {"sparsity": 0.9}, {"fresh_init": True}]
+    weights = {
+        run(Config(**{**SMALL, **o}), dataset, tmp_path / str(i)).pruned.trained.params["fc1.weight"].tobytes()
+        for i, o in enumerate(options)
+    }
+    assert len(weights) == len(options)

@@ -54,9 +54,19 @@ def test_the_same_seed_draws_the_same_weights_in_both_dtypes() -> None:
         assert (single[name] == w.astype(np.float32)).all()
 
 
+def test_weights_are_floats_and_spread() -> None:
+    net, rng = lenet_300_100(), np.random.default_rng(0)
+    with pytest.raises(ValueError, match="dtype int64 cannot hold weights"):
+        net.init(rng, dtype=int)
+    with pytest.raises(ValueError, match="std -1 must be above 0"):
+        net.init(rng, "normal", std=-1)
+    with pytest.raises(ValueError, match="normal takes no sd"):
+        net.init(rng, "normal", sd=1)
+
+
 def test_an_unknown_scheme_or_option_is_refused_in_a_sentence() -> None:
     net, rng = lenet_300_100(), np.random.default_rng(0)
     with pytest.raises(ValueError, match=r"unknown initialisation 'xavier': choose one of glorot, he, lecun"):
         net.init(rng, "xavier")
-    with pytest.raises(ValueError, match=r"glorot takes no std: only normal and truncated_normal"):
+    with pytest.raises(ValueError, match=r"glorot takes no std: the two normals take a std"):
         net.init(rng, "glorot", std=0.1)

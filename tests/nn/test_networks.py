@@ -96,6 +96,13 @@ def test_layers_that_do_not_fit_are_refused_by_name() -> None:
         Sequential((2,), fc1=Linear(2, 3), fc2=Linear(4, 1))
 
 
+def test_pooling_takes_images_and_a_stride_above_zero() -> None:
+    with pytest.raises(ValueError, match=r"layer pool of MaxPool2d: takes images \(C, H, W\), got \(3,\)"):
+        Sequential((3,), pool=MaxPool2d(2))
+    with pytest.raises(ValueError, match=r"layer pool of MaxPool2d: kernel \(2, 2\) and stride 0 must be at least 1"):
+        Sequential((1, 4, 4), pool=MaxPool2d(2, 0))
+
+
 def test_images_of_another_shape_are_refused_with_the_expected_one() -> None:
     net = lenet_300_100()
     with pytest.raises(ValueError, match=r"\(N, 1, 28, 28\), got \(5, 784\)"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,27 @@ def test_the_gradient_of_many_images_does_not_depend_on_how_they_are_split() -> 
     for batch_size in (1, 7, 24):  # the last batch is smaller and counts for less
         for name, g in mask_gradient(net, params, x, y, batch_size=batch_size).items():
             np.testing.assert_allclose(g, whole[name], rtol=0, atol=1e-13)
+
+
+def test_ten_thousand_scoring_images_take_no_more_memory_than_a_few_batches() -> None:
+    """LeNet-5-Caffe: all at once, the columns of the second convolution alone would be 12.8 GB."""
+    net, rng = MODELS["lenet-5-caffe"](), np.random.default_rng(0)
+    params, y = net.init(rng), rng.integers(0, 10, 1000)
+    x = rng.standard_normal((1000, 1, 28, 28), np.float32)
+    peaks = []
+    for images in (200, 1000):
+        tracemalloc.start()
+        mask_gradient(net, params, x[:images], y[:images])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0] < 200e6
+
+
+def test_a_batch_size_below_one_is_refused() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    for batch_size in (0, -5):
+        with pytest.raises(ValueError, match=f"batch_size {batch_size} must be at least 1"):
+            mask_gradient(net, random_params(net, rng), *random_batch(net, rng), batch_size=batch_size)
 
 
 def test_sensitivities_are_normalised_absolute_gradients() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from minisnip.files import load_arrays, save_arrays, save_text, write_atomically
 from minisnip.training import SGD, Adam, Optimiser, loop, train
-from minisnip.training.checkpoint import save_checkpoint
+from minisnip.training.checkpoint import CheckpointError, save_checkpoint
 from tests.networks import small_mlp, toy_dataset
 from tests.training.test_loop import same, snip_masks, start
 
@@ -58,8 +58,8 @@ def test_resuming_a_finished_run_trains_no_further(tmp_path: Path) -> None:
     [
         ({"epochs": 4}, "epochs was 3, now 4"),
         ({"learning_rate": 0.2}, r"learning_rate was 0\.1, now 0\.2"),
-        ({"rng": 1}, "weights, masks and seed was"),
-        ({"params": start(9)}, "weights, masks and seed was"),
+        ({"rng": 1}, "the weights, masks or seed differ"),
+        ({"params": start(9)}, "the weights, masks or seed differ"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused_and_what_differs_is_named(
@@ -76,14 +76,22 @@ def test_a_checkpoint_of_another_run_is_refused_and_what_differs_is_named(
         train(NET, **{**options, **changed}, resume=True)
 
 
+def test_a_mask_that_differs_only_where_the_weights_are_zero_is_another_run(tmp_path: Path) -> None:
+    params, file = start(), tmp_path / "c.npz"  # biases start at zero
+    masks = {"fc1.bias": np.ones(7, np.float32)}
+    train(NET, params, toy_dataset(), masks, 1, checkpoint=file)
+    with pytest.raises(CheckpointError, match="the weights, masks or seed differ"):
+        train(NET, params, toy_dataset(), {"fc1.bias": 0 * masks["fc1.bias"]}, 1, checkpoint=file, resume=True)
+
+
 def test_a_damaged_checkpoint_is_refused_in_a_sentence(tmp_path: Path) -> None:
     file = tmp_path / "c.npz"
     train(NET, start(), toy_dataset(), epochs=1, checkpoint=file)
     file.write_bytes(file.read_bytes()[:500])
-    with pytest.raises(ValueError, match=r"c.npz cannot be read as .npz .*damaged; delete it"):
+    with pytest.raises(ValueError, match=r"c.npz cannot be read as .npz .*damaged"):
         train(NET, start(), toy_dataset(), epochs=1, checkpoint=file, resume=True)
     save_arrays(file, {"something": np.zeros(3)})
-    with pytest.raises(ValueError, match=r"c.npz is not a checkpoint of minisnip"):
+    with pytest.raises(ValueError, match=r"c.npz is not a whole checkpoint"):
         train(NET, start(), toy_dataset(), epochs=1, checkpoint=file, resume=True)
 
 

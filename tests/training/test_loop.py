@@ -164,6 +164,24 @@ def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], messag
         train(NET, start(), toy_dataset(), **options)
 
 
+def test_a_mask_of_other_numbers_than_0_and_1_is_refused() -> None:
+    with pytest.raises(ValueError, match="a mask holds other numbers than 0 and 1"):
+        train(NET, start(), toy_dataset(), {"fc1.weight": np.full((7, 9), 0.5)}, 1)
+
+
+def test_the_progress_bar_tells_loss_accuracy_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, str]] = []
+
+    class Bar(loop.tqdm):  # type: ignore[misc, name-defined]
+        def set_postfix(self, *_: Any, **numbers: Any) -> None:
+            shown.append(numbers)
+
+    monkeypatch.setattr(loop, "tqdm", Bar)
+    train(NET, start(), toy_dataset(train=2000), epochs=2, batch_size=20)
+    assert {"loss", "acc"} <= set(shown[0])  # in the first epoch already
+    assert {"loss", "acc", "val_acc"} <= set(shown[-1])
+
+
 def test_no_progress_bar_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     train(NET, start(), toy_dataset(), epochs=1)
     assert capfd.readouterr() == ("", "")

@@ -58,6 +58,6 @@ def test_schedules_start_at_one_and_go_where_they_say() -> None:
     assert [SCHEDULES["cosine"](i, 100) for i in (0, 50, 100)] == pytest.approx([1, 0.5, 0])
 
 
-def test_the_papers_drops_come_at_every_25k_of_100k_iterations() -> None:
+def test_drops_come_every_25k_iterations_as_in_the_paper_if_the_run_has_100k() -> None:
     factors = [SCHEDULES["step"](i, 100_000) for i in (24_999, 25_000, 49_999, 50_000, 74_999, 75_000, 99_999)]
     assert factors == pytest.approx([1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001])

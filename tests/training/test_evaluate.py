@@ -1,0 +1,28 @@
+"""Evaluation reads every image once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minisnip.data import Split
+from minisnip.nn import Linear, Sequential, cross_entropy
+from minisnip.training import evaluate
+
+
+def test_every_image_counts_the_same_also_in_a_last_batch_that_is_not_full() -> None:
+    net, rng = Sequential((3,), fc=Linear(3, 4)), np.random.default_rng(0)
+    params = net.init(rng, dtype=np.float64)
+    split = Split(rng.standard_normal((1201, 3)), rng.integers(0, 4, 1201))  # type: ignore[arg-type]
+    logits = net(params, split.images)
+    loss, error = evaluate(net, params, split, batch_size=500)
+    assert loss == pytest.approx(float(cross_entropy(logits, split.labels)), rel=1e-12)
+    assert error == pytest.approx(100 * np.mean(logits.argmax(axis=1) != split.labels))
+
+
+@pytest.mark.parametrize("batch_size", [0, -5])
+def test_a_batch_of_no_images_is_refused(batch_size: int) -> None:
+    net = Sequential((3,), fc=Linear(3, 4))
+    split = Split(np.zeros((2, 3), np.float32), np.zeros(2, np.int64))
+    with pytest.raises(ValueError, match=rf"batch_size {batch_size} and 2 images"):
+        evaluate(net, net.init(np.random.default_rng(0)), split, batch_size=batch_size)
