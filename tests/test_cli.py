@@ -161,12 +161,15 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Pa
     process = subprocess.Popen([*COMMAND, *arguments, "--out", str(killed)], stdout=subprocess.DEVNULL)
     while not list(killed.glob("*.checkpoint.npz")) and process.poll() is None:
         time.sleep(0.01)
-    time.sleep(random.uniform(0, 3))  # anywhere in the pruned or the dense training, or while files are written
+    seconds = read(whole)["seconds"]
+    delay = random.uniform(0, 0.9 * (seconds["train_pruned"] + seconds["train_dense"]))
+    print(f"killed {delay:.3f} s after the first checkpoint")  # shown if the test fails
+    time.sleep(delay)
     process.send_signal(signal.SIGKILL)
     process.wait()
 
     again = [*COMMAND, *arguments, "--out", str(killed)]
-    if process.returncode == -signal.SIGKILL and not (killed / "result.json").exists():
+    if not (killed / "result.json").exists():
         refused = subprocess.run(again, capture_output=True, text=True)
         assert refused.returncode == 2
         assert "holds an unfinished run: add --resume" in refused.stderr

@@ -73,7 +73,9 @@ def kept_per_layer(rows: Mapping[str, Mapping[str, float]], title: str) -> Figur
 
 
 def kept_pixels(counts: Array, title: str) -> Figure:
-    """The input as an image: how many kept connections of the first layer read each pixel.
+    """The input as an image: how often the kept connections of the first layer read each pixel.
+
+    A connection of a linear layer reads one pixel, once; one of a convolution reads as many as it has windows.
 
     Parameters
     ----------
@@ -85,5 +87,5 @@ def kept_pixels(counts: Array, title: str) -> Figure:
     image = axes.imshow(counts, cmap="viridis", vmin=0)
     read = f"{np.count_nonzero(counts)} of {counts.size} pixels are read"
     axes.set(title=f"{title}\n{read}", xlabel="pixel column", ylabel="pixel row")
-    figure.colorbar(image, ax=axes, label="kept connections")
+    figure.colorbar(image, ax=axes, label="times read by kept connections")
     return figure

@@ -35,7 +35,7 @@ def emptied_layers(masks: Mapping[str, Array]) -> list[str]:
 
 
 def input_connections(net: Sequential, masks: Mapping[str, Array]) -> Array:
-    """How many kept connections of the first layer read each input number; has the shape of one sample.
+    """How often the kept connections of the first layer read each input number; has the shape of one sample.
 
     With the mask for weights the layer is a sum of inputs, each as often as it is read, so the count is its gradient.
     """
