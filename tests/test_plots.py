@@ -33,7 +33,8 @@ def test_training_curves_have_a_line_for_each_split_of_each_run() -> None:
 
 
 def test_a_run_of_one_epoch_can_be_drawn() -> None:
-    drawn(plots.training_curves({"pruned": history(1)}, "one epoch"))
+    figure = drawn(plots.training_curves({"pruned": history(1)}, "one epoch"))
+    assert figure.axes[0].lines[0].get_marker() == "o"  # a line of one point would be invisible
 
 
 def test_kept_per_layer_shows_the_counts_of_each_bar_inside_the_frame() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +15,7 @@ from minisnip import pruning
 from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset
 from minisnip.experiments.run_folder import LABELS, TITLES, file_label, versions
+from minisnip.experiments.timing import timed
 from minisnip.files import save_arrays, save_text, write_atomically
 from minisnip.nn import MODELS, Sequential
 
@@ -59,17 +58,17 @@ def agree(config: AgreeConfig, dataset: Dataset) -> Agreement:
     params = net.init(init_rng, dtype=np.float64)
     rows = batch_rng.permutation(len(dataset.train.labels))[: config.batch]
     x, y = dataset.train.images[rows].astype(np.float64), dataset.train.labels[rows]
-    with _timed(seconds, "gradient"):
+    with timed(seconds, "gradient"):
         g = pruning.mask_gradient(net, params, x, y)
-    with _timed(seconds, "deletions"):
+    with timed(seconds, "deletions"):
         deltas = pruning.delta_loss(net, params, x, y)
-    with _timed(seconds, "second_order"):
+    with timed(seconds, "second_order"):
         second = _second_order(net, params, x, y, g, deltas, sample_rng)
-    with _timed(seconds, "shrinking_delta"):
+    with timed(seconds, "shrinking_delta"):
         last = _largest({name: g[name] for name in list(g)[-2:]}, SHRINK)
         dtypes: dict[str, Any] = {"float64": np.float64, "float32": np.float32}
         differences = {n: pruning.difference_errors(net, params, x, y, last, dtype=d) for n, d in dtypes.items()}
-    with _timed(seconds, "joint_deletion"):
+    with timed(seconds, "joint_deletion"):
         joint = pruning.joint_deletion(net, params, x, y, JOINT)
     everything = pruning.agreement(g, deltas, OVERLAPS)
     report = {
@@ -207,10 +206,3 @@ def _table(agreement: Mapping[str, Mapping[str, float]]) -> list[str]:
         *lines,
         "J Jaccard index, P precision of the sets that |g| and |ΔL| keep; nan: a parameter without a derivative.",
     ]
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    seconds[phase] = round(time.perf_counter() - started, 3)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 
 from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset
+from minisnip.experiments.timing import timed
 from minisnip.nn import MODELS, SCHEMES, Sequential
 from minisnip.pruning import CRITERIA, count_kept, keep_top
 from minisnip.training import SCHEDULES, SGD, Adam, TrainResult, evaluate, train
@@ -126,7 +125,7 @@ def run(config: Config, dataset: Dataset, checkpoints: Path, resume: bool = Fals
     net, seconds = MODELS[config.model](), dict[str, float]()
     init_rng, scoring_rng, fresh_rng, order_rng = np.random.default_rng(config.seed).spawn(4)
     params = net.init(init_rng, config.init)
-    with _timed(seconds, "score"):
+    with timed(seconds, "score"):
         masks = prune(net, params, dataset, config, scoring_rng)
     if config.fresh_init:
         params = net.init(fresh_rng, config.init)
@@ -136,7 +135,7 @@ def run(config: Config, dataset: Dataset, checkpoints: Path, resume: bool = Fals
             file = checkpoints / f"{name}.checkpoint.npz"
             trained = _train(net, params, dataset, c, config, copy.deepcopy(order_rng), file, resume, name)
             seconds[f"train_{name}"] = round(trained.seconds, 3)
-            with _timed(seconds, f"evaluate_{name}"):
+            with timed(seconds, f"evaluate_{name}"):
                 outcomes[name] = _evaluated(net, trained, dataset)
     return Comparison(config, dataset, net, masks, outcomes["pruned"], outcomes.get("dense"), seconds)
 
@@ -197,10 +196,3 @@ def _evaluated(net: Sequential, trained: TrainResult, dataset: Dataset) -> Outco
     _, validation_error = evaluate(net, trained.params, dataset.validation)
     _, test_error = evaluate(net, trained.params, dataset.test)
     return Outcome(trained, validation_error, test_error)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    seconds[phase] = round(time.perf_counter() - started, 3)
