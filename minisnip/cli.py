@@ -21,6 +21,7 @@ from minisnip.pruning import CRITERIA, input_connections, picture, report
 from minisnip.training import SCHEDULES, CheckpointError, DivergenceError
 
 Configuration = TypeVar("Configuration", Config, AgreeConfig)
+ASKED = f"{', '.join(data.NAMES)} (default: mnist, or with a warning glyphs where it cannot be had)"
 FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
 
 NOT_MNIST = """
@@ -109,10 +110,13 @@ def _data(options: argparse.Namespace) -> int:
 def _agree(options: argparse.Namespace) -> None:
     asked = {"model": options.model, "batch": options.batch, "seed": options.seed}
     config = _or_wrong_option(options, lambda: AgreeConfig(**asked, dataset=options.dataset or "mnist"))
-    folder = options.out or Path("runs") / f"agree-{config.model}-batch{config.batch}-seed{config.seed}"
-    _or_wrong_option(options, lambda: run_folder.make(folder))
+    if options.out is not None:
+        _or_wrong_option(options, lambda: run_folder.make(options.out))
     dataset, config = _load(config, options)
-    result = agree.agree(config, dataset)
+    name = f"agree-{config.dataset}-{config.model}-batch{config.batch}-seed{config.seed}"
+    folder = options.out or Path("runs") / name
+    _or_wrong_option(options, lambda: run_folder.make(folder))
+    result = _or_wrong_option(options, lambda: agree.agree(config, dataset))
     agree.write(folder, config, dataset, result)
     print(f"{agree.summary(result.report)}\n\nFiles and figures: {folder}/")
 
@@ -152,8 +156,7 @@ def _add_train(commands: Any) -> None:
     add("model", "NAME", _one_of(MODELS))
     add("sparsity", "S", "share that is removed, 0 <= S < 1", float)
     add("criterion", "NAME", _one_of(CRITERIA))
-    asked = f"{_one_of(data.NAMES)} (default: mnist, or with a warning glyphs where it cannot be had)"
-    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=asked)
+    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=ASKED)
     add("epochs", "N", "passes over the training images", int)
     add("seed", "N", "of all random choices", int)
     outs = "folder for the results (default: one for each configuration, under runs/)"
@@ -188,7 +191,7 @@ def _add_agree(commands: Any) -> None:
     )
     parser.add_argument("--batch", metavar="N", type=int, default=100, help="images (default: 100)")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of weights and batch (default: 0)")
-    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=_one_of(data.NAMES))
+    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=ASKED)
     parser.add_argument("--out", metavar="DIR", type=_folder, help="folder for the results (default: one under runs/)")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minisnip import plots
+from minisnip.pruning import DifferenceErrors
 
 
 def history(epochs: int) -> list[dict[str, float]]:
@@ -55,3 +56,44 @@ def test_kept_pixels_shows_the_image_and_how_many_pixels_are_read() -> None:
     figure = drawn(plots.kept_pixels(counts, "a title"))
     assert figure.axes[0].get_title() == "a title\n1 of 784 pixels are read"
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), counts)
+
+
+def test_the_scatter_puts_g_on_the_horizontal_axis_and_the_deletion_on_the_vertical_one() -> None:
+    g, deltas = {"w": np.array([1.0, 1.0, -1e-9])}, {"w": np.array([-0.01, -0.01, 1e-9])}
+    (axes,) = drawn(plots.deletion_scatter(g, deltas, "a title")).axes
+    cells = axes.collections[0]
+    offsets, counts = np.asarray(cells.get_offsets()), np.asarray(cells.get_array())
+    x, y = offsets[np.argmax(counts)]
+    assert x > 0 > y
+    assert abs(x) > abs(y)
+
+
+def test_the_histogram_marks_both_thresholds() -> None:
+    scores = {"w": np.geomspace(1e-6, 1, 100)}
+    (axes,) = drawn(plots.score_histogram(scores, scores, {"g": 1e-2, "ΔL": 2e-2}, "a title")).axes
+    assert [line.get_xdata()[0] for line in axes.lines] == [1e-2, 2e-2]  # type: ignore[index]
+
+
+def test_overlap_and_joint_deletion_stand_over_what_is_kept() -> None:
+    overlap = [
+        {"sparsity": 0.5, "jaccard": 0.9, "precision": 0.95},
+        {"sparsity": 0.99, "jaccard": 0.7, "precision": 0.8},
+    ]
+    (axes,) = drawn(plots.overlap_curves(overlap, "a title")).axes
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_xdata(), float), [50, 1])
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), float), [95, 80])
+    joint = [{"sparsity": 0.5, "true": 0.1, "linear": 0.2}, {"sparsity": 0.99, "true": 0.3, "linear": 0.8}]
+    (axes,) = drawn(plots.joint_curves(joint, "a title")).axes
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), float), [0.1, 0.3])
+    np.testing.assert_allclose(np.asarray(axes.lines[1].get_ydata(), float), [0.2, 0.8])
+    assert "one connection" in axes.get_title()
+
+
+def test_the_difference_curves_have_a_panel_for_each_precision_with_the_orders() -> None:
+    deltas = np.array([1.0, 0.1, 0.01])
+    errors = DifferenceErrors(deltas, deltas, deltas**2, 0 * deltas, (1.0, 2.0))
+    figure = drawn(plots.difference_curves({"float64": errors, "float32": errors}, "a title"))
+    assert [axes.get_title() for axes in figure.axes] == ["float64", "float32"]
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [t.get_text() for t in legend.get_texts()][:2] == ["one-sided, as ΔL: order 1.00", "central: order 2.00"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from minisnip.nn import MODELS, Sequential
 SPARSITY = 0.95  # of the threshold in the histogram
 OVERLAPS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 JOINT = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
-LARGEST, SAMPLE, SHRINK = 8, 60, 5  # how many connections: shown, for the curvature, for the shrinking δ
+LARGEST, SAMPLE, SHRINK = 8, 40, 5  # connections: shown, of each parameter for the curvature, for the shrinking δ
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ def agree(config: AgreeConfig, dataset: Dataset) -> Agreement:
     net, seconds = MODELS[config.model](), dict[str, float]()
     init_rng, batch_rng, sample_rng = np.random.default_rng(config.seed).spawn(3)
     params = net.init(init_rng, dtype=np.float64)
+    if config.batch > len(dataset.train.labels):
+        raise ValueError(
+            f"batch {config.batch}, but there are {len(dataset.train.labels):,} training images: take fewer"
+        )
     rows = batch_rng.permutation(len(dataset.train.labels))[: config.batch]
     x, y = dataset.train.images[rows].astype(np.float64), dataset.train.labels[rows]
     with timed(seconds, "gradient"):
@@ -80,12 +85,22 @@ def agree(config: AgreeConfig, dataset: Dataset) -> Agreement:
             for s in OVERLAPS
         ],
         **second,
-        "fitted_orders": {name: {"one_sided": e.orders[0], "central": e.orders[1]} for name, e in differences.items()},
+        "shrinking_delta": {name: _digest(e) for name, e in differences.items()},
         "joint_deletion": joint,
         "seconds": seconds,
         "versions": versions(),
     }
     return Agreement(report, g, deltas, differences)
+
+
+def _digest(e: pruning.DifferenceErrors) -> dict[str, dict[str, float]]:
+    """The fitted orders, and the floor of each error with the δ where it is."""
+    curves = {"one_sided": e.one_sided, "central": e.central, "complex_step": e.complex_step}
+    orders = dict(zip(curves, (*e.orders, math.nan), strict=True))
+    return {
+        name: {"order": orders[name], "floor": float(errors.min()), "at_delta": float(e.deltas[np.argmin(errors)])}
+        for name, errors in curves.items()
+    }
 
 
 def _shown(key: str) -> bool:
@@ -126,20 +141,31 @@ def _second_order(
         rows.append(
             {"name": name, "index": list(j), **{k: float(v) for k, v in terms.items()}, "remainder": float(remainder)}
         )
+    shares = _explained(g, deltas, sample, curvature[len(largest) :])
+    return {"largest_disagreements": rows, "second_order": {"sample": SAMPLE, "explained_share": shares}}
+
+
+def _explained(
+    g: Mapping[str, Array], deltas: Mapping[str, Array], sample: list[pruning.Connection], curvature: Array
+) -> dict[str, float]:
+    """Of Σ (ΔL - g)², the share that - ½ w² H explains: by parameter, from its sample; "all" weighted by their sums."""
     apart = np.array([deltas[name][j] - g[name][j] for name, j in sample])
-    left = apart + curvature[len(largest) :] / 2
-    shares = {}
-    for group in ["all", *dict.fromkeys(name for name, _ in sample)]:
-        chosen = [group in ("all", name) for name, _ in sample]
-        shares[group] = float(1 - np.sum(left[chosen] ** 2) / np.sum(apart[chosen] ** 2))
-    return {"largest_disagreements": rows, "second_order": {"sample": len(sample), "explained_share": shares}}
+    left, names = apart + curvature / 2, np.array([name for name, _ in sample])
+    shares, total = {}, {}
+    for name in dict.fromkeys(names):
+        total[name] = float(np.sum((deltas[name] - g[name]) ** 2))
+        shares[name] = float(1 - np.sum(left[names == name] ** 2) / max(np.sum(apart[names == name] ** 2), 1e-300))
+    return {**shares, "all": sum(shares[n] * total[n] for n in shares) / sum(total.values())}
 
 
 def _sample(g: Mapping[str, Array], rng: np.random.Generator) -> list[pruning.Connection]:
-    """Random connections with a derivative, as many from each parameter that has any."""
-    alive = {name: np.argwhere(g_j) for name, g_j in g.items() if np.any(g_j)}
-    each = SAMPLE // len(alive)
-    return [(name, tuple(int(i) for i in j)) for name, places in alive.items() for j in rng.permutation(places)[:each]]
+    """As many random connections of each parameter that has any derivative."""
+    return [
+        (name, tuple(int(i) for i in np.unravel_index(k, g_j.shape)))
+        for name, g_j in g.items()
+        if np.any(g_j)
+        for k in rng.permutation(g_j.size)[:SAMPLE]
+    ]
 
 
 def write(folder: Path, config: AgreeConfig, dataset: Dataset, result: Agreement) -> None:
@@ -148,6 +174,8 @@ def write(folder: Path, config: AgreeConfig, dataset: Dataset, result: Agreement
 
     note = file_label(dataset)
     arrays = {f"g/{name}": a for name, a in result.g.items()} | {f"delta_loss/{n}": a for n, a in result.deltas.items()}
+    for dtype, e in result.differences.items():
+        arrays |= {f"differences/{dtype}/{k}": v for k, v in vars(e).items() if isinstance(v, np.ndarray)}
     save_arrays(folder / "agreement.npz", arrays, note)
     title = f"{TITLES[config.model]}, {dataset.label}, batch of {config.batch}"
     thresholds = {"g": _threshold(result.g), "ΔL": _threshold(result.deltas)}
@@ -155,12 +183,23 @@ def write(folder: Path, config: AgreeConfig, dataset: Dataset, result: Agreement
         "scatter": plots.deletion_scatter(result.g, result.deltas, title),
         "histogram": plots.score_histogram(result.g, result.deltas, thresholds, f"{title}: κ at {100 * SPARSITY:g} %"),
         "overlap": plots.overlap_curves(result.report["overlap"], title),
-        "differences": plots.difference_curves(result.differences, f"{title}: connections of the last layer"),
+        "differences": plots.difference_curves(
+            result.differences, f"{title}: median of {SHRINK} connections of the last layer"
+        ),
         "joint_deletion": plots.joint_curves(result.report["joint_deletion"], title),
     }
     for name, figure in figures.items():
         write_atomically(folder / f"{name}.png", partial(figure.savefig, dpi=150))
-    save_text(folder / "agreement.json", json.dumps(result.report, indent=2) + "\n")
+    save_text(folder / "agreement.json", json.dumps(_without_nan(result.report), indent=2, allow_nan=False) + "\n")
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: null where a number does not exist."""
+    if isinstance(value, dict):
+        return {key: _without_nan(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _threshold(scores: Mapping[str, Array]) -> float:
@@ -179,23 +218,25 @@ def summary(report: Mapping[str, Any]) -> str:
     for row in report["largest_disagreements"]:
         numbers = "".join(f"{row[k]:12.2e}" for k in ("g", "half_curvature", "delta_loss", "remainder"))
         lines.append(f"  {row['name'] + str(row['index']):<24}{row['w']:9.4f}{numbers}")
-    second, orders, joint = report["second_order"], report["fitted_orders"]["float64"], report["joint_deletion"][-2]
+    second, shrunk, joint = report["second_order"], report["shrinking_delta"]["float64"], report["joint_deletion"][-2]
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in second["explained_share"].items())
+    floors = ", ".join(f"{name} {c['floor']:.0e} at δ = {c['at_delta']:.0e}" for name, c in shrunk.items())
     lines += [
         "",
-        f"Second order, {second['sample']} random connections: of (ΔL − g)², − ½ w² H explains {shares}.",
-        "  (Below 0 % it makes things worse: the kinks of ReLU and max-pooling outweigh the curvature.)",
-        f"Shrinking δ (last layer): one-sided order {orders['one_sided']:.2f}, central order {orders['central']:.2f}.",
+        f"Second order: of (ΔL − g)², − ½ w² H explains {shares} ({second['sample']} random connections of each).",
+        "  The rest, all where it is below 0 %, comes of the kinks of ReLU and max-pooling.",
+        f"Shrinking δ (last layer, float64): orders {shrunk['one_sided']['order']:.2f} and "
+        f"{shrunk['central']['order']:.2f}; floors: {floors}.",
         f"All at once, {100 * joint['sparsity']:g} % removed: the loss changes by {joint['true']:.3f}, the sum of the "
         f"g_j says {joint['linear']:.3f}. The derivative speaks of one connection, not of many.",
-        f"Seconds: g {seconds['gradient']:.2f}, ΔL of every connection {seconds['deletions']:.1f}.",
+        "Seconds: " + ", ".join(f"{phase.replace('_', ' ')} {s:.1f}" for phase, s in seconds.items()) + ".",
     ]
     return "\n".join(lines)
 
 
 def _table(agreement: Mapping[str, Mapping[str, float]]) -> list[str]:
     heads = "".join(f"{f'J / P {s} %':>14}" for s in (90, 95, 98, 99))
-    lines = [f"{'parameter':<13}{'connections':>12}{'Pearson':>9}{'Spearman':>10}{'signs':>9}{heads}"]
+    lines = [f"{'layer':<13}{'connections':>12}{'Pearson':>9}{'Spearman':>10}{'signs':>9}{heads}"]
     for name, row in agreement.items():
         overlaps = "".join(f"{row[f'jaccard_{s}']:>8.2f} /{row[f'precision_{s}']:>4.2f}" for s in (90, 95, 98, 99))
         lines.append(
@@ -204,5 +245,5 @@ def _table(agreement: Mapping[str, Mapping[str, float]]) -> list[str]:
         )
     return [
         *lines,
-        "J Jaccard index, P precision of the sets that |g| and |ΔL| keep; nan: a parameter without a derivative.",
+        "J Jaccard index, P precision of the sets that |g| and |ΔL| keep; nan: nothing is kept there.",
     ]

@@ -29,6 +29,10 @@ def deletion_scatter(g: Mapping[str, Array], deltas: Mapping[str, Array], title:
     for axes, name in zip(panels, names, strict=False):
         _density(axes, np.ravel(g[name]), np.ravel(deltas[name]))
         axes.set_title(f"{name}: {g[name].size:,}", fontsize=10)
+    if len(names) < len(g):
+        figure.text(
+            0.99, 0.005, "parameters whose g_j are all 0, such as biases, are not shown", fontsize=7, ha="right"
+        )
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel("g_j, the derivative (nats)", fontsize=10)
@@ -67,18 +71,17 @@ def score_histogram(
     scores = {"g": (g, BLUE, "-", "|g|, the derivative"), "ΔL": (deltas, ORANGE, "--", "|ΔL|, the deletion")}
     flat = {key: np.abs(np.concatenate([np.ravel(a) for a in s.values()])) for key, (s, *_) in scores.items()}
     top = max(a.max() for a in flat.values())
-    bins = np.geomspace(top * 1e-9, top, 120).tolist()
+    bins = np.geomspace(top * 1e-7, top, 120).tolist()
     for key, (_, colour, line, label) in scores.items():
-        below = np.count_nonzero(flat[key] < bins[0])
-        axes.hist(flat[key], bins, histtype="step", color=colour, linestyle=line, label=f"{label} ({below:,} below)")
+        axes.hist(
+            flat[key],
+            bins,
+            histtype="step",
+            color=colour,
+            linestyle=line,
+            label=f"{label}: kept from {thresholds[key]:.2e}",
+        )
         axes.axvline(thresholds[key], color=colour, linestyle=line, linewidth=0.9)
-    axes.annotate(
-        "threshold of κ",
-        (thresholds["g"], 0.02),
-        (6, 0),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-    )
     axes.set(xscale="log", xlabel="score (nats)", ylabel="connections", title=title)
     axes.legend(frameon=False, loc="upper left")
     return figure
@@ -122,9 +125,9 @@ def difference_curves(errors: Mapping[str, Any], title: str) -> Figure:
         ):
             label = name if math.isnan(order) else f"{name}: order {order:.2f}"
             axes.plot(e.deltas, np.maximum(values, 1e-17), color=colour, marker=marker, markersize=4, label=label)
-        axes.set(xscale="log", yscale="log", xlabel="δ", title=dtype, ylim=(1e-17, 10))
+        axes.set(xscale="log", yscale="log", xlabel="δ", title=dtype, ylim=(2e-18, 10))
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=8, loc="lower right" if dtype == "float32" else "upper left")
+        axes.legend(frameon=False, fontsize=8, loc="lower right" if dtype == "float32" else (0.02, 0.33))
     panels[0].set_ylabel("relative error against g_j")
     return figure
 
@@ -142,7 +145,8 @@ def joint_curves(rows: Sequence[Mapping[str, float]], title: str) -> Figure:
     axes.plot(kept, [row["true"] for row in rows], color=BLUE, marker="o", label="L(w) − L(c ⊙ w), measured")
     axes.plot(kept, [row["linear"] for row in rows], "--", color=ORANGE, marker="s", label="Σ g_j over what goes")
     axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set(xscale="log", xlabel="connections kept (%)", ylabel="change of the loss (nats)", title=title)
+    axes.set(xscale="log", xlabel="connections kept (%)", ylabel="change of the loss (nats)")
+    axes.set_title(f"{title}\ng_j speaks of one connection, not of many at once")
     _percent_axis(axes)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
@@ -151,7 +155,7 @@ def joint_curves(rows: Sequence[Mapping[str, float]], title: str) -> Figure:
 
 def _percent_axis(axes: Axes) -> None:
     """What is kept, from much to little, on a logarithmic axis with plain numbers."""
-    axes.xaxis.set_major_locator(FixedLocator([50, 20, 10, 5, 2, 1, 0.5, 0.2]))
+    axes.xaxis.set_major_locator(FixedLocator([50, 30, 20, 10, 5, 2, 1, 0.5, 0.2]))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.invert_xaxis()

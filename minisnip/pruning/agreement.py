@@ -13,7 +13,7 @@ from minisnip.pruning.masks import keep_top
 def agreement(
     a: Mapping[str, Array], b: Mapping[str, Array], sparsities: Sequence[float] = (0.9, 0.95, 0.98, 0.99)
 ) -> dict[str, dict[str, float]]:
-    """Compare two signed scores, for each parameter and in all.
+    """Compare two signed scores, for each layer (its weight and bias together) and in all.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def agreement(
 
     Returns
     -------
-    dict of rows by name, the last "all"
+    dict of rows by layer, the last "all"
         connections; pearson; spearman; equal_signs (the share among those that are not both zero); and for each
         sparsity s, jaccard_s = |A ∩ B| / |A ∪ B| and precision_s = |A ∩ B| / |A|, the share of a's choice that b keeps.
         NaN where a number does not exist (a constant has no correlation).
@@ -43,7 +43,10 @@ def agreement(
             numbers |= _overlap(f"{100 * s:g}", *(_flat(c, names) > 0 for c in masks))
         return numbers
 
-    return {name: row([name]) for name in a} | {"all": row(list(a))}
+    layers: dict[str, list[str]] = {}
+    for name in a:
+        layers.setdefault(name.rpartition(".")[0] or name, []).append(name)
+    return {layer: row(names) for layer, names in layers.items()} | {"all": row(list(a))}
 
 
 def _flat(scores: Mapping[str, Array], names: list[str]) -> Array:
@@ -53,7 +56,7 @@ def _flat(scores: Mapping[str, Array], names: list[str]) -> Array:
 def _correlation(x: Array, y: Array) -> float:
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])
+    return float(np.corrcoef(x / np.abs(x).max(), y / np.abs(y).max())[0, 1])  # scaled: squares of 1e-200 are 0
 
 
 def _ranks(x: Array) -> Array:

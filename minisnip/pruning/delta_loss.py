@@ -14,6 +14,7 @@ organised well: a connection disturbs one unit (or channel) of one layer, so
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,8 +29,8 @@ from minisnip.pruning.disturb import Stage, find_stages
 from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch
 
-IMAGES = 100  # at a time
-CACHE = 2**23  # bytes for one batch of rows: more does not help, what is in the processor's cache is fast
+IMAGES = 100  # at a time, at most
+CACHE = 2**23  # bytes for one batch of rows, at most: what fits the processor's cache is fast, more does not help
 
 
 def delta_loss_by_deletion(
@@ -37,7 +38,7 @@ def delta_loss_by_deletion(
 ) -> dict[str, Array]:
     """(L(1 ⊙ w) - L((1 - δ e_j) ⊙ w)) / δ for every connection j, a forward pass for each: slow, and plainly right."""
     whole = cross_entropy(net(params, x), y)
-    answer = {name: np.empty_like(w) for name, w in params.items()}
+    answer = {name: np.empty(w.shape) for name, w in params.items()}
     for name, w in params.items():
         for j in np.ndindex(w.shape):
             c = ones(params)
@@ -59,6 +60,8 @@ def delta_loss(
 ) -> dict[str, Array]:
     """(L(1 ⊙ w) - L((1 - δ e_j) ⊙ w)) / δ for every connection j, exactly; δ = 1 is the definition ΔL_j.
 
+    The losses are those of the definition up to the round-off of float64, which a sum with huge terms makes large.
+
     Parameters
     ----------
     net : Sequential of layers of minisnip.nn
@@ -71,7 +74,7 @@ def delta_loss(
     names : collection of str, or None
         The parameters to do; None for all.
     memory_limit : int
-        Bytes of extra memory, about.
+        Bytes that may be held at once besides the arguments.
     title : str or None
         Of the progress bar, which shows on a terminal only; None for no bar.
 
@@ -82,26 +85,55 @@ def delta_loss(
     Raises
     ------
     ValueError
-        If the batch is empty, an image or a parameter is not finite, delta is 0, or a name is unknown.
+        If the batch is empty or does not fit the network, an image or a parameter is not finite, delta is 0 or not
+        finite, a name is unknown, or the memory is too little.
+    TypeError
+        If a layer is not one of minisnip.nn.
     """
-    check_batch(params, x, y)
-    names = list(params) if names is None else list(names)
-    if delta == 0 or not set(names) <= set(params):
-        raise ValueError(f"delta {delta} must not be 0, and names {names} must be among {', '.join(params)}")
-    params, x = {name: np.asarray(w, np.float64) for name, w in params.items()}, np.asarray(x, np.float64)
-    totals = {name: np.zeros_like(params[name]) for name in names}
-    starts = range(0, len(x), IMAGES)
+    x, y = np.asarray(x, np.float64), np.asarray(y)
+    names = [names] if isinstance(names, str) else list(params if names is None else names)
+    _check(net, params, x, y, delta, names)
+    params = {name: np.asarray(params[name], np.float64) for name in net.shapes()}
+    images, size = _shares(net, params, x, y, memory_limit)
+    totals = {name: np.zeros(params[name].shape) for name in names}
     units = sum(len(params[f"{layer}.bias"]) for layer in {name.rpartition(".")[0] for name in names})
+    starts = range(0, len(x), images)
     with tqdm(desc=title, total=units * len(starts), unit="unit", disable=None if title else True) as bar:
         for start in starts:
-            part = slice(start, start + IMAGES)
-            _add_block(totals, find_stages(net, params, x[part], y[part]), delta, memory_limit, bar)
-    return {name: total / (-delta * len(x)) for name, total in totals.items()}
+            part = slice(start, start + images)
+            _add_block(totals, find_stages(net, params, x[part], y[part]), delta, size, bar)
+    return {name: 0.0 - total / (delta * len(x)) for name, total in totals.items()}
 
 
-def _add_block(totals: dict[str, Array], stages: list[Stage], delta: float, memory_limit: int, bar: tqdm) -> None:
+def _check(net: Sequential, params: Mapping[str, Array], x: Array, y: Array, delta: float, names: list[str]) -> None:
+    check_batch(params, x, y)
+    classes = net(params, x[:1]).shape[1]
+    cross_entropy(np.zeros((len(y), classes)), y)  # refuses labels that do not fit
+    if delta == 0 or not math.isfinite(delta):
+        raise ValueError(f"delta {delta} must be finite and not be 0")
+    if not names or not set(names) <= set(net.shapes()):
+        raise ValueError(f"names {names} must be one or more of {', '.join(net.shapes())}")
+
+
+def _workers() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _shares(net: Sequential, params: Mapping[str, Array], x: Array, y: Array, memory_limit: int) -> tuple[int, int]:
+    """How many images at a time, and how many bytes for the rows of one worker, so that the memory is enough."""
+    stages = find_stages(net, params, x[:1], y[:1])
+    fixed = 3 * sum(w.nbytes for w in params.values())  # the float64 copy, that of the stages, the answer
+    image = sum(2 * (s.columns.nbytes + s.outputs.nbytes + s.entering.nbytes + s.leaving.nbytes) for s in stages)
+    row = _workers() * max(stage.row_bytes() for stage in stages)
+    images = min(IMAGES, len(x), (memory_limit - fixed) // (image + row))
+    if images < 1:
+        least = fixed + image + row
+        raise ValueError(f"memory_limit {memory_limit:,} bytes is too little, this network needs at least {least:,}")
+    return images, min(CACHE, (memory_limit - fixed - images * image) // _workers())
+
+
+def _add_block(totals: dict[str, Array], stages: list[Stage], delta: float, size: int, bar: tqdm) -> None:
     """Add the changes of the loss, summed over the images of the stages; units run side by side in threads."""
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def one_unit(task: tuple[Stage, int]) -> None:
         stage, unit = task
@@ -109,18 +141,12 @@ def _add_block(totals: dict[str, Array], stages: list[Stage], delta: float, memo
         for short, which in (("weight", slice(0, k)), ("bias", slice(k, k + 1))):
             total = totals.get(f"{stage.name}.{short}")
             if total is not None:
-                size = min(CACHE, memory_limit // (2 * workers))
                 total.reshape(len(total), -1)[unit] += _unit_changes(stage, unit, which, delta, size)
         bar.update()
 
-    tasks = [
-        (s, unit)
-        for s in stages
-        if {f"{s.name}.weight", f"{s.name}.bias"} & set(totals)
-        for unit in range(len(s.connections))
-    ]
-    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-        list(pool.map(one_unit, tasks))
+    asked = [s for s in stages if {f"{s.name}.weight", f"{s.name}.bias"} & set(totals)]
+    with threadpool_limits(1), ThreadPoolExecutor(_workers()) as pool:
+        list(pool.map(one_unit, [(stage, unit) for stage in asked for unit in range(len(stage.connections))]))
 
 
 def _unit_changes(stage: Stage, unit: int, which: slice, delta: float, size: int) -> Array:

@@ -99,4 +99,4 @@ def check_batch(params: Mapping[str, Array], x: Array, y: Array) -> None:
         raise ValueError(f"the scoring batch has {len(x)} images and {len(y)} labels: at least 1, and as many of each")
     for name, a in {"the images": x, **params}.items():
         if not np.isfinite(a).all():
-            raise ValueError(f"{name} of the scoring batch hold NaN or infinity: every number must be finite")
+            raise ValueError(f"NaN or infinity in {name}: every number must be finite to be scored")

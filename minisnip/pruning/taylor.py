@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from minisnip.autodiff import Tensor, grad
 from minisnip.autodiff.tensor import Array
@@ -90,19 +91,29 @@ def difference_errors(
         Of the forward passes.
     """
     exact = mask_gradient(net, *_as(np.float64, params, x), y)
+    if not connections or not all(exact[name][j] for name, j in connections) or not all(deltas):
+        raise ValueError("difference_errors needs connections with a derivative other than 0, and no δ of 0")
     params, x = _as(dtype, params, x)
-    steps = np.asarray(deltas, np.float64)
+    steps, whole = np.asarray(deltas, np.float64), float(cross_entropy(net(params, x), y))
     errors = np.empty((3, len(steps), len(connections)))
-    for k, (name, j) in enumerate(connections):
+    for k, (name, j) in enumerate(tqdm(connections, desc="shrinking δ", disable=None)):
         for i, delta in enumerate(steps):
-            quotients = _quotients(net, params, x, y, name, j, delta)
+            quotients = _quotients(net, params, x, y, whole, name, j, delta)
             errors[:, i, k] = np.abs(np.array(quotients) / exact[name][j] - 1)
     one_sided, central, complex_step = np.median(errors, axis=2)
-    return DifferenceErrors(steps, one_sided, central, complex_step, (_order(steps, one_sided), _order(steps, central)))
+    orders = _order(steps, one_sided), _order(steps, central)
+    return DifferenceErrors(steps, one_sided, central, complex_step, orders)
 
 
 def _quotients(
-    net: Sequential, params: Mapping[str, Array], x: Array, y: Array, name: str, j: tuple[int, ...], delta: float
+    net: Sequential,
+    params: Mapping[str, Array],
+    x: Array,
+    y: Array,
+    whole: float,
+    name: str,
+    j: tuple[int, ...],
+    delta: float,
 ) -> tuple[float, float, float]:
     """One-sided, central, and complex step."""
 
@@ -113,7 +124,7 @@ def _quotients(
         w[j] *= 1 + (change if change.imag else change.real)
         return complex(cross_entropy(net({**params, name: w}, x), y))
 
-    whole, less, more = loss(0.0).real, loss(-delta).real, loss(delta).real
+    less, more = loss(-delta).real, loss(delta).real
     return (whole - less) / delta, (more - less) / (2 * delta), loss(1j * delta).imag / delta
 
 
@@ -122,8 +133,8 @@ def _as(dtype: npt.DTypeLike, params: Mapping[str, Array], x: Array) -> tuple[di
 
 
 def _order(deltas: Array, errors: Array) -> float:
-    """The slope of log error against log δ, from δ = 0.1 down to where the error is a hundred times its floor."""
-    fitted = (deltas <= 0.11) & (deltas > deltas[np.argmin(errors)]) & (errors > 100 * errors.min())
+    """The slope of log error against log δ, from δ = 0.5 down to ten times the floor; NaN if that is one point."""
+    fitted = (deltas <= 0.5) & (deltas > deltas[np.argmin(errors)]) & (errors > 10 * errors.min())
     if np.count_nonzero(fitted) < 2:
         return float("nan")
     return float(np.polyfit(np.log(deltas[fitted]), np.log(errors[fitted]), 1)[0])

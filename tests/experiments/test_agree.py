@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from minisnip.cli import main
+from minisnip.experiments import agree
 from minisnip.files import load_arrays
 from minisnip.nn import lenet_300_100
+from minisnip.pruning import Connection
 
 FILES = {"agreement.json", "agreement.npz", "scatter.png", "histogram.png", "overlap.png", "differences.png"}
 
@@ -43,8 +45,10 @@ def test_the_derivative_of_a_real_network_agrees_with_the_deletion(agreed: tuple
     assert row["equal_signs"] > 0.9
     assert row["precision_95"] > 0.8
     assert report["second_order"]["explained_share"]["fc3.weight"] > 0.5
-    assert report["fitted_orders"]["float64"]["one_sided"] == pytest.approx(1, abs=0.05)
-    assert report["fitted_orders"]["float64"]["central"] == pytest.approx(2, abs=0.05)
+    shrunk = report["shrinking_delta"]["float64"]
+    assert shrunk["one_sided"]["order"] == pytest.approx(1, abs=0.05)
+    assert shrunk["central"]["order"] == pytest.approx(2, abs=0.05)
+    assert shrunk["complex_step"]["floor"] < 1e-14 < shrunk["central"]["floor"] < shrunk["one_sided"]["floor"]
 
 
 def test_the_taylor_terms_of_the_largest_disagreements_add_up(agreed: tuple[Path, str]) -> None:
@@ -62,9 +66,53 @@ def test_the_taylor_terms_of_the_largest_disagreements_add_up(agreed: tuple[Path
 
 def test_it_prints_both_sides_and_that_the_derivative_speaks_of_one_connection(agreed: tuple[Path, str]) -> None:
     text = agreed[1]
-    for words in ("Pearson", "Spearman", "signs", "J / P 95 %", "fc1.weight", "266,610", "remainder", "order 2.0"):
+    for words in (
+        "Pearson",
+        "Spearman",
+        "signs",
+        "J / P 95 %",
+        "fc1 ",
+        "266,610",
+        "remainder",
+        "orders 1.00 and 2.00",
+        "Seconds: gradient",
+    ):
         assert words in text
     assert "The derivative speaks of one connection, not of many." in text
+
+
+def test_the_report_is_json_without_nan_and_the_curves_are_kept_as_numbers(agreed: tuple[Path, str]) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    json.loads((agreed[0] / "agreement.json").read_text(), parse_constant=refuse)
+    arrays = load_arrays(agreed[0] / "agreement.npz")
+    for dtype in ("float64", "float32"):
+        assert {arrays[f"differences/{dtype}/{k}"].shape for k in ("deltas", "one_sided", "complex_step")} == {(25,)}
+
+
+def test_the_threshold_is_the_smallest_score_that_is_kept() -> None:
+    scores = {"a": -np.arange(100.0).reshape(4, 25), "b": np.arange(100.0, 200.0)}
+    assert agree._threshold(scores) == 190  # 95 % of 200 go, ten are kept: 190 to 199
+
+
+def test_the_explained_share_of_all_is_weighted_by_what_there_is_to_explain() -> None:
+    g = {"large": np.zeros(2), "small": np.zeros(2)}
+    deltas = {"large": np.full(2, 10.0), "small": np.full(2, 1.0)}
+    sample: list[Connection] = [("large", (0,)), ("small", (1,))]
+    shares = agree._explained(g, deltas, sample, np.array([0.0, -2.0]))  # nothing of the large, all of the small
+    assert shares["large"] == 0
+    assert shares["small"] == 1
+    assert shares["all"] == pytest.approx(2 / 202)
+
+
+def test_a_batch_larger_than_the_training_split_is_a_wrong_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["agree", "--dataset", "glyphs", "--batch", "1000000", "--out", str(tmp_path)])
+    assert caught.value.code == 2
+    assert "batch 1000000, but there are 10,800 training images" in capsys.readouterr().err
 
 
 def test_what_is_not_mnist_says_so(agreed: tuple[Path, str]) -> None:

@@ -51,6 +51,18 @@ def test_spearman_sees_order_only_and_shares_the_ranks_of_equal_numbers() -> Non
     assert tied["spearman"] == pytest.approx(np.corrcoef([1, 2.5, 2.5, 4, 5], [1, 3, 2, 4, 5])[0, 1])
 
 
+def test_a_layer_is_its_weight_and_its_bias_together() -> None:
+    rng = np.random.default_rng(0)
+    scores = {"fc1.weight": rng.standard_normal((20, 10)), "fc1.bias": np.zeros(20), "fc2.weight": np.ones((1, 20))}
+    rows = agreement(scores, scores)
+    assert {name: row["connections"] for name, row in rows.items()} == {"fc1": 220, "fc2": 20, "all": 240}
+
+
+def test_tiny_scores_are_scores_too() -> None:
+    scores = {"w": 1e-200 * np.random.default_rng(0).standard_normal(50)}
+    assert agreement(scores, scores, [])["w"]["pearson"] == pytest.approx(1)
+
+
 def test_what_does_not_exist_is_nan() -> None:
     row = agreement({"bias": np.zeros(3)}, {"bias": np.zeros(3)}, [])["bias"]
     assert all(np.isnan(row[key]) for key in ("pearson", "spearman", "equal_signs"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tqdm import tqdm
 
 from minisnip.autodiff.tensor import Array
 from minisnip.nn import MODELS, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential, cross_entropy
 from minisnip.pruning import delta_loss, delta_loss_by_deletion, mask_gradient
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
+
+module = importlib.import_module("minisnip.pruning.delta_loss")  # the function has the same name
 
 
 @st.composite
@@ -74,26 +80,64 @@ def test_it_equals_the_definition_on_300_connections_of_the_real_lenets(model: s
 
 
 @pytest.mark.parametrize("net", [small_mlp(), small_convnet()], ids=["mlp", "convnet"])
-def test_the_size_of_the_chunks_does_not_matter(net: Sequential) -> None:
+def test_the_size_of_the_chunks_does_not_matter(net: Sequential, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     params, (x, y) = random_params(net, rng), random_batch(net, rng, size=230)  # more than are held at a time
     whole = delta_loss(net, params, x, y)
-    for memory_limit in (1, 10_000, 2**20):
-        for name, d in delta_loss(net, params, x, y, memory_limit=memory_limit).items():
+    for images, cache in ((1, 1), (7, 10_000), (230, 2**30)):
+        monkeypatch.setattr(module, "IMAGES", images)
+        monkeypatch.setattr(module, "CACHE", cache)
+        for name, d in delta_loss(net, params, x, y).items():
             np.testing.assert_allclose(d, whole[name], rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_memory_stays_under_the_limit(model: str) -> None:
+@pytest.mark.parametrize(("model", "limit"), [("lenet-300-100", 12 * 2**20), ("lenet-5-caffe", 2**26)])
+def test_memory_stays_under_a_limit_that_binds(model: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the default limit the same call holds more than this one may."""
+    monkeypatch.setattr(module, "_workers", lambda: 2)
     net, rng = MODELS[model](), np.random.default_rng(0)
     params = net.init(rng, dtype=np.float64)
     x, y = rng.standard_normal((100, 1, 28, 28)), rng.integers(0, 10, 100)
-    name = "fc2.weight" if model == "lenet-300-100" else "conv1.weight"
-    tracemalloc.start()
-    delta_loss(net, params, x, y, names=[name], memory_limit=2**29)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 2**29
+    names = ["fc2.weight"] if model == "lenet-300-100" else ["conv1.weight"]
+
+    def peak(memory_limit: int) -> int:
+        tracemalloc.start()
+        delta_loss(net, params, x, y, names=names, memory_limit=memory_limit)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(limit) < limit < peak(2**30) < 2**30
+
+
+def test_memory_that_is_too_little_is_refused_with_what_is_needed() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    for memory_limit in (-5, 1000):
+        with pytest.raises(ValueError, match=rf"memory_limit {memory_limit:,} bytes is too little.*at least \d"):
+            delta_loss(net, params, x, y, memory_limit=memory_limit)
+
+
+def test_the_order_of_the_parameters_in_memory_does_not_matter() -> None:
+    net, rng = small_convnet(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    fortran = delta_loss(net, {name: np.asfortranarray(w) for name, w in params.items()}, x, y)
+    for name, d in delta_loss(net, params, x, y).items():
+        np.testing.assert_array_equal(fortran[name], d)
+
+
+def test_the_progress_bar_counts_every_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = []
+
+    class Bar(tqdm):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**{**options, "disable": False, "file": io.StringIO()})
+            bars.append(self)
+
+    monkeypatch.setattr(module, "tqdm", Bar)
+    net, rng = small_convnet(), np.random.default_rng(0)
+    delta_loss(net, random_params(net, rng), *random_batch(net, rng))
+    assert bars[0].n == bars[0].total == 3 + 4 + 4  # the filters of two convolutions, and four outputs
 
 
 @pytest.mark.parametrize("net", [small_mlp(), small_convnet()], ids=["mlp", "convnet"])
@@ -156,14 +200,26 @@ def test_float32_parameters_are_computed_in_float64() -> None:
 def test_what_cannot_be_computed_is_refused_in_a_sentence() -> None:
     net, rng = small_mlp(), np.random.default_rng(0)
     params, (x, y) = random_params(net, rng), random_batch(net, rng)
-    with pytest.raises(ValueError, match="the images of the scoring batch hold NaN"):
-        delta_loss(net, params, np.full_like(x, np.nan), y)
-    with pytest.raises(ValueError, match="0 images"):
-        delta_loss(net, params, x[:0], y[:0])
-    with pytest.raises(ValueError, match=r"delta 0 must not be 0"):
-        delta_loss(net, params, x, y, 0)
-    with pytest.raises(ValueError, match=r"names \['fc9'\] must be among fc1.weight, fc1.bias"):
-        delta_loss(net, params, x, y, names=["fc9"])
+    one = dict(params)
+    one.pop("fc1.bias")
+    for bad, message in (
+        ((params, np.full_like(x, np.nan), y), "NaN or infinity in the images"),
+        (({**params, "fc1.bias": params["fc1.bias"] * np.nan}, x, y), r"NaN or infinity in fc1\.bias"),
+        ((params, x[:0], y[:0]), "0 images"),
+        ((params, x, y - 1), "labels run from -1"),
+        ((params, x, y + 9), "labels run from 9"),
+        ((params, x, y[:, None]), "labels of shape"),
+        ((params, x[:, :, :2], y), r"the network takes a batch of shape \(N, 1, 3, 3\)"),
+        ((one, x, y), r"parameter fc1\.bias is missing"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            delta_loss(net, *bad)
+    for delta in (0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=rf"delta {delta} must be finite and not be 0"):
+            delta_loss(net, params, x, y, delta)
+    for names in (["fc9"], []):
+        with pytest.raises(ValueError, match=r"must be one or more of fc1.weight, fc1.bias"):
+            delta_loss(net, params, x, y, names=names)
 
     class Unknown:
         shapes, out_shape, __call__ = ReLU.shapes, ReLU.out_shape, ReLU.__call__

@@ -163,9 +163,9 @@ def test_a_batch_that_cannot_be_scored_is_refused_in_a_sentence() -> None:
         mask_gradient(net, params, x[:0], y[:0])
     with pytest.raises(ValueError, match="the scoring batch has 6 images and 5 labels"):
         mask_gradient(net, params, x, y[:5])
-    with pytest.raises(ValueError, match="the images of the scoring batch hold NaN"):
+    with pytest.raises(ValueError, match="NaN or infinity in the images"):
         mask_gradient(net, params, np.where(x > 2, x, np.nan), y)
-    with pytest.raises(ValueError, match=r"fc2.weight of the scoring batch hold|fc2.weight .*NaN or infinity"):
+    with pytest.raises(ValueError, match=r"NaN or infinity in fc2\.weight"):
         mask_gradient(net, {**params, "fc2.weight": params["fc2.weight"] * np.inf}, x, y)
     with pytest.raises(ValueError, match="every mask gradient is zero"):
         connection_sensitivity(net, {name: 0 * w for name, w in params.items()}, x, y)

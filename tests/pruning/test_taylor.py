@@ -12,9 +12,9 @@ from minisnip.pruning import (
     delta_loss,
     difference_errors,
     joint_deletion,
+    keep_top,
     mask_curvature,
     mask_gradient,
-    ones,
 )
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
 
@@ -69,7 +69,15 @@ def test_joint_deletion_is_the_change_of_the_loss_when_all_go_at_once() -> None:
     assert abs(half["true"] - half["linear"]) > 1e-3  # the derivative speaks of one connection, not of many
     smallest = min((abs(g_j), g_j) for a in g.values() for g_j in a.ravel())[1]
     assert one["linear"] == pytest.approx(smallest)  # 145 parameters: one goes
-    c = ones(params)
-    for a in c.values():
-        a[...] = 0
-    assert cross_entropy(net(apply_masks(c, params), x), y) == pytest.approx(np.log(4))
+    c = keep_top({name: np.abs(a) for name, a in g.items()}, 0.5)
+    whole, pruned = cross_entropy(net(params, x), y), cross_entropy(net(apply_masks(c, params), x), y)
+    assert half["true"] == pytest.approx(whole - pruned)
+
+
+def test_difference_errors_needs_a_derivative_and_a_step() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    params["fc3.weight"][0, 0] = 0
+    for connections, deltas in (([], [1.0]), ([("fc3.weight", (0, 0))], [1.0]), ([("fc3.weight", (1, 1))], [0.0])):
+        with pytest.raises(ValueError, match="a derivative other than 0, and no δ of 0"):
+            difference_errors(net, params, x, y, connections, deltas)
