@@ -24,15 +24,13 @@ def deletion_scatter(g: Mapping[str, Array], deltas: Mapping[str, Array], title:
     columns = 2 if len(names) == 4 else min(3, len(names))
     rows = math.ceil(len(names) / columns)
     figure = Figure(figsize=(3.7 * columns, 0.9 + 3.6 * rows), layout="constrained")
-    figure.suptitle(f"{title}\ndarker: more connections; axes linear near 0, logarithmic beyond", fontsize=11)
+    left_out = "\nparameters whose g_j are all 0 are left out" if len(names) < len(g) else ""
+    legend = f"darker: more connections; axes linear near 0, logarithmic beyond{left_out}"
+    figure.suptitle(f"{title}\n{legend}", fontsize=10)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):
         _density(axes, np.ravel(g[name]), np.ravel(deltas[name]))
         axes.set_title(f"{name}: {g[name].size:,}", fontsize=10)
-    if len(names) < len(g):
-        figure.text(
-            0.99, 0.005, "parameters whose g_j are all 0, such as biases, are not shown", fontsize=7, ha="right"
-        )
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel("g_j, the derivative (nats)", fontsize=10)
