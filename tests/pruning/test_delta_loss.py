@@ -91,23 +91,24 @@ def test_the_size_of_the_chunks_does_not_matter(net: Sequential, monkeypatch: py
             np.testing.assert_allclose(d, whole[name], rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize(("model", "limit"), [("lenet-300-100", 12 * 2**20), ("lenet-5-caffe", 2**26)])
-def test_memory_stays_under_a_limit_that_binds(model: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the default limit the same call holds more than this one may."""
-    monkeypatch.setattr(module, "_workers", lambda: 2)
+def peak(model: str, name: str, memory_limit: int) -> int:
+    """The most bytes that ΔL of one parameter holds, for 100 images."""
     net, rng = MODELS[model](), np.random.default_rng(0)
     params = net.init(rng, dtype=np.float64)
     x, y = rng.standard_normal((100, 1, 28, 28)), rng.integers(0, 10, 100)
-    names = ["fc2.weight"] if model == "lenet-300-100" else ["conv1.weight"]
+    tracemalloc.start()
+    delta_loss(net, params, x, y, names=[name], memory_limit=memory_limit)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
 
-    def peak(memory_limit: int) -> int:
-        tracemalloc.start()
-        delta_loss(net, params, x, y, names=names, memory_limit=memory_limit)
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return most
 
-    assert peak(limit) < limit < peak(2**30) < 2**30
+def test_memory_stays_under_the_limit_and_only_the_limit_keeps_it_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_workers", lambda: 2)
+    monkeypatch.setattr(module, "CACHE", 2**28)  # so that nothing else bounds the batches
+    limit = 2**26
+    assert peak("lenet-5-caffe", "conv1.weight", limit) < limit < peak("lenet-5-caffe", "conv1.weight", 2**30) < 2**30
+    assert peak("lenet-300-100", "fc2.weight", 9 * 2**20) < 9 * 2**20
 
 
 def test_memory_that_is_too_little_is_refused_with_what_is_needed() -> None:
