@@ -138,3 +138,8 @@ def test_every_option_of_the_training_reaches_it(dataset: Dataset, tmp_path: Pat
         for i, o in enumerate(options)
     }
     assert len(weights) == len(options)
+
+
+def test_the_glyphs_are_neither_trivial_nor_impossible_for_the_dense_lenet_300_100(tmp_path: Path) -> None:
+    trained = run(Config(sparsity=0.0, **{**SMALL, "epochs": 10}), load("glyphs"), tmp_path).pruned
+    assert 0.5 < trained.test_error < 5
