@@ -210,6 +210,7 @@ def primitive(forward: Callable[..., Any], *vjps: VJP | None, remedy: str = "") 
 
     Examples
     --------
+    >>> from minisnip import grad, hvp
     >>> sin = primitive(np.sin, lambda g, out, x: g * cos(x))
     >>> cos = primitive(np.cos, lambda g, out, x: -g * sin(x))
     >>> x = Tensor(0.0)
