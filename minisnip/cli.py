@@ -169,10 +169,8 @@ def _add_train(commands: Any) -> None:
     add("scoring_images", "N", "images to score the connections on", int)
     add("batch_size", "N", "images in a training step", int)
     add("optimiser", "NAME", _one_of(OPTIMISERS))
-    rate, decay = (
-        "learning rate at the start (default: sgd 0.1, adam 0.001)",
-        "L2 penalty (default: sgd 0.0005, adam 0)",
-    )
+    rate = "at the start (default: sgd 0.1, but 0.02 for lenet-5-caffe; adam 0.001)"
+    decay = "factor of the L2 penalty (default: sgd 0.0005, adam 0)"
     parser.add_argument("--learning-rate", metavar="X", type=float, help=rate)
     parser.add_argument("--weight-decay", metavar="X", type=float, help=decay)
     add("schedule", "NAME", f"of the learning rate: {_one_of(SCHEDULES)}")

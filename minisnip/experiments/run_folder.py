@@ -66,7 +66,9 @@ def open_for(folder: Path, config: Config, resume: bool) -> dict[str, Any] | Non
     if result is None and not resume and any(folder.glob("*.checkpoint.npz")):
         raise ValueError(f"the folder {folder} holds an unfinished run: add --resume to go on with it, or delete it")
     if result is None and any((folder / name).exists() for name in ("params.npz", "masks.npz")) and not resume:
-        raise ValueError(f"the folder {folder} holds files of another origin: choose another with --out")
+        raise ValueError(
+            f"the folder {folder} holds parameters or masks but no result: add --resume if they are of this run, or choose another folder with --out"
+        )
     if result is not None and not resume:
         file.unlink()  # the same run once more: from here on it is unfinished
         return None

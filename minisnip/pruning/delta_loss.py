@@ -30,7 +30,7 @@ from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch
 
 IMAGES = 100  # at a time, at most
-CACHE = 2**23  # bytes for one batch of rows, at most: what fits the processor's cache is fast, more does not help
+CACHE = 2**23  # bytes for one batch of rows, at most: about what a processor's cache holds
 
 
 def delta_loss_by_deletion(

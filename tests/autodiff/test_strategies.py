@@ -57,7 +57,7 @@ def test_distinct_values_are_well_separated(x: Array) -> None:
     "wanted", [lambda x: x.ndim == 0, lambda x: x.ndim == 3, lambda x: x.size > 10, lambda x: (x < 0).any()]
 )
 def test_arrays_of_every_kind_are_drawn(wanted: Any) -> None:
-    find(testing.arrays(), wanted)
+    assert wanted(find(testing.arrays(), wanted))  # NoSuchExample if there is none
 
 
 @examples(50)
@@ -77,7 +77,7 @@ def test_matmul_takes_matmul_shapes(either: Any, matrices: Any) -> None:
 
 @pytest.mark.parametrize("wanted", [lambda s: len(s[0]) == 1, lambda s: len(s[1]) == 1, lambda s: 4 in map(len, s)])
 def test_vectors_and_stacks_are_among_them(wanted: Any) -> None:
-    find(testing.matmul_shapes(), wanted)
+    assert wanted(find(testing.matmul_shapes(), wanted))  # NoSuchExample if there is none
 
 
 @examples(50)
@@ -99,7 +99,7 @@ def test_conv_cases_fit(case: testing.ConvCase) -> None:
     ids=["stride and padding", "an oblong kernel", "an unread rim", "gaps"],
 )
 def test_convolutions_of_every_kind_are_drawn(wanted: Any) -> None:
-    find(testing.conv_cases(), wanted)
+    assert wanted(find(testing.conv_cases(), wanted))  # NoSuchExample if there is none
 
 
 def test_without_hypothesis_the_import_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

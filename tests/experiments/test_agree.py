@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from minisnip import pruning
+from minisnip.autodiff.tensor import Array
 from minisnip.cli import main
+from minisnip.data import load
 from minisnip.experiments import agree
 from minisnip.files import load_arrays
 from minisnip.nn import lenet_300_100
@@ -104,6 +108,21 @@ def test_the_explained_share_of_all_is_weighted_by_what_there_is_to_explain() ->
     assert shares["large"] == 0
     assert shares["small"] == 1
     assert shares["all"] == pytest.approx(2 / 202)
+
+
+def test_the_batch_is_drawn_at_random_from_the_training_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Seen(Exception):  # noqa: N818
+        pass
+
+    def spy(net: Any, params: Any, x: Array, y: Array) -> None:
+        raise Seen(x)
+
+    dataset = load("glyphs")
+    monkeypatch.setattr(pruning, "mask_gradient", spy)
+    with pytest.raises(Seen) as caught:
+        agree.agree(agree.AgreeConfig(batch=20, dataset="glyphs"), dataset)
+    rows = {image.astype(np.float64).tobytes(): i for i, image in enumerate(dataset.train.images)}
+    assert sorted(rows[image.tobytes()] for image in caught.value.args[0]) != list(range(20))
 
 
 def test_a_batch_larger_than_the_training_split_is_a_wrong_option(

@@ -58,6 +58,13 @@ def test_a_layer_is_its_weight_and_its_bias_together() -> None:
     assert {name: row["connections"] for name, row in rows.items()} == {"fc1": 220, "fc2": 20, "all": 240}
 
 
+def test_precision_is_of_what_the_first_score_keeps() -> None:
+    a = {"x": np.array([4.0, 3.0]), "y": np.array([1.0, 2.0])}  # keeps both of x
+    b = {"x": np.array([4.0, 1.0]), "y": np.array([3.0, 2.0])}  # keeps one of each
+    assert agreement(a, b, [0.5])["x"]["precision_50"] == 0.5
+    assert agreement(b, a, [0.5])["x"]["precision_50"] == 1
+
+
 def test_tiny_scores_are_scores_too() -> None:
     scores = {"w": 1e-200 * np.random.default_rng(0).standard_normal(50)}
     assert agreement(scores, scores, [])["w"]["pearson"] == pytest.approx(1)

@@ -107,7 +107,8 @@ def test_an_emptied_layer_is_warned_of_by_name() -> None:
 
 
 def test_pruned_biases_alone_are_no_reason_to_warn() -> None:
-    keep_top({"fc1.weight": np.ones((2, 2)), "fc1.bias": np.zeros(2)}, 0.5)  # warnings are errors here
+    masks = keep_top({"fc1.weight": np.ones((2, 2)), "fc1.bias": np.zeros(2)}, 0.5)  # warnings are errors here
+    assert kept({"bias": masks["fc1.bias"]}) == 0
 
 
 def test_masks_multiply_and_parameters_without_a_mask_stay() -> None:
