@@ -67,7 +67,8 @@ def open_for(folder: Path, config: Config, resume: bool) -> dict[str, Any] | Non
         raise ValueError(f"the folder {folder} holds an unfinished run: add --resume to go on with it, or delete it")
     if result is None and any((folder / name).exists() for name in ("params.npz", "masks.npz")) and not resume:
         raise ValueError(
-            f"the folder {folder} holds parameters or masks but no result: add --resume if they are of this run, or choose another folder with --out"
+            f"the folder {folder} holds parameters or masks but no result: add --resume if they are of this very run, "
+            "or choose another folder with --out"
         )
     if result is not None and not resume:
         file.unlink()  # the same run once more: from here on it is unfinished
