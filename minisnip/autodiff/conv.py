@@ -47,20 +47,21 @@ def windows(shape: tuple[int, ...], kernel: Pair, stride: int) -> Iterator[tuple
 
 def _im2col(x: Array, kernel: Pair, stride: int) -> Array:
     images = x.transpose(1, 2, 3, 0)  # (N, C, H, W) -> (C, H, W, N)
-    oh, ow = out_sizes(x.shape[2:], kernel, stride)
-    columns = np.empty((x.shape[1], kernel[0] * kernel[1], oh, ow, len(x)), x.dtype)
-    for k, window in windows(images.shape, kernel, stride):
-        columns[:, k] = images[window]
-    return columns.reshape(x.shape[1] * kernel[0] * kernel[1], oh * ow * len(x))  # (C·kh·kw, oh·ow·N)
+    views = np.lib.stride_tricks.sliding_window_view(images, kernel, axis=(1, 2))[:, ::stride, ::stride]
+    return views.transpose(0, 4, 5, 1, 2, 3).reshape(x.shape[1] * kernel[0] * kernel[1], -1)  # (C·kh·kw, oh·ow·N)
 
 
 def _col2im(columns: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -> Array:
-    n, channels, height, width = shape
-    images = np.zeros((channels, height, width, n), columns.dtype)
+    """Add along the width first, then what has become of it along the height: kw + kh additions, not kh·kw."""
+    (n, channels, height, width), (kh, kw) = shape, kernel
     oh, ow = out_sizes((height, width), kernel, stride)
-    stacked = columns.reshape(channels, kernel[0] * kernel[1], oh, ow, n)
-    for k, window in windows(images.shape, kernel, stride):
-        images[window] += stacked[:, k]
+    stacked = columns.reshape(channels, kh, kw, oh, ow, n)
+    rows = np.zeros((channels, kh, oh, width, n), columns.dtype)
+    for j in range(kw):
+        rows[:, :, :, j : j + stride * ow : stride] += stacked[:, :, j]
+    images = np.zeros((channels, height, width, n), columns.dtype)
+    for i in range(kh):
+        images[:, i : i + stride * oh : stride] += rows[:, i]
     return images.transpose(3, 0, 1, 2)  # (C, H, W, N) -> (N, C, H, W)
 
 
@@ -68,7 +69,7 @@ im2col: Op = primitive(_im2col, lambda g, out, x, kernel, stride: col2im(g, kern
 col2im: Op = primitive(_col2im, lambda g, out, columns, kernel, stride, shape: im2col(g, kernel, stride))
 
 
-def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0) -> Any:
+def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0, bias: Value | None = None) -> Any:
     """Cross-correlation, what the field calls convolution.
 
     Parameters
@@ -77,6 +78,7 @@ def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0) -> Any:
     weight : (F, C, kh, kw)
     stride, padding : int
         The same along both axes; the padding is zeros.
+    bias : (F,), or None for none
 
     Returns
     -------
@@ -96,12 +98,17 @@ def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0) -> Any:
         )
     oh, ow = out_sizes(size, (kh, kw), stride, padding)
     columns = im2col(_padded(x, padding), (kh, kw), stride)  # (C·kh·kw, oh·ow·N)
-    out = ops.matmul(ops.reshape(weight, (filters, -1)), columns)  # (F, oh·ow·N)
+    matrix = ops.reshape(weight, (filters, -1))  # (F, C·kh·kw)
+    out = ops.matmul(matrix, columns) if bias is None else ops.affine(matrix, columns, bias)  # (F, oh·ow·N)
     return ops.transpose(ops.reshape(out, (filters, oh, ow, n)), (3, 0, 1, 2))  # (N, F, oh, ow)
 
 
 def _padded(x: Value, padding: int) -> Any:
-    return ops.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)]) if padding else x
+    """Zeros around the images, put there with the batch last, which so remains last in memory."""
+    if not padding:
+        return x
+    images = ops.pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+    return ops.transpose(images, (3, 0, 1, 2))
 
 
 def image_shape(op: str, x: Value) -> tuple[int, ...]:

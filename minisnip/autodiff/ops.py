@@ -218,10 +218,22 @@ def _logsumexp_vjp(g: Any, out: Any, x: Value, axis: Axis = None, keepdims: bool
 logsumexp: Op = primitive(_logsumexp, _logsumexp_vjp)
 
 
+def _log_softmax(x: Array, axis: int = -1) -> Any:
+    shifted = x - _top(x, axis)
+    shifted -= np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted
+
+
+def _log_softmax_vjp(g: Any, out: Any, x: Value, axis: int = -1) -> Any:
+    return g - exp(out) * sum(g, axis, True)  # exp(out) is the softmax
+
+
+_log_softmax_op = primitive(_log_softmax, _log_softmax_vjp)
+
+
 def log_softmax(x: Value, axis: int = -1) -> Any:
     """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits."""
-    shifted = x - _top(value_of(x), axis)  # a constant, which cancels
-    return shifted - log(sum(exp(shifted), axis, True))
+    return _log_softmax_op(x, axis=axis)
 
 
 # ---- Matrix multiplication -------------------------------------------------------------------------------------------
@@ -251,3 +263,18 @@ def matmul(a: Value, b: Value) -> Any:
     out = _matmul(row, column)
     n, m = shape_of(out)[-2:]
     return reshape(out, (*shape_of(out)[:-2], *((n,) if row is a else ()), *((m,) if column is b else ())))
+
+
+def _affine(weight: Array, x: Array, bias: Array) -> Array:
+    out = np.matmul(weight, x)
+    wider = np.result_type(out, bias) != out.dtype
+    return np.add(out, bias[:, None], out=None if wider else out)
+
+
+affine: Op = primitive(  # W x + b, with the samples as the columns of x: (n, k) @ (k, m) + (n, 1)
+    _affine,
+    lambda g, out, w, x, b: _matmul(g, transpose(x)),
+    lambda g, out, w, x, b: _matmul(transpose(w), g),
+    lambda g, out, w, x, b: sum(g, 1),
+    remedy="W x + b takes W of (n, k), x of (k, m) and b of (n,).",
+)
