@@ -1,6 +1,8 @@
 """Pruning before training: masks, SNIP's connection sensitivity, and other criteria."""
 
 from minisnip.pruning.agreement import agreement
+from minisnip.pruning.alive import alive_units, effective_masks
+from minisnip.pruning.compact import Compact, compact, cut
 from minisnip.pruning.criteria import CRITERIA, Criterion
 from minisnip.pruning.delta_loss import delta_loss, delta_loss_by_deletion
 from minisnip.pruning.masks import LayerCollapseWarning, apply_masks, count_kept, keep_top, ones
@@ -10,17 +12,22 @@ from minisnip.pruning.taylor import Connection, DifferenceErrors, difference_err
 
 __all__ = [
     "CRITERIA",
+    "Compact",
     "Connection",
     "Criterion",
     "DifferenceErrors",
     "LayerCollapseWarning",
     "agreement",
+    "alive_units",
     "apply_masks",
+    "compact",
     "connection_sensitivity",
     "count_kept",
+    "cut",
     "delta_loss",
     "delta_loss_by_deletion",
     "difference_errors",
+    "effective_masks",
     "emptied_layers",
     "input_connections",
     "joint_deletion",
