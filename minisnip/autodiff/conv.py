@@ -99,7 +99,8 @@ def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0, bias: Val
     oh, ow = out_sizes(size, (kh, kw), stride, padding)
     columns = im2col(_padded(x, padding), (kh, kw), stride)  # (C·kh·kw, oh·ow·N)
     matrix = ops.reshape(weight, (filters, -1))  # (F, C·kh·kw)
-    out = ops.matmul(matrix, columns) if bias is None else ops.affine(matrix, columns, bias)  # (F, oh·ow·N)
+    bias = np.zeros(filters, columns.dtype) if bias is None else bias
+    out = ops.transpose(ops.linear(ops.transpose(columns), matrix, bias))  # (F, oh·ow·N)
     return ops.transpose(ops.reshape(out, (filters, oh, ow, n)), (3, 0, 1, 2))  # (N, F, oh, ow)
 
 

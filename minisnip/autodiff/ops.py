@@ -42,7 +42,7 @@ reshape: Op = primitive(np.reshape, lambda g, out, x, shape: reshape(g, x.shape)
 
 
 def _transpose(x: Array, axes: Sequence[int] | None = None) -> Any:
-    return np.transpose(x, axes)
+    return np.asarray(x).transpose(axes)
 
 
 def _inverse(axes: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -105,7 +105,11 @@ def elementwise(forward: Op, *partials: VJP | None) -> Op:
     """An op on broadcast arguments: whatever was stretched in the forward pass is summed back, here and only here."""
 
     def summed(i: int, partial: VJP) -> VJP:
-        return lambda g, out, *args: sum_to(partial(g, out, *args), shape_of(args[i]))
+        def vjp(g: Any, out: Any, *args: Any) -> Any:
+            contribution, shape = partial(g, out, *args), shape_of(args[i])
+            return contribution if shape_of(contribution) == shape else sum_to(contribution, shape)
+
+        return vjp
 
     vjps = [partial and summed(i, partial) for i, partial in enumerate(partials)]
     return primitive(forward, *vjps, remedy="Shapes must be equal or broadcast: trailing sizes equal, or 1.")
@@ -265,16 +269,17 @@ def matmul(a: Value, b: Value) -> Any:
     return reshape(out, (*shape_of(out)[:-2], *((n,) if row is a else ()), *((m,) if column is b else ())))
 
 
-def _affine(weight: Array, x: Array, bias: Array) -> Array:
-    out = np.matmul(weight, x)
+def _linear(x: Array, weight: Array, bias: Array) -> Array:
+    """(W xᵀ + b)ᵀ: the samples stay last in memory, and the gradient of W comes out in W's own order."""
+    out = np.matmul(weight, x.T)  # (m, n)
     wider = np.result_type(out, bias) != out.dtype
-    return np.add(out, bias[:, None], out=None if wider else out)
+    return np.add(out, bias[:, None], out=None if wider else out).T
 
 
-affine: Op = primitive(  # W x + b, with the samples as the columns of x: (n, k) @ (k, m) + (n, 1)
-    _affine,
-    lambda g, out, w, x, b: _matmul(g, transpose(x)),
-    lambda g, out, w, x, b: _matmul(transpose(w), g),
-    lambda g, out, w, x, b: sum(g, 1),
-    remedy="W x + b takes W of (n, k), x of (k, m) and b of (n,).",
+linear: Op = primitive(
+    _linear,
+    lambda g, out, x, w, b: transpose(_matmul(transpose(w), transpose(g))),
+    lambda g, out, x, w, b: _matmul(transpose(g), x),
+    lambda g, out, x, w, b: sum(g, 0),
+    remedy="y = x Wᵀ + b takes x of (n, k), W of (m, k) and b of (m,).",
 )

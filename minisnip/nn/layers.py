@@ -58,8 +58,7 @@ class Linear:
         return (self.out_features,)
 
     def __call__(self, params: Params, x: Value) -> Any:
-        # (W xᵀ + b)ᵀ: the batch stays last in memory, and the gradient of W comes out in W's own order.
-        return ops.transpose(ops.affine(params["weight"], ops.transpose(x), params["bias"]))
+        return ops.linear(x, params["weight"], params["bias"])
 
 
 @dataclass(frozen=True)

@@ -143,9 +143,9 @@ def padded() -> ArgumentStrategy:
 # ---- Windows ---------------------------------------------------------------------------------------------------------
 
 
-def affine() -> ArgumentStrategy:
+def linear() -> ArgumentStrategy:
     sizes = st.tuples(*[st.integers(1, 3)] * 3)
-    return sizes.flatmap(lambda s: of(arrays(s[:2]), arrays(s[1:]), arrays(s[:1])))
+    return sizes.flatmap(lambda s: of(arrays(s[:2]), arrays((s[2], s[1])), arrays(s[2:])))
 
 
 def convolution() -> ArgumentStrategy:

@@ -66,7 +66,7 @@ CASES = [
     Case("matmul of matrices", ops.matmul, args.products(matmul_shapes(stack_dims=0, vectors=False))),
     Case("matmul of stacks", ops.matmul, args.products(matmul_shapes(vectors=False))),
     *[Case(f"matmul of {a} and {b}", ops.matmul, args.products(st.just((a, b)))) for a, b in WITH_VECTORS],
-    Case("affine", ops.affine, args.affine()),
+    Case("linear", ops.linear, args.linear()),
     # ---- Movement
     Case("reshape", ops.reshape, args.new_shape()),
     Case("transpose", ops.transpose, args.permuted()),

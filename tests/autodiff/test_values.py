@@ -74,7 +74,7 @@ REFERENCES: dict[str, Any] = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "logsumexp": logsumexp,
     "log_softmax": lambda x, axis: x - logsumexp(x, axis, True),
-    "affine": lambda weight, x, bias: weight @ x + bias[:, None],
+    "linear": lambda x, weight, bias: x @ weight.T + bias,
     "reshape": lambda x, shape: x.reshape(shape),
     "transpose": lambda x, axes: x.transpose(axes),
     "sum_to": summed,
