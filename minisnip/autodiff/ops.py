@@ -269,11 +269,17 @@ def matmul(a: Value, b: Value) -> Any:
     return reshape(out, (*shape_of(out)[:-2], *((n,) if row is a else ()), *((m,) if column is b else ())))
 
 
+def plus_bias(out: Array, bias: Array | None) -> Array:
+    """A bias for each row of a fresh matrix, added in place unless it is of a wider type."""
+    if bias is None:
+        return out
+    wider = np.result_type(out, bias) != out.dtype
+    return np.add(out, bias[:, None], out=None if wider else out)
+
+
 def _linear(x: Array, weight: Array, bias: Array) -> Array:
     """(W xᵀ + b)ᵀ: the samples stay last in memory, and the gradient of W comes out in W's own order."""
-    out = np.matmul(weight, x.T)  # (m, n)
-    wider = np.result_type(out, bias) != out.dtype
-    return np.add(out, bias[:, None], out=None if wider else out).T
+    return plus_bias(np.matmul(weight, x.T), bias).T
 
 
 linear: Op = primitive(

@@ -21,15 +21,14 @@ def _max_pool2d(x: Array, kernel: Pair, stride: int) -> Array:
 
 
 def _winners(x: Array, out: Array, kernel: Pair, stride: int) -> Array:
-    """For each position in the window, 1 where it holds the window's first maximum, else 0: (kh·kw, C, oh, ow, N)."""
+    """For each position in the window, true where it holds the window's first maximum: (kh·kw, C, oh, ow, N)."""
     images, best = x.transpose(1, 2, 3, 0), out.transpose(1, 2, 3, 0)
-    winners = np.empty((kernel[0] * kernel[1], *best.shape), x.real.dtype)
-    open_ = np.ones(best.shape, bool)
+    winners = np.empty((kernel[0] * kernel[1], *best.shape), bool)
+    undecided = np.ones(best.shape, bool)
     for k, window in windows(images.shape, kernel, stride):
-        won = np.equal(images[window], best)
-        won &= open_  # the first of equals stays
-        open_ ^= won
-        winners[k] = won
+        np.equal(images[window], best, out=winners[k])
+        winners[k] &= undecided  # the first of equals stays
+        undecided ^= winners[k]
     return winners
 
 

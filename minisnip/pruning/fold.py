@@ -22,7 +22,7 @@ from minisnip.pruning.masks import apply_masks
 def fold_constants(
     net: Sequential, params: Mapping[str, Array], masks: Mapping[str, Array]
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """The same function of the images, with constant units that give nothing to any other.
+    """The same function of the images, in which no unit reads a constant one.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def fold_constants(
     Returns
     -------
     params : dict of arrays
-        c ⊙ w with the constants folded; the bias and the outgoing weights of a folded unit are zero.
+        c ⊙ w with the constants folded; the outgoing weights of a folded unit are zero.
     masks : dict of arrays
-        Those of all parameters: 0 where a folded unit was, 1 at a bias that was pruned and now holds a constant.
+        Those of all parameters: 0 at such a weight, 1 at a bias that was pruned and now holds a constant.
 
     Raises
     ------
@@ -52,8 +52,6 @@ def fold_constants(
         values = _values(before, link, params)
         constant = _constant(before, link, masks, values)
         _move(link, constant[link.owner], values[link.owner], params, masks)
-        for arrays in (params, masks):
-            arrays[before.bias][constant] = 0
     return params, masks
 
 
