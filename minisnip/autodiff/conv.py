@@ -109,8 +109,9 @@ def _correlate_input(g: Array, weight: Array, stride: int, shape: tuple[int, ...
 
 def _correlate_weight(g: Array, x: Array, stride: int, shape: tuple[int, ...]) -> Array:
     """The gradient by the weight, of the given shape."""
-    columns = _columns(_batch_last(x), shape[2:], stride)  # (C·kh·kw, oh·ow·N)
-    return (_batch_last(g).reshape(shape[0], -1) @ columns.T).reshape(shape)
+    filters, _, *kernel = shape
+    columns = _columns(_batch_last(x), (kernel[0], kernel[1]), stride)  # (C·kh·kw, oh·ow·N)
+    return (_batch_last(g).reshape(filters, -1) @ columns.T).reshape(shape)
 
 
 correlate: Op = primitive(

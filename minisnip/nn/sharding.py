@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from itertools import pairwise
 from typing import Any, TypeAlias, TypeVar
@@ -59,14 +59,25 @@ def sharding(net: Sequential, workers: int | None = None) -> Iterator[Shards]:
     if workers < 1:
         raise ValueError(f"workers {workers} must be at least 1")
     keep_freed_memory()
-    if not any(isinstance(layer, Conv2d) for layer in net.layers.values()):
-        yield lambda f, n: [f(slice(0, n))]
-    elif workers == 1:
-        with threadpool_limits(1):
+    convolution = any(isinstance(layer, Conv2d) for layer in net.layers.values())
+    with in_threads(workers) if convolution else nullcontext(uncut) as shards:
+        yield shards
+
+
+def uncut(f: Callable[[slice], Result], n: int) -> list[Result]:
+    """All images as one shard, here."""
+    return [f(slice(0, n))]
+
+
+@contextmanager
+def in_threads(workers: int) -> Iterator[Shards]:
+    """Shards of at most SHARD images in so many threads, each with one thread of BLAS."""
+    with threadpool_limits(1):
+        if workers == 1:
             yield lambda f, n: [f(part) for part in cut(n)]
-    else:
-        with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-            yield lambda f, n: list(pool.map(in_this_context(f), cut(n)))
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                yield lambda f, n: list(pool.map(in_this_context(f), cut(n)))
 
 
 def cut(n: int) -> list[slice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -101,7 +102,7 @@ def test_one_core_has_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cores_are_those_of_the_process_or_fewer_if_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(sharding.os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
     assert cores() == 4
     for asked, expected in {"1": 1, "3": 3, "9": 4, "0": 4, "many": 4, "": 4}.items():
         monkeypatch.setenv("OMP_NUM_THREADS", asked)

@@ -195,3 +195,33 @@ def test_the_progress_bar_tells_loss_accuracy_and_remaining_time(monkeypatch: py
 def test_no_progress_bar_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     train(NET, start(), toy_dataset(), epochs=1)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("optimiser", [SGD(0.9, 0.01), Adam(weight_decay=0.01)], ids=["sgd", "adam"])
+def test_training_the_compact_network_takes_the_same_steps_and_comes_back_in_full_shape(optimiser: Optimiser) -> None:
+    dataset, params = toy_dataset(), {name: w.astype(np.float64) for name, w in start().items()}
+    masks = snip_masks(params, dataset, 0.8)
+    rate = 0.1 if isinstance(optimiser, SGD) else 0.01
+    whole, small = (
+        train(NET, params, dataset, masks, 3, optimiser=optimiser, learning_rate=rate, batch_size=20, compact=compact)
+        for compact in (False, True)
+    )
+    assert small.compact is not None
+    assert whole.compact is None
+    assert small.compact.net.size < NET.size
+    for a, b in zip(whole.history, small.history, strict=True):
+        assert a == pytest.approx(b, rel=1e-9)
+    x = dataset.test.images.astype(np.float64)
+    np.testing.assert_allclose(NET(small.params, x), NET(whole.params, x), rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(small.compact.net(small.compact.params, x), NET(small.params, x), rtol=1e-9, atol=1e-12)
+    for name, c in masks.items():
+        assert small.params[name].shape == params[name].shape
+        assert (small.params[name][c == 0] == 0).all()
+
+
+def test_a_compact_run_that_diverges_gives_its_last_good_state_in_full_shape() -> None:
+    dataset, params = toy_dataset(), start()
+    masks = snip_masks(params, dataset, 0.8)
+    with pytest.raises(DivergenceError) as caught:
+        train(NET, params, dataset, masks, 5, learning_rate=1e12, schedule="constant", compact=True)
+    assert {name: w.shape for name, w in caught.value.result.params.items()} == NET.shapes()
