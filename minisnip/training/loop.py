@@ -6,7 +6,6 @@ decay ever moves them. The test split is not read here.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.tensor import Array
-from minisnip.data import Dataset
+from minisnip.data import Dataset, Split
 from minisnip.nn import Sequential
 from minisnip.nn.sharding import Shards, sharding
 from minisnip.pruning import apply_masks, cut
 from minisnip.training.checkpoint import Run, fingerprint, load_checkpoint, save_checkpoint
 from minisnip.training.evaluate import evaluate_in_shards
+from minisnip.training.history import check_finite, record, result_of
+from minisnip.training.hoist import hoist
 from minisnip.training.optimisers import SGD, Optimiser
 from minisnip.training.progress import SHOW, progress_bar, show
 from minisnip.training.recipe import Recipe
@@ -123,12 +124,14 @@ def _train(
         **fingerprint(net, dataset, start, masks, rng),
         **{key: str(value) for key, value in vars(recipe).items()},
     }
-    kept = kept_connections(masks)
+    kept, splits = kept_connections(masks), (dataset.train, dataset.validation)
+    net, images = hoist(net, *(split.images for split in splits))
+    training, validation = (Split(x, split.labels) for x, split in zip(images, splits, strict=True))
     state = recipe.optimiser.start(live(start, kept))
     run = Run(start, state, rng, best={name: w.copy() for name, w in start.items()})
     if resume and checkpoint is not None and checkpoint.exists():
         run = load_checkpoint(checkpoint, run, settings)
-    steps = len(dataset.train.labels) // recipe.batch_size
+    steps = len(training.labels) // recipe.batch_size
     try:
         with (
             progress_bar(title, steps, recipe, run) as bar,
@@ -136,20 +139,27 @@ def _train(
             np.errstate(over="ignore", invalid="ignore"),
         ):
             while len(run.history) < recipe.epochs:
-                _train_epoch(net, dataset, kept, recipe, run, shards, bar)
+                _train_epoch(net, training, validation, kept, recipe, run, shards, bar)
                 if checkpoint is not None:
                     save_checkpoint(checkpoint, run, settings)
     except KeyboardInterrupt:
-        return _result(run, finished=False)
-    return _result(run, finished=True)
+        return result_of(run, finished=False)
+    return result_of(run, finished=True)
 
 
 def _train_epoch(
-    net: Sequential, dataset: Dataset, kept: Kept, recipe: Recipe, run: Run, shards: Shards, bar: Any
+    net: Sequential,
+    training: Split,
+    validation: Split,
+    kept: Kept,
+    recipe: Recipe,
+    run: Run,
+    shards: Shards,
+    bar: Any,
 ) -> None:
     """Every batch of a new random order, then the validation split."""
     started = time.perf_counter()
-    images, labels = dataset.train.images, dataset.train.labels
+    images, labels = training.images, training.labels
     steps, epoch = len(labels) // recipe.batch_size, len(run.history) + 1
     order = run.rng.permutation(len(labels))[: steps * recipe.batch_size].reshape(steps, -1)
     losses: list[float] = []
@@ -157,48 +167,13 @@ def _train_epoch(
     for i, rows in enumerate(order, start=(epoch - 1) * steps):
         rate, batch = recipe.rate(i, steps), (images[rows], labels[rows])
         loss, wrong_here = train_step(net, run.params, kept, batch, recipe.optimiser, run.state, rate, shards)
-        _check_finite("training", loss, i, rate, losses, run)
+        check_finite("training", loss, i, rate, losses, run)
         losses.append(loss)
         wrong += wrong_here
         bar.update()
         if i % SHOW == 0:
             show(bar, losses, wrong, recipe.batch_size, run)
-    validation_loss, validation_error = evaluate_in_shards(shards, net, run.params, dataset.validation)
-    _check_finite("validation", validation_loss, epoch * steps - 1, rate, losses, run)
+    validation_loss, validation_error = evaluate_in_shards(shards, net, run.params, validation)
+    check_finite("validation", validation_loss, epoch * steps - 1, rate, losses, run)
     run.seconds += time.perf_counter() - started
-    _record(run, epoch, rate, losses, 100 * wrong / order.size, validation_loss, validation_error)
-
-
-def _record(
-    run: Run, epoch: int, rate: float, losses: list[float], train_error: float, loss: float, error: float
-) -> None:
-    """Add the epoch to the history, and keep its parameters if no earlier one did as well on the validation split."""
-    if error < min((row["validation_error_percent"] for row in run.history), default=math.inf):
-        run.best, run.best_epoch = {name: w.copy() for name, w in run.params.items()}, epoch
-    run.history.append(
-        {
-            "epoch": epoch,
-            "iterations": epoch * len(losses),
-            "learning_rate": rate,
-            "train_loss": float(np.mean(losses)),
-            "train_error_percent": train_error,
-            "validation_loss": loss,
-            "validation_error_percent": error,
-        }
-    )
-
-
-def _check_finite(which: str, loss: float, iteration: int, rate: float, losses: list[float], run: Run) -> None:
-    if math.isfinite(loss):
-        return
-    last = losses[-1] if losses else run.history[-1]["train_loss"] if run.history else math.nan
-    kept = f"epoch {run.best_epoch} is kept" if run.best_epoch else "no epoch was finished"
-    raise DivergenceError(
-        f"the {which} loss became {loss} at step {iteration + 1}, at learning rate {rate:.3g}; the last finite loss "
-        f"was {last:.4g}, and {kept}: try a lower learning rate (say {rate / 10:.1g}) or less weight decay",
-        _result(run, finished=False),
-    )
-
-
-def _result(run: Run, finished: bool) -> TrainResult:
-    return TrainResult(run.best, run.history, run.best_epoch, run.seconds, finished)
+    record(run, epoch, rate, losses, 100 * wrong / order.size, validation_loss, validation_error)

@@ -9,6 +9,7 @@ from minisnip.data import Split
 from minisnip.nn.sharding import sharding
 from minisnip.pruning import connection_sensitivity, keep_top
 from minisnip.training import SGD, evaluate
+from minisnip.training.hoist import hoist
 from minisnip.training.step import kept_connections, live, train_step
 from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY, Problem, scores
 
@@ -16,11 +17,12 @@ from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY, Problem, scor
 def step(problem: Problem) -> Callable[[], float]:
     """A step as `train` takes it; the shards' threads stay for as long as the work does."""
     kept, params = kept_connections(problem.masks), {name: w.copy() for name, w in problem.params.items()}
-    optimiser, batch, shards = SGD(MOMENTUM, WEIGHT_DECAY), (problem.images, problem.labels), sharding(problem.net)
+    net, (images,) = hoist(problem.net, problem.images)
+    optimiser, batch, shards = SGD(MOMENTUM, WEIGHT_DECAY), (images, problem.labels), sharding(net)
     state, run = optimiser.start(live(params, kept)), shards.__enter__()
 
     def work(_: object = shards) -> float:  # a context that nobody holds is left
-        return train_step(problem.net, params, kept, batch, optimiser, state, RATE, run)[0]
+        return train_step(net, params, kept, batch, optimiser, state, RATE, run)[0]
 
     return work
 
