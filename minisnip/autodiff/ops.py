@@ -177,7 +177,7 @@ def _with_axes(reduced: Any, axis: Axis, shape: tuple[int, ...]) -> Any:
 
 
 def _sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
 
 sum: Op = primitive(
@@ -284,8 +284,8 @@ def _linear(x: Array, weight: Array, bias: Array) -> Array:
 
 linear: Op = primitive(
     _linear,
-    lambda g, out, x, w, b: transpose(_matmul(transpose(w), transpose(g))),
-    lambda g, out, x, w, b: _matmul(transpose(g), x),
+    lambda g, out, x, w, b: (w.T @ g.T).T,
+    lambda g, out, x, w, b: g.T @ x,
     lambda g, out, x, w, b: sum(g, 0),
     remedy="y = x Wᵀ + b takes x of (n, k), W of (m, k) and b of (m,).",
 )

@@ -33,11 +33,12 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
             f"cross_entropy: got logits of shape {shape} and labels of shape {np.shape(labels)}; "
             "expected (N, K) and (N,) with N at least 1"
         )
-    if np.asarray(labels).dtype.kind not in "iu":
-        raise ValueError(f"cross_entropy: the labels are of dtype {np.asarray(labels).dtype}, expected integers")
-    if np.min(labels) < 0 or np.max(labels) >= shape[1]:
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"cross_entropy: the labels are of dtype {labels.dtype}, expected integers")
+    if labels.min() < 0 or labels.max() >= shape[1]:
         raise ValueError(
-            f"cross_entropy: labels run from {np.min(labels)} to {np.max(labels)}, "
+            f"cross_entropy: labels run from {labels.min()} to {labels.max()}, "
             f"but {shape[1]} logits have classes 0 to {shape[1] - 1}"
         )
-    return -ops.mean(ops.take(ops.log_softmax(logits, 1), (np.arange(shape[0]), np.asarray(labels))))
+    return -ops.mean(ops.take(ops.log_softmax(logits, 1), (np.arange(shape[0]), labels)))

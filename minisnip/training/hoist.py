@@ -1,4 +1,4 @@
-"""Do once what does not change: the layers in front of the first weight have the same answer at every step.
+"""Do once what does not change: flattening the images and choosing pixels, in front of the first weight.
 
 A compact network begins with the choice of the pixels that are still read. Chosen once for all images, they need not be
 gathered from a batch at every step, and the batch itself becomes smaller.
@@ -11,12 +11,12 @@ from itertools import takewhile
 import numpy as np
 
 from minisnip.autodiff.tensor import Array
-from minisnip.nn import Sequential
+from minisnip.nn import Flatten, Select, Sequential
 
 
 def hoist(net: Sequential, *images: Array) -> tuple[Sequential, list[Array]]:
-    """The network from its first layer with parameters on, and the images as they arrive there."""
-    head = dict(takewhile(lambda item: not item[1].shapes(), net.layers.items()))
+    """The network without the Flatten and Select that it begins with, and the images as they leave those."""
+    head = dict(takewhile(lambda item: isinstance(item[1], Flatten | Select), net.layers.items()))
     body = {name: layer for name, layer in net.layers.items() if name not in head}
     if not head or not body:
         return net, list(images)

@@ -8,12 +8,12 @@ from minisnip.nn.layers import Linear
 from minisnip.training.hoist import hoist
 from tests.networks import random_batch, random_params
 
-POOLED = Sequential(
-    (2, 4, 4), pool=MaxPool2d(2), flatten=Flatten(), inputs=Select(8, (0, 3, 5)), fc1=Linear(3, 5), fc2=Linear(5, 4)
-)
+CHOSEN = Sequential((2, 2, 2), flatten=Flatten(), inputs=Select(8, (0, 3, 5)), fc1=Linear(3, 5), fc2=Linear(5, 4))
+POOLED = Sequential((2, 4, 4), pool=MaxPool2d(2), flatten=Flatten(), fc1=Linear(8, 4))
+NETS = {"chosen": CHOSEN, "pooled": POOLED, "mlp": lenet_300_100(), "convnet": lenet_5_caffe()}
 
 
-@pytest.mark.parametrize("net", [POOLED, lenet_300_100(), lenet_5_caffe()], ids=["pooled", "mlp", "convnet"])
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 def test_the_rest_of_the_network_on_hoisted_images_is_the_network(net: Sequential) -> None:
     rng = np.random.default_rng(0)
     params, (x, _), (x2, _) = random_params(net, rng), random_batch(net, rng), random_batch(net, rng, 3)
@@ -24,8 +24,9 @@ def test_the_rest_of_the_network_on_hoisted_images_is_the_network(net: Sequentia
         assert found.flags.c_contiguous
 
 
-def test_only_layers_in_front_of_the_first_weight_are_hoisted() -> None:
-    body, (images,) = hoist(POOLED, np.zeros((7, 2, 4, 4)))
+def test_what_comes_first_and_only_rearranges_is_hoisted() -> None:
+    body, (images,) = hoist(CHOSEN, np.zeros((7, 2, 2, 2)))
     assert list(body.layers) == ["fc1", "fc2"]
     assert images.shape == (7, 3)
-    assert list(hoist(lenet_5_caffe())[0].layers) == list(lenet_5_caffe().layers)
+    for net in (POOLED, lenet_5_caffe()):
+        assert list(hoist(net)[0].layers) == list(net.layers)
