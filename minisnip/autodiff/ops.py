@@ -177,7 +177,7 @@ def _with_axes(reduced: Any, axis: Axis, shape: tuple[int, ...]) -> Any:
 
 
 def _sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # axis may be a tuple
 
 
 sum: Op = primitive(

@@ -164,6 +164,31 @@ def convolution_with_bias() -> ArgumentStrategy:
     return conv_cases().flatmap(arguments)
 
 
+def correlation() -> ArgumentStrategy:
+    dry = conv_cases(max_padding=0)
+    return dry.flatmap(lambda c: of(arrays(c.images), arrays(c.weight), stride=st.just(c.stride)))
+
+
+def _behind(case: ConvCase) -> ArrayStrategy:
+    """What has the shape of the convolution's output."""
+    (n, _, *size), (filters, _, *kernel) = case.images, case.weight
+    return arrays((n, filters, *((s - k) // case.stride + 1 for s, k in zip(size, kernel, strict=True))))
+
+
+def correlation_input() -> ArgumentStrategy:
+    def arguments(c: ConvCase) -> ArgumentStrategy:
+        return of(_behind(c), arrays(c.weight), stride=st.just(c.stride), shape=st.just(c.images))
+
+    return conv_cases(max_padding=0).flatmap(arguments)
+
+
+def correlation_weight() -> ArgumentStrategy:
+    def arguments(c: ConvCase) -> ArgumentStrategy:
+        return of(_behind(c), arrays(c.images), stride=st.just(c.stride), shape=st.just(c.weight))
+
+    return conv_cases(max_padding=0).flatmap(arguments)
+
+
 def images_to_columns() -> ArgumentStrategy:
     dry = conv_cases(max_padding=0)
     return dry.flatmap(lambda c: of(arrays(c.images), kernel=st.just(c.weight[2:]), stride=st.just(c.stride)))

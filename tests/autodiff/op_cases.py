@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minisnip import ops
 from minisnip.autodiff import avg_pool2d, conv2d, max_pool2d
-from minisnip.autodiff.conv import col2im, im2col
+from minisnip.autodiff.conv import col2im, correlate, correlate_input, correlate_weight, im2col
 from minisnip.testing import arrays, distinct_arrays, matmul_shapes, nonzero_arrays, positive_arrays
 from tests.autodiff import op_arguments as args
 
@@ -85,6 +85,9 @@ CASES = [
     Case("im2col", im2col, args.images_to_columns()),
     Case("col2im", col2im, args.columns_to_images()),
     Case("conv2d", conv2d, args.convolution()),
+    Case("correlate", correlate, args.correlation()),
+    Case("correlate_input", correlate_input, args.correlation_input()),
+    Case("correlate_weight", correlate_weight, args.correlation_weight()),
     Case("conv2d with a bias", conv2d_with_bias, args.convolution_with_bias()),
     *[Case(f"max_pool2d {k}, {s}", max_pool2d, args.pooling(distinct_arrays, k, s)) for k, s in args.WINDOWS],
     *[Case(f"avg_pool2d {k}, {s}", avg_pool2d, args.pooling(arrays, k, s)) for k, s in args.WINDOWS],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from minisnip import Tensor, grad, ops
 from minisnip.autodiff import max_pool2d
-from minisnip.autodiff.conv import col2im, im2col
+from minisnip.autodiff.conv import col2im, correlate, correlate_input, correlate_weight, im2col
 from minisnip.autodiff.tensor import Array
 from minisnip.testing import Shape, arrays
 from tests.autodiff import op_arguments as args
@@ -100,3 +100,23 @@ def test_max_pooling_picks_and_its_vjp_puts_back_where_it_picked(kernel: int, st
     # max(x) = J x with J the choice of a winner per window, so that the pair (J, Jᵀ) can be had from the op itself
     assert_equal_to_1e_12(np.sum(forward * y), np.sum(x * backward.value), scale=float(np.sum(np.abs(forward * y))))
     assert_equal_to_1e_12(grad(ops.sum(backward * x), cotangent), forward)
+
+
+@examples(25)
+@given(data=st.data())
+def test_correlation_and_its_two_adjoints_are_the_derivatives_of_one_trilinear_form(data: Any) -> None:
+    """⟨correlate(x, w), g⟩ = ⟨x, correlate_input(g, w)⟩ = ⟨w, correlate_weight(g, x)⟩, in values and as the VJPs."""
+    (x, w), metadata = data.draw(args.correlation())
+    forward, stride = correlate(x, w, **metadata), metadata["stride"]
+    g = data.draw(arrays(forward.shape))
+    by_x, by_w = correlate_input(g, w, stride, x.shape), correlate_weight(g, x, stride, w.shape)
+
+    scale = float(np.sum(np.abs(forward * g)))
+    assert_equal_to_1e_12(np.sum(x * by_x), np.sum(forward * g), scale)
+    assert_equal_to_1e_12(np.sum(w * by_w), np.sum(forward * g), scale)
+    assert_equal_to_1e_12(pulled_back(lambda t: correlate(t, w, **metadata), x, g), by_x)
+    assert_equal_to_1e_12(pulled_back(lambda t: correlate(x, t, **metadata), w, g), by_w)
+    assert_equal_to_1e_12(pulled_back(lambda t: correlate_input(t, w, stride, x.shape), g, x), forward)
+    assert_equal_to_1e_12(pulled_back(lambda t: correlate_input(g, t, stride, x.shape), w, x), by_w)
+    assert_equal_to_1e_12(pulled_back(lambda t: correlate_weight(t, x, stride, w.shape), g, w), forward)
+    assert_equal_to_1e_12(pulled_back(lambda t: correlate_weight(g, t, stride, w.shape), x, w), by_x)

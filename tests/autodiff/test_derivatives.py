@@ -40,7 +40,7 @@ def test_every_op_has_a_row_in_the_table() -> None:
         "pick",
         "unpick",
     }  # test_adjoints.py has the last
-    helpers = {"out_sizes", "windows", "image_shape"}
+    helpers = {"out_sizes", "windows", "image_shape", "plus_bias"}
 
     for module in (ops, conv, pool):
         for name, op in vars(module).items():

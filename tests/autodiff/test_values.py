@@ -25,6 +25,26 @@ def looped_conv2d(x: Array, weight: Array, *bias: Array, stride: int, padding: i
     return out + bias[0].reshape(-1, 1, 1) if bias else out
 
 
+def looped_correlate_input(g: Array, weight: Array, stride: int, shape: Any) -> Array:
+    """Each number of g goes, times its filter, to the window that it was computed from."""
+    images = np.zeros(shape)
+    for i, f, row, column in np.ndindex(g.shape):
+        rows, columns = (
+            slice(stride * j, stride * j + k) for j, k in zip((row, column), weight.shape[2:], strict=True)
+        )
+        images[i, :, rows, columns] += g[i, f, row, column] * weight[f]
+    return images
+
+
+def looped_correlate_weight(g: Array, x: Array, stride: int, shape: Any) -> Array:
+    """Each number of g goes, times the window that it was computed from, to its filter."""
+    weight = np.zeros(shape)
+    for i, f, row, column in np.ndindex(g.shape):
+        rows, columns = (slice(stride * j, stride * j + k) for j, k in zip((row, column), shape[2:], strict=True))
+        weight[f] += g[i, f, row, column] * x[i, :, rows, columns]
+    return weight
+
+
 def looped_pool(reduce: Any) -> Any:
     def pool(x: Array, kernel: int, stride: int | None) -> Array:
         step = stride or kernel
@@ -84,6 +104,9 @@ REFERENCES: dict[str, Any] = {
     "pad": lambda x, widths: np.pad(x, widths) if widths else x,
     "im2col": looped_im2col,
     "conv2d": looped_conv2d,
+    "correlate": lambda x, weight, stride: looped_conv2d(x, weight, stride=stride, padding=0),
+    "correlate_input": looped_correlate_input,
+    "correlate_weight": looped_correlate_weight,
     "max_pool2d": looped_pool(np.max),
     "avg_pool2d": looped_pool(np.mean),
 }
