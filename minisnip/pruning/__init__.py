@@ -1,11 +1,13 @@
-"""Pruning before training: masks, SNIP's connection sensitivity, and other criteria."""
+"""Pruning before training: masks, SNIP's connection sensitivity, other criteria, schedules and controls."""
 
 from minisnip.pruning.agreement import agreement
+from minisnip.pruning.collapse import collapse_sparsity
 from minisnip.pruning.criteria import CRITERIA, Criterion
 from minisnip.pruning.delta_loss import delta_loss, delta_loss_by_deletion
-from minisnip.pruning.masks import LayerCollapseWarning, apply_masks, count_kept, keep_top, ones
-from minisnip.pruning.report import emptied_layers, input_connections, kept_per_layer, picture, report
-from minisnip.pruning.sensitivity import connection_sensitivity, mask_gradient
+from minisnip.pruning.layerwise import keep_top_per_layer
+from minisnip.pruning.masks import LayerCollapseWarning, apply_masks, count_kept, keep_top, ones, warn_of_collapse
+from minisnip.pruning.report import emptied_layers, input_connections, kept_per_layer, picture, report, units_gone
+from minisnip.pruning.sensitivity import NoScoreError, connection_sensitivity, mask_gradient
 from minisnip.pruning.taylor import Connection, DifferenceErrors, difference_errors, joint_deletion, mask_curvature
 
 __all__ = [
@@ -14,8 +16,10 @@ __all__ = [
     "Criterion",
     "DifferenceErrors",
     "LayerCollapseWarning",
+    "NoScoreError",
     "agreement",
     "apply_masks",
+    "collapse_sparsity",
     "connection_sensitivity",
     "count_kept",
     "delta_loss",
@@ -25,10 +29,13 @@ __all__ = [
     "input_connections",
     "joint_deletion",
     "keep_top",
+    "keep_top_per_layer",
     "kept_per_layer",
     "mask_curvature",
     "mask_gradient",
     "ones",
     "picture",
     "report",
+    "units_gone",
+    "warn_of_collapse",
 ]
