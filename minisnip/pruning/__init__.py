@@ -3,7 +3,9 @@
 from minisnip.pruning.agreement import agreement
 from minisnip.pruning.collapse import collapse_sparsity
 from minisnip.pruning.criteria import CRITERIA, Criterion
+from minisnip.pruning.curvature import fisher_diagonal, hutchinson_diagonal
 from minisnip.pruning.delta_loss import delta_loss, delta_loss_by_deletion
+from minisnip.pruning.derivatives import hessian_product, weight_gradient
 from minisnip.pruning.layerwise import keep_top_per_layer
 from minisnip.pruning.masks import LayerCollapseWarning, apply_masks, count_kept, keep_top, ones, warn_of_collapse
 from minisnip.pruning.report import emptied_layers, input_connections, kept_per_layer, picture, report, units_gone
@@ -26,6 +28,9 @@ __all__ = [
     "delta_loss_by_deletion",
     "difference_errors",
     "emptied_layers",
+    "fisher_diagonal",
+    "hessian_product",
+    "hutchinson_diagonal",
     "input_connections",
     "joint_deletion",
     "keep_top",
@@ -38,4 +43,5 @@ __all__ = [
     "report",
     "units_gone",
     "warn_of_collapse",
+    "weight_gradient",
 ]
