@@ -8,16 +8,21 @@ from minisnip.pruning.delta_loss import delta_loss, delta_loss_by_deletion
 from minisnip.pruning.derivatives import hessian_product, weight_gradient
 from minisnip.pruning.layerwise import keep_top_per_layer
 from minisnip.pruning.masks import LayerCollapseWarning, apply_masks, count_kept, keep_top, ones, warn_of_collapse
+from minisnip.pruning.methods import METHODS, Method
 from minisnip.pruning.report import emptied_layers, input_connections, kept_per_layer, picture, report, units_gone
+from minisnip.pruning.schedules import force, iterative, one_shot
 from minisnip.pruning.sensitivity import NoScoreError, connection_sensitivity, mask_gradient
+from minisnip.pruning.straight_through import straight_through
 from minisnip.pruning.taylor import Connection, DifferenceErrors, difference_errors, joint_deletion, mask_curvature
 
 __all__ = [
     "CRITERIA",
+    "METHODS",
     "Connection",
     "Criterion",
     "DifferenceErrors",
     "LayerCollapseWarning",
+    "Method",
     "NoScoreError",
     "agreement",
     "apply_masks",
@@ -29,18 +34,22 @@ __all__ = [
     "difference_errors",
     "emptied_layers",
     "fisher_diagonal",
+    "force",
     "hessian_product",
     "hutchinson_diagonal",
     "input_connections",
+    "iterative",
     "joint_deletion",
     "keep_top",
     "keep_top_per_layer",
     "kept_per_layer",
     "mask_curvature",
     "mask_gradient",
+    "one_shot",
     "ones",
     "picture",
     "report",
+    "straight_through",
     "units_gone",
     "warn_of_collapse",
     "weight_gradient",
