@@ -17,7 +17,7 @@ from minisnip.experiments import agree, run_folder
 from minisnip.experiments.agree import AgreeConfig
 from minisnip.experiments.prune_and_train import OPTIMISERS, Config, Interrupted, check_sizes, run
 from minisnip.nn import MODELS, SCHEMES
-from minisnip.pruning import CRITERIA, input_connections, picture, report
+from minisnip.pruning import METHODS, input_connections, picture, report
 from minisnip.training import SCHEDULES, CheckpointError, DivergenceError
 
 Configuration = TypeVar("Configuration", Config, AgreeConfig)
@@ -155,7 +155,7 @@ def _add_train(commands: Any) -> None:
 
     add("model", "NAME", _one_of(MODELS))
     add("sparsity", "S", "share that is removed, 0 <= S < 1", float)
-    add("criterion", "NAME", _one_of(CRITERIA))
+    add("criterion", "NAME", _one_of(METHODS))
     parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=ASKED)
     add("epochs", "N", "passes over the training images", int)
     add("seed", "N", "of all random choices", int)

@@ -2,6 +2,16 @@
 
 from minisnip.pruning.agreement import agreement
 from minisnip.pruning.collapse import collapse_sparsity
+from minisnip.pruning.controls import (
+    Overlap,
+    invert,
+    noise_images,
+    overlap,
+    random_labels,
+    random_masks,
+    scoring_batch,
+    shuffle_masks,
+)
 from minisnip.pruning.criteria import CRITERIA, Criterion
 from minisnip.pruning.curvature import fisher_diagonal, hutchinson_diagonal
 from minisnip.pruning.delta_loss import delta_loss, delta_loss_by_deletion
@@ -24,6 +34,7 @@ __all__ = [
     "LayerCollapseWarning",
     "Method",
     "NoScoreError",
+    "Overlap",
     "agreement",
     "apply_masks",
     "collapse_sparsity",
@@ -38,6 +49,7 @@ __all__ = [
     "hessian_product",
     "hutchinson_diagonal",
     "input_connections",
+    "invert",
     "iterative",
     "joint_deletion",
     "keep_top",
@@ -45,10 +57,16 @@ __all__ = [
     "kept_per_layer",
     "mask_curvature",
     "mask_gradient",
+    "noise_images",
     "one_shot",
     "ones",
+    "overlap",
     "picture",
+    "random_labels",
+    "random_masks",
     "report",
+    "scoring_batch",
+    "shuffle_masks",
     "straight_through",
     "units_gone",
     "warn_of_collapse",
