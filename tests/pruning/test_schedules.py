@@ -55,19 +55,20 @@ def same(a: Masks, b: Masks) -> bool:
 
 
 class Recorded:
-    """A `keep` that remembers the masks of every round."""
+    """A `keep` that remembers the scores and the masks of every round."""
 
     def __init__(self, keep: Callable[..., Masks] = keep_top) -> None:
-        self.keep, self.masks = keep, list[Masks]()
+        self.keep, self.scores, self.masks = keep, list[Masks](), list[Masks]()
 
     def __call__(self, scores: Mapping[str, Array], sparsity: float) -> Masks:
+        self.scores.append(dict(scores))
         self.masks.append(self.keep(scores, sparsity))
         return self.masks[-1]
 
     def returned(self) -> int:
-        """How many connections came back, over all rounds."""
-        pairs = pairwise(self.masks)
-        return sum(int(np.count_nonzero((a[n] == 0) & (b[n] != 0))) for a, b in pairs for n in a)
+        """How many connections came back over all rounds, by a score of their own and not by a tie at zero."""
+        rounds = zip(pairwise(self.masks), self.scores[1:], strict=True)
+        return sum(int(np.sum((a[n] == 0) & (b[n] != 0) & (s[n] != 0))) for (a, b), s in rounds for n in a)
 
 
 @pytest.mark.parametrize("keep", [keep_top, keep_top_per_layer])
