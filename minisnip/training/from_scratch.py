@@ -1,8 +1,8 @@
 """Pruning from scratch: learn which units a random network needs, without training one weight of it.
 
-Wang et al. 2020, arXiv 1909.12579. Each unit (or channel) of a hidden layer gets a gate in [0, 1] that multiplies its
-output. The weights stay as they were drawn; only the gates are trained, with an L1 pull towards 0. Units with the
-largest gates are kept, whole: what is found is an architecture, to be trained from scratch.
+Wang et al. 2020, arXiv 1909.12579. Each unit (or channel) of a hidden layer gets a gate, never negative, that
+multiplies its output. The weights stay as they were drawn; only the gates are trained, with an L1 pull towards 0.
+Units with the largest gates are kept, whole: what is found is an architecture, to be trained from scratch.
 """
 
 from __future__ import annotations
@@ -61,8 +61,11 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Clipped:
-    """An optimiser that takes every parameter back to [0, 1] after its step."""
+class NotNegative:
+    """An optimiser that takes every parameter below 0 back to 0 after its step.
+
+    There is no bound above: gates that all stop at 1 would tie, and then not they but their order would decide.
+    """
 
     optimiser: Optimiser
 
@@ -72,7 +75,7 @@ class Clipped:
     def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
         self.optimiser.step(params, gradients, state, rate)
         for gate in params.values():
-            np.clip(gate, 0, 1, out=gate)
+            np.maximum(gate, 0, out=gate)
 
 
 def gated(net: Sequential, params: Mapping[str, Array]) -> Sequential:
@@ -127,7 +130,7 @@ def from_scratch(
     start = {
         name: np.full(shape, HALF_OPEN, params[next(iter(params))].dtype) for name, shape in network.shapes().items()
     }
-    optimiser = Clipped(L1(Adam(), strength))
+    optimiser = NotNegative(L1(Adam(), strength))
     options = {"optimiser": optimiser, "learning_rate": learning_rate, "schedule": schedule, **training}
     gates = trained_params(network, start, dataset, **options)
     by_layer = {name.removesuffix("_gate.gate"): gate for name, gate in gates.items()}

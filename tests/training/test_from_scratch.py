@@ -11,7 +11,7 @@ from minisnip.autodiff.tensor import Array
 from minisnip.nn import Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import count_kept, units_gone
 from minisnip.training import SGD, TrainResult, from_scratch, lottery, train
-from minisnip.training.from_scratch import Clipped, gated, keep_units
+from minisnip.training.from_scratch import NotNegative, gated, keep_units
 from tests.networks import random_batch, random_params, small_convnet, small_mlp, toy_dataset
 
 NET, DATA = small_mlp(), toy_dataset()
@@ -57,8 +57,8 @@ def test_the_weights_stay_and_the_gates_learn(monkeypatch: pytest.MonkeyPatch) -
     assert all((gate == 0.5).all() for gate in start.values())
     assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
     for gate in result.params.values():
-        assert ((gate >= 0) & (gate <= 1)).all()
-        assert np.ptp(gate) > 0.1
+        assert (gate >= 0).all()
+        assert len(np.unique(gate[gate > 0])) == np.count_nonzero(gate) > 1  # no ties among the open ones
 
 
 def test_a_strong_pull_closes_the_gates(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,11 +78,12 @@ def test_a_strong_pull_closes_the_gates(monkeypatch: pytest.MonkeyPatch) -> None
     assert mean_gate(1.0) < 0.1 < 0.3 < mean_gate(1e-6)
 
 
-def test_a_step_out_of_the_unit_interval_is_taken_back() -> None:
+def test_a_step_below_zero_is_taken_back_and_one_above_one_is_not() -> None:
+    """With a bound at 1 the open gates of LeNet-300-100 tied there, and the second layer was left a single unit."""
     w = {"gate": np.array([0.1, 0.9])}
-    optimiser = Clipped(SGD(momentum=0.0, weight_decay=0.0))
+    optimiser = NotNegative(SGD(momentum=0.0, weight_decay=0.0))
     optimiser.step(w, {"gate": np.array([1.0, -1.0])}, optimiser.start(w), rate=0.5)
-    np.testing.assert_array_equal(w["gate"], [0, 1])
+    np.testing.assert_array_equal(w["gate"], [0, 1.4])
 
 
 @pytest.mark.parametrize("net", [small_mlp(), small_convnet()], ids=["mlp", "convnet"])
