@@ -163,6 +163,8 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--out", metavar="DIR", type=_folder, help=outs)
     parser.add_argument("--resume", action="store_true", help="go on with the unfinished run in the folder")
     parser.add_argument("--compare-dense", action="store_true", help="train the unpruned twin too")
+    compact = "train the smaller dense network that the mask leaves; params.npz has the full shapes again"
+    parser.add_argument("--compact", action="store_true", help=compact)
     fresh = "train another draw of the weights than the scored one, as the authors' code does"
     parser.add_argument("--fresh-init", action="store_true", help=fresh)
     add("init", "NAME", f"initial weights: {_one_of(SCHEMES)}")

@@ -29,22 +29,20 @@ def _path(output: Tensor, targets: set[int]) -> list[Tensor]:
 
     Iterative, so that a chain of any length will do; each node is visited once, however many paths lead to it.
     """
-    order: list[Tensor] = []
-    seen: set[int] = set()
+    path: list[Tensor] = []
+    on_path, seen = set(targets), set[int]()
     stack = [(output, False)]
     while stack:
         node, parents_done = stack.pop()
         if parents_done:
-            order.append(node)
+            if id(node) in targets or any(id(parent) in on_path for _, parent in node.parents):
+                on_path.add(id(node))
+                path.append(node)
         elif id(node) not in seen:
             seen.add(id(node))
             stack.append((node, True))
-            stack.extend((parent, False) for _, parent in node.parents)
-    reaching = set(targets)
-    for node in order:
-        if any(id(parent) in reaching for _, parent in node.parents):
-            reaching.add(id(node))
-    return [node for node in order if id(node) in reaching]
+            stack.extend([(parent, False) for _, parent in node.parents])
+    return path
 
 
 def backward(output: Tensor, cotangent: Value, inputs: list[Tensor], create_graph: bool) -> list[Any]:

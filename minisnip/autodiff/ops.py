@@ -42,7 +42,7 @@ reshape: Op = primitive(np.reshape, lambda g, out, x, shape: reshape(g, x.shape)
 
 
 def _transpose(x: Array, axes: Sequence[int] | None = None) -> Any:
-    return np.transpose(x, axes)
+    return np.asarray(x).transpose(axes)
 
 
 def _inverse(axes: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -105,7 +105,11 @@ def elementwise(forward: Op, *partials: VJP | None) -> Op:
     """An op on broadcast arguments: whatever was stretched in the forward pass is summed back, here and only here."""
 
     def summed(i: int, partial: VJP) -> VJP:
-        return lambda g, out, *args: sum_to(partial(g, out, *args), shape_of(args[i]))
+        def vjp(g: Any, out: Any, *args: Any) -> Any:
+            contribution, shape = partial(g, out, *args), shape_of(args[i])
+            return contribution if shape_of(contribution) == shape else sum_to(contribution, shape)
+
+        return vjp
 
     vjps = [partial and summed(i, partial) for i, partial in enumerate(partials)]
     return primitive(forward, *vjps, remedy="Shapes must be equal or broadcast: trailing sizes equal, or 1.")
@@ -218,10 +222,22 @@ def _logsumexp_vjp(g: Any, out: Any, x: Value, axis: Axis = None, keepdims: bool
 logsumexp: Op = primitive(_logsumexp, _logsumexp_vjp)
 
 
+def _log_softmax(x: Array, axis: int = -1) -> Any:
+    shifted = x - _top(x, axis)
+    shifted -= np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted
+
+
+def _log_softmax_vjp(g: Any, out: Any, x: Value, axis: int = -1) -> Any:
+    return g - exp(out) * sum(g, axis, True)  # exp(out) is the softmax
+
+
+_log_softmax_op = primitive(_log_softmax, _log_softmax_vjp)
+
+
 def log_softmax(x: Value, axis: int = -1) -> Any:
     """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits."""
-    shifted = x - _top(value_of(x), axis)  # a constant, which cancels
-    return shifted - log(sum(exp(shifted), axis, True))
+    return _log_softmax_op(x, axis=axis)
 
 
 # ---- Matrix multiplication -------------------------------------------------------------------------------------------
@@ -251,3 +267,25 @@ def matmul(a: Value, b: Value) -> Any:
     out = _matmul(row, column)
     n, m = shape_of(out)[-2:]
     return reshape(out, (*shape_of(out)[:-2], *((n,) if row is a else ()), *((m,) if column is b else ())))
+
+
+def plus_bias(out: Array, bias: Array | None) -> Array:
+    """A bias for each row of a fresh matrix, added in place unless it is of a wider type."""
+    if bias is None:
+        return out
+    wider = np.result_type(out, bias) != out.dtype
+    return np.add(out, bias[:, None], out=None if wider else out)
+
+
+def _linear(x: Array, weight: Array, bias: Array) -> Array:
+    """(W xᵀ + b)ᵀ: the samples stay last in memory, and the gradient of W comes out in W's own order."""
+    return plus_bias(np.matmul(weight, x.T), bias).T
+
+
+linear: Op = primitive(
+    _linear,
+    lambda g, out, x, w, b: transpose(_matmul(transpose(w), transpose(g))),
+    lambda g, out, x, w, b: _matmul(transpose(g), x),
+    lambda g, out, x, w, b: sum(g, 0),
+    remedy="y = x Wᵀ + b takes x of (n, k), W of (m, k) and b of (m,).",
+)

@@ -24,11 +24,11 @@ def _winners(x: Array, out: Array, kernel: Pair, stride: int) -> Array:
     """For each position in the window, true where it holds the window's first maximum: (kh·kw, C, oh, ow, N)."""
     images, best = x.transpose(1, 2, 3, 0), out.transpose(1, 2, 3, 0)
     winners = np.empty((kernel[0] * kernel[1], *best.shape), bool)
-    found = np.zeros(best.shape, bool)
+    undecided = np.ones(best.shape, bool)
     for k, window in windows(images.shape, kernel, stride):
         np.equal(images[window], best, out=winners[k])
-        winners[k] &= ~found  # the first of equals stays
-        found |= winners[k]
+        winners[k] &= undecided  # the first of equals stays
+        undecided ^= winners[k]
     return winners
 
 
@@ -44,7 +44,10 @@ def _unpick(g: Array, winners: Array, kernel: Pair, stride: int, shape: tuple[in
     n, channels, height, width = shape
     images, rows = np.zeros((channels, height, width, n), g.dtype), g.transpose(1, 2, 3, 0)
     for k, window in windows(images.shape, kernel, stride):
-        images[window] += rows * winners[k]  # windows may overlap
+        if stride >= max(kernel):  # no two windows overlap: write in place
+            np.multiply(rows, winners[k], out=images[window])
+        else:
+            images[window] += rows * winners[k]
     return images.transpose(3, 0, 1, 2)
 
 

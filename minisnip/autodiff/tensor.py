@@ -52,7 +52,7 @@ class Tensor:
         If `value` does not hold floats: there is no derivative by an integer.
     """
 
-    __slots__ = ("args", "metadata", "op", "value")
+    __slots__ = ("args", "metadata", "op", "parents", "value")
 
     def __init__(self, value: npt.ArrayLike) -> None:
         if isinstance(value, Tensor):
@@ -66,11 +66,7 @@ class Tensor:
         self.op: Primitive | None = None  # how it was computed: op(*args, **metadata); None for a leaf
         self.args: tuple[Any, ...] = ()
         self.metadata: dict[str, Any] = {}
-
-    @property
-    def parents(self) -> list[tuple[int, Tensor]]:
-        """The Tensors this one was computed from, each with its position among the op's arguments."""
-        return [(i, arg) for i, arg in enumerate(self.args) if isinstance(arg, Tensor)]
+        self.parents: list[tuple[int, Tensor]] = []  # the Tensors among args, each with its position
 
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
@@ -167,14 +163,15 @@ class Primitive:
 
     def __call__(self, *args: Any, **metadata: Any) -> Any:
         """Run forward on the arrays; if there was a Tensor among them, remember how the answer was made."""
+        parents = [(i, arg) for i, arg in enumerate(args) if isinstance(arg, Tensor)]
         try:
-            value = self.forward(*map(value_of, args), **metadata)
+            value = self.forward(*(map(value_of, args) if parents else args), **metadata)
         except (ValueError, IndexError) as error:
             raise self._with_shapes(error, args) from error
-        if not any(isinstance(arg, Tensor) for arg in args):
+        if not parents:
             return value
         out = Tensor(value)
-        out.op, out.args, out.metadata = self, args, metadata
+        out.op, out.args, out.metadata, out.parents = self, args, metadata, parents
         return out
 
     def vjp(self, i: int, g: Any, out: Any, args: tuple[Any, ...], metadata: dict[str, Any]) -> Any:

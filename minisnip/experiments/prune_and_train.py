@@ -41,6 +41,7 @@ class Config:
     weight_decay: float = 5e-4
     schedule: str = "cosine"
     compare_dense: bool = False
+    compact: bool = False  # train the smaller network that the mask leaves
 
     def __post_init__(self) -> None:
         for option, known in _CHOICES.items():
@@ -182,6 +183,7 @@ def _train(
         rng=rng,
         checkpoint=file,
         resume=resume,
+        compact=config.compact and bool(masks),
         title=f"training, {name}",
     )
     if not trained.finished:

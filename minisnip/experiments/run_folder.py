@@ -143,6 +143,7 @@ def _result(run: Comparison) -> dict[str, Any]:
         "kappa": pruning.count_kept(m, config.sparsity),
         "kept": sum(int(np.count_nonzero(c)) for c in run.masks.values()),
         "kept_per_layer": pruning.kept_per_layer(run.masks),
+        "compact": str(run.pruned.trained.compact) if run.pruned.trained.compact else None,
         **_errors(run.pruned),
         "dense": _errors(run.dense) if run.dense else None,
         "seconds": run.seconds,
@@ -187,10 +188,9 @@ def summary(result: Mapping[str, Any]) -> str:
     rows = [(f"{result['criterion']} at {100 * result['sparsity']:g} %", result["kept"], result, "pruned")]
     if result["dense"]:
         rows.append(("dense", result["m"], result["dense"], "dense"))
-    lines = [
-        f"{TITLES[result['model']]} on {LABELS.get(result['dataset'], result['dataset'])}, seed {result['seed']}",
-        "",
-    ]
+    lines = [f"{TITLES[result['model']]} on {LABELS.get(result['dataset'], result['dataset'])}, seed {result['seed']}"]
+    lines += [f"trained as {result['compact']}"] if result["compact"] else []
+    lines.append("")
     lines.append(f"{'':<18}{'connections':>20}{'validation error':>19}{'test error':>13}{'training':>12}")
     for name, kept, errors, phase in rows:
         count, seconds = f"{kept:,} of {result['m']:,}", f"{result['seconds'][f'train_{phase}']:.1f} s"

@@ -58,8 +58,7 @@ class Linear:
         return (self.out_features,)
 
     def __call__(self, params: Params, x: Value) -> Any:
-        # (W xᵀ)ᵀ, not x Wᵀ: the batch stays last in memory, and the gradient of W comes out in W's own order.
-        return ops.transpose(ops.matmul(params["weight"], ops.transpose(x))) + params["bias"]
+        return ops.linear(x, params["weight"], params["bias"])
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,7 @@ class Conv2d:
         )
 
     def __call__(self, params: Params, x: Value) -> Any:
-        bias = ops.reshape(params["bias"], (-1, 1, 1))
-        return conv2d(x, params["weight"], self.stride, self.padding) + bias
+        return conv2d(x, params["weight"], self.stride, self.padding, params["bias"])
 
 
 @dataclass(frozen=True)

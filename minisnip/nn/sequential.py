@@ -49,10 +49,12 @@ class Sequential:
                 shape = self.out_shapes[name] = layer.out_shape(shape)
             except ValueError as error:
                 raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
+        self._own = {name: {short: f"{name}.{short}" for short in layer.shapes()} for name, layer in layers.items()}
+        self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, in order: the weight of each layer, then its bias."""
-        return {f"{name}.{short}": s for name, layer in self.layers.items() for short, s in layer.shapes().items()}
+        return dict(self._shapes)
 
     @property
     def size(self) -> int:
@@ -100,14 +102,14 @@ class Sequential:
         """
         self._check(params, x)
         for name, layer in self.layers.items():
-            x = layer({short: params[f"{name}.{short}"] for short in layer.shapes()}, x)
+            x = layer({short: params[full] for short, full in self._own[name].items()}, x)
         return x
 
     def _check(self, params: Params, x: Value) -> None:
         if shape_of(x)[1:] != self.input_shape:
             expected = ", ".join(map(str, ("N", *self.input_shape)))
             raise ValueError(f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it")
-        for name, shape in self.shapes().items():
+        for name, shape in self._shapes.items():
             if name not in params:
                 raise ValueError(f"parameter {name} is missing: got {', '.join(params)}; net.init(rng) makes them all")
             if shape_of(params[name]) != shape:

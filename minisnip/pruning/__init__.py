@@ -1,7 +1,9 @@
 """Pruning before training: masks, SNIP's connection sensitivity, other criteria, schedules and controls."""
 
 from minisnip.pruning.agreement import agreement
+from minisnip.pruning.alive import alive_units, effective_masks
 from minisnip.pruning.collapse import collapse_sparsity
+from minisnip.pruning.compact import Compact, compact, cut
 from minisnip.pruning.controls import (
     Overlap,
     invert,
@@ -28,6 +30,7 @@ from minisnip.pruning.taylor import Connection, DifferenceErrors, difference_err
 __all__ = [
     "CRITERIA",
     "METHODS",
+    "Compact",
     "Connection",
     "Criterion",
     "DifferenceErrors",
@@ -36,13 +39,17 @@ __all__ = [
     "NoScoreError",
     "Overlap",
     "agreement",
+    "alive_units",
     "apply_masks",
     "collapse_sparsity",
+    "compact",
     "connection_sensitivity",
     "count_kept",
+    "cut",
     "delta_loss",
     "delta_loss_by_deletion",
     "difference_errors",
+    "effective_masks",
     "emptied_layers",
     "fisher_diagonal",
     "force",

@@ -15,7 +15,6 @@ organised well: a connection disturbs one unit (or channel) of one layer, so
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,6 +24,7 @@ from tqdm import tqdm
 
 from minisnip.autodiff.tensor import Array
 from minisnip.nn import Sequential, cross_entropy
+from minisnip.nn.sharding import cores
 from minisnip.pruning.disturb import Stage, find_stages
 from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch
@@ -115,21 +115,17 @@ def _check(net: Sequential, params: Mapping[str, Array], x: Array, y: Array, del
         raise ValueError(f"names {names} must be one or more of {', '.join(net.shapes())}")
 
 
-def _workers() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _shares(net: Sequential, params: Mapping[str, Array], x: Array, y: Array, memory_limit: int) -> tuple[int, int]:
     """How many images at a time, and how many bytes for the rows of one worker, so that the memory is enough."""
     stages = find_stages(net, params, x[:1], y[:1])
     fixed = 3 * sum(w.nbytes for w in params.values())  # the float64 copy, that of the stages, the answer
     image = sum(2 * (s.columns.nbytes + s.outputs.nbytes + s.entering.nbytes + s.leaving.nbytes) for s in stages)
-    row = _workers() * max(stage.row_bytes() for stage in stages)
+    row = cores() * max(stage.row_bytes() for stage in stages)
     images = min(IMAGES, len(x), (memory_limit - fixed) // (image + row))
     if images < 1:
         least = fixed + image + row
         raise ValueError(f"memory_limit {memory_limit:,} bytes is too little, this network needs at least {least:,}")
-    return images, min(CACHE, (memory_limit - fixed - images * image) // _workers())
+    return images, min(CACHE, (memory_limit - fixed - images * image) // cores())
 
 
 def _add_block(totals: dict[str, Array], stages: list[Stage], delta: float, size: int, bar: tqdm) -> None:
@@ -145,7 +141,7 @@ def _add_block(totals: dict[str, Array], stages: list[Stage], delta: float, size
         bar.update()
 
     asked = [s for s in stages if {f"{s.name}.weight", f"{s.name}.bias"} & set(totals)]
-    with threadpool_limits(1), ThreadPoolExecutor(_workers()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
         list(pool.map(one_unit, [(stage, unit) for stage in asked for unit in range(len(stage.connections))]))
 
 

@@ -6,12 +6,14 @@ Lee, Ajanthan, Torr: "SNIP: Single-shot Network Pruning based on Connection Sens
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad
 from minisnip.autodiff.tensor import Array
 from minisnip.nn import Sequential, cross_entropy
+from minisnip.nn.sharding import sharding
 from minisnip.pruning.masks import apply_masks, ones
 
 
@@ -56,12 +58,18 @@ def mask_gradient(
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size} must be at least 1")
     total = {name: np.zeros_like(c) for name, c in ones(params, biases).items()}
-    for start in range(0, len(x), batch_size):
-        part = slice(start, start + batch_size)
-        c = {name: Tensor(one) for name, one in ones(params, biases).items()}
-        loss = cross_entropy(net(apply_masks(c, params), x[part]), y[part])
-        for name, g in grad(loss, c).items():
-            total[name] += g * (len(x[part]) / len(x))
+    with sharding(net) as shards:
+        for start in range(0, len(x), batch_size):
+            images, labels = (a[start : start + batch_size] for a in (x, y))
+
+            def one_shard(part: slice, images: Array = images, labels: Array = labels) -> Any:
+                c = {name: Tensor(one) for name, one in ones(params, biases).items()}
+                loss = cross_entropy(net(apply_masks(c, params), images[part]), labels[part])
+                return grad(loss * (len(labels[part]) / len(x)), c)
+
+            for g in shards(one_shard, len(labels)):
+                for name in total:
+                    total[name] += g[name]
     return total
 
 

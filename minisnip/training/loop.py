@@ -1,45 +1,32 @@
 """The training loop: ordinary training of c ⊙ w, in which the validation error decides which epoch is kept.
 
-Pruned weights are zero before the first step, and their gradient by the chain rule is c ⊙ ∂L/∂(c ⊙ w); so neither
-momentum nor weight decay ever moves them. The test split is not read here.
+Pruned weights are zero before the first step and are no variables of it (`step.py`); so neither momentum nor weight
+decay ever moves them. The test split is not read here.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from minisnip.autodiff.tensor import Array
-from minisnip.data import Dataset
+from minisnip.data import Dataset, Split
 from minisnip.nn import Sequential
-from minisnip.pruning import apply_masks
+from minisnip.nn.sharding import Shards, sharding
+from minisnip.pruning import apply_masks, cut
 from minisnip.training.checkpoint import Run, fingerprint, load_checkpoint, save_checkpoint
-from minisnip.training.evaluate import evaluate
+from minisnip.training.evaluate import evaluate_in_shards
+from minisnip.training.history import check_finite, record, result_of
+from minisnip.training.hoist import hoist
 from minisnip.training.optimisers import SGD, Optimiser
+from minisnip.training.progress import SHOW, progress_bar, show
+from minisnip.training.recipe import Recipe
 from minisnip.training.result import DivergenceError, TrainResult
-from minisnip.training.schedules import SCHEDULES
-from minisnip.training.step import loss_gradient
-
-SHOW = 50  # steps between two updates of the numbers beside the progress bar
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    epochs: int
-    batch_size: int
-    optimiser: Optimiser
-    learning_rate: float
-    schedule: str
-
-    def rate(self, iteration: int, total: int) -> float:
-        return self.learning_rate * SCHEDULES[self.schedule](iteration, total)
+from minisnip.training.step import Kept, kept_connections, live, train_step
 
 
 def train(
@@ -56,6 +43,8 @@ def train(
     rng: np.random.Generator | int = 0,
     checkpoint: Path | str | None = None,
     resume: bool = False,
+    compact: bool = False,
+    workers: int | None = None,
     title: str | None = "training",
 ) -> TrainResult:
     """Train the network on `dataset.train` and keep the epoch that does best on `dataset.validation`.
@@ -79,6 +68,11 @@ def train(
         Where to save after every epoch.
     resume : bool
         Go on from `checkpoint`, if there is one: the result has the same bytes as if it had never stopped.
+    compact : bool
+        Train the smaller dense network that the masks leave (`pruning.cut`): the same steps to float tolerance, faster.
+        The result has the full shapes again, and the small network as `.compact`.
+    workers : int or None
+        Threads, if the network is trained in shards (`minisnip.nn.sharding`); None for one on each core.
     title : str or None
         Of the progress bar, which shows on a terminal only; None for no bar.
 
@@ -95,111 +89,91 @@ def train(
     ValueError
         If a setting makes no sense, or a mask is not 0 or 1.
     """
-    masks, rng = masks or {}, np.random.default_rng(rng)
-    checkpoint = None if checkpoint is None else Path(checkpoint)
-    recipe = _Recipe(epochs, batch_size, optimiser, learning_rate, schedule)
-    _check(recipe, len(dataset.train.labels))
+    recipe = Recipe(epochs, batch_size, optimiser, learning_rate, schedule)
+    recipe.check(len(dataset.train.labels))
+    masks = masks or {}
     if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
         raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
-    start = apply_masks(masks, {name: w.copy() for name, w in params.items()})
+    rng, file = np.random.default_rng(rng), None if checkpoint is None else Path(checkpoint)
+    if not compact:
+        return _train(net, params, dataset, masks, recipe, rng, file, resume, workers, title)
+    small = cut(net, params, masks)
+    try:
+        return _train(
+            small.net, small.params, dataset, small.masks, recipe, rng, file, resume, workers, title
+        ).expanded(small)
+    except DivergenceError as error:
+        error.result = error.result.expanded(small)
+        raise
+
+
+def _train(
+    net: Sequential,
+    params: Mapping[str, Array],
+    dataset: Dataset,
+    masks: Mapping[str, Array],
+    recipe: Recipe,
+    rng: np.random.Generator,
+    checkpoint: Path | None,
+    resume: bool,
+    workers: int | None,
+    title: str | None,
+) -> TrainResult:
+    start = {name: np.array(w, order="C") for name, w in apply_masks(masks, params).items()}
     settings = {
         **fingerprint(net, dataset, start, masks, rng),
         **{key: str(value) for key, value in vars(recipe).items()},
     }
-    run = Run(start, optimiser.start(start), rng, best={name: w.copy() for name, w in start.items()})
+    kept, splits = kept_connections(masks), (dataset.train, dataset.validation)
+    net, images = hoist(net, *(split.images for split in splits))
+    training, validation = (Split(x, split.labels) for x, split in zip(images, splits, strict=True))
+    state = recipe.optimiser.start(live(start, kept))
+    run = Run(start, state, rng, best={name: w.copy() for name, w in start.items()})
     if resume and checkpoint is not None and checkpoint.exists():
         run = load_checkpoint(checkpoint, run, settings)
+    steps = len(training.labels) // recipe.batch_size
     try:
-        with _bar(title, dataset, recipe, run) as bar, np.errstate(over="ignore", invalid="ignore"):
-            while len(run.history) < epochs:
-                _train_epoch(net, dataset, masks, recipe, run, bar)
+        with (
+            progress_bar(title, steps, recipe, run) as bar,
+            sharding(net, workers) as shards,
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
+            while len(run.history) < recipe.epochs:
+                _train_epoch(net, training, validation, kept, recipe, run, shards, bar)
                 if checkpoint is not None:
                     save_checkpoint(checkpoint, run, settings)
     except KeyboardInterrupt:
-        return _result(run, finished=False)
-    return _result(run, finished=True)
+        return result_of(run, finished=False)
+    return result_of(run, finished=True)
 
 
 def _train_epoch(
-    net: Sequential, dataset: Dataset, masks: Mapping[str, Array], recipe: _Recipe, run: Run, bar: Any
+    net: Sequential,
+    training: Split,
+    validation: Split,
+    kept: Kept,
+    recipe: Recipe,
+    run: Run,
+    shards: Shards,
+    bar: Any,
 ) -> None:
     """Every batch of a new random order, then the validation split."""
     started = time.perf_counter()
-    images, labels = dataset.train.images, dataset.train.labels
+    images, labels = training.images, training.labels
     steps, epoch = len(labels) // recipe.batch_size, len(run.history) + 1
     order = run.rng.permutation(len(labels))[: steps * recipe.batch_size].reshape(steps, -1)
     losses: list[float] = []
     wrong, rate = 0, 0.0
-    for i, batch in enumerate(order, start=(epoch - 1) * steps):
-        rate = recipe.rate(i, recipe.epochs * steps)
-        loss, wrong_here, gradients = loss_gradient(net, run.params, masks, images[batch], labels[batch])
-        _check_finite("training", loss, i, rate, losses, run)
-        recipe.optimiser.step(run.params, gradients, run.state, rate)
+    for i, rows in enumerate(order, start=(epoch - 1) * steps):
+        rate, batch = recipe.rate(i, steps), (images[rows], labels[rows])
+        loss, wrong_here = train_step(net, run.params, kept, batch, recipe.optimiser, run.state, rate, shards)
+        check_finite("training", loss, i, rate, losses, run)
         losses.append(loss)
         wrong += wrong_here
         bar.update()
         if i % SHOW == 0:
-            _show(bar, losses, wrong, recipe.batch_size, run)
-    validation_loss, validation_error = evaluate(net, run.params, dataset.validation)
-    _check_finite("validation", validation_loss, epoch * steps - 1, rate, losses, run)
+            show(bar, losses, wrong, recipe.batch_size, run)
+    validation_loss, validation_error = evaluate_in_shards(shards, net, run.params, validation)
+    check_finite("validation", validation_loss, epoch * steps - 1, rate, losses, run)
     run.seconds += time.perf_counter() - started
-    _record(run, epoch, rate, losses, 100 * wrong / order.size, validation_loss, validation_error)
-
-
-def _show(bar: Any, losses: list[float], wrong: int, batch_size: int, run: Run) -> None:
-    """Loss and accuracy of this epoch so far, and the validation accuracy of the last one; tqdm adds the time left."""
-    accuracy = {"acc": f"{100 - 100 * wrong / (len(losses) * batch_size):.2f}%"}
-    if run.history:
-        accuracy["val_acc"] = f"{100 - run.history[-1]['validation_error_percent']:.2f}%"
-    bar.set_postfix(loss=f"{np.mean(losses):.3f}", **accuracy, refresh=False)
-
-
-def _record(
-    run: Run, epoch: int, rate: float, losses: list[float], train_error: float, loss: float, error: float
-) -> None:
-    """Add the epoch to the history, and keep its parameters if no earlier one did as well on the validation split."""
-    if error < min((row["validation_error_percent"] for row in run.history), default=math.inf):
-        run.best, run.best_epoch = {name: w.copy() for name, w in run.params.items()}, epoch
-    run.history.append(
-        {
-            "epoch": epoch,
-            "iterations": epoch * len(losses),
-            "learning_rate": rate,
-            "train_loss": float(np.mean(losses)),
-            "train_error_percent": train_error,
-            "validation_loss": loss,
-            "validation_error_percent": error,
-        }
-    )
-
-
-def _check_finite(which: str, loss: float, iteration: int, rate: float, losses: list[float], run: Run) -> None:
-    if math.isfinite(loss):
-        return
-    last = losses[-1] if losses else run.history[-1]["train_loss"] if run.history else math.nan
-    kept = f"epoch {run.best_epoch} is kept" if run.best_epoch else "no epoch was finished"
-    raise DivergenceError(
-        f"the {which} loss became {loss} at step {iteration + 1}, at learning rate {rate:.3g}; the last finite loss "
-        f"was {last:.4g}, and {kept}: try a lower learning rate (say {rate / 10:.1g}) or less weight decay",
-        _result(run, finished=False),
-    )
-
-
-def _result(run: Run, finished: bool) -> TrainResult:
-    return TrainResult(run.best, run.history, run.best_epoch, run.seconds, finished)
-
-
-def _check(recipe: _Recipe, images: int) -> None:
-    if recipe.schedule not in SCHEDULES:
-        raise ValueError(f"unknown schedule {recipe.schedule!r}: choose one of {', '.join(SCHEDULES)}")
-    if recipe.epochs < 1 or not 1 <= recipe.batch_size <= images or not recipe.learning_rate > 0:
-        raise ValueError(
-            f"epochs {recipe.epochs}, batch_size {recipe.batch_size}, learning_rate {recipe.learning_rate}: expected "
-            f"at least 1 epoch, a batch of 1 to {images} (the training images) and a learning rate above 0"
-        )
-
-
-def _bar(title: str | None, dataset: Dataset, recipe: _Recipe, run: Run) -> Any:
-    steps = len(dataset.train.labels) // recipe.batch_size
-    hidden = None if title else True  # None: hidden unless on a terminal
-    return tqdm(desc=title, total=recipe.epochs * steps, initial=len(run.history) * steps, unit="step", disable=hidden)
+    record(run, epoch, rate, losses, 100 * wrong / order.size, validation_loss, validation_error)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minisnip.autodiff.tensor import Array
+from minisnip.pruning import Compact
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class TrainResult:
         Of all finished epochs, before and after a resumption.
     finished : bool
         False if Ctrl-C or a loss that is not finite stopped it.
+    compact : Compact or None
+        The small network that was trained, if one was (`train(..., compact=True)`).
     """
 
     params: dict[str, Array]
@@ -31,6 +34,11 @@ class TrainResult:
     best_epoch: int
     seconds: float
     finished: bool
+    compact: Compact | None = None
+
+    def expanded(self, small: Compact) -> TrainResult:
+        """The result of training `small`, put into the shapes of the network that it was cut from."""
+        return replace(self, params=small.expand(self.params), compact=replace(small, params=self.params))
 
 
 class DivergenceError(ArithmeticError):

@@ -143,10 +143,23 @@ def padded() -> ArgumentStrategy:
 # ---- Windows ---------------------------------------------------------------------------------------------------------
 
 
+def linear() -> ArgumentStrategy:
+    sizes = st.tuples(*[st.integers(1, 3)] * 3)
+    return sizes.flatmap(lambda s: of(arrays(s[:2]), arrays((s[2], s[1])), arrays(s[2:])))
+
+
 def convolution() -> ArgumentStrategy:
     def arguments(case: ConvCase) -> ArgumentStrategy:
         metadata = {"stride": st.just(case.stride), "padding": st.just(case.padding)}
         return of(arrays(case.images), arrays(case.weight), **metadata)
+
+    return conv_cases().flatmap(arguments)
+
+
+def convolution_with_bias() -> ArgumentStrategy:
+    def arguments(case: ConvCase) -> ArgumentStrategy:
+        metadata = {"stride": st.just(case.stride), "padding": st.just(case.padding)}
+        return of(arrays(case.images), arrays(case.weight), arrays(case.weight[:1]), **metadata)
 
     return conv_cases().flatmap(arguments)
 

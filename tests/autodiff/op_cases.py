@@ -29,6 +29,11 @@ WHOLE = st.sampled_from([0, 1, 2, 3, 0.0, 1.0, 2.0])
 NOT_WHOLE = st.sampled_from([-2, -1, 0.5, 2.5])
 WITH_VECTORS = [((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,))]
 
+
+def conv2d_with_bias(x: Any, weight: Any, bias: Any, stride: int, padding: int) -> Any:
+    return conv2d(x, weight, stride, padding, bias)
+
+
 CASES = [
     # ---- Element by element
     Case("add", ops.add, args.broadcast(arrays, arrays)),
@@ -61,6 +66,7 @@ CASES = [
     Case("matmul of matrices", ops.matmul, args.products(matmul_shapes(stack_dims=0, vectors=False))),
     Case("matmul of stacks", ops.matmul, args.products(matmul_shapes(vectors=False))),
     *[Case(f"matmul of {a} and {b}", ops.matmul, args.products(st.just((a, b)))) for a, b in WITH_VECTORS],
+    Case("linear", ops.linear, args.linear()),
     # ---- Movement
     Case("reshape", ops.reshape, args.new_shape()),
     Case("transpose", ops.transpose, args.permuted()),
@@ -79,6 +85,7 @@ CASES = [
     Case("im2col", im2col, args.images_to_columns()),
     Case("col2im", col2im, args.columns_to_images()),
     Case("conv2d", conv2d, args.convolution()),
+    Case("conv2d with a bias", conv2d_with_bias, args.convolution_with_bias()),
     *[Case(f"max_pool2d {k}, {s}", max_pool2d, args.pooling(distinct_arrays, k, s)) for k, s in args.WINDOWS],
     *[Case(f"avg_pool2d {k}, {s}", avg_pool2d, args.pooling(arrays, k, s)) for k, s in args.WINDOWS],
 ]

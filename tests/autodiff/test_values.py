@@ -15,14 +15,14 @@ from tests.autodiff.budget import examples
 from tests.autodiff.op_cases import CASES, Case
 
 
-def looped_conv2d(x: Array, weight: Array, stride: int, padding: int) -> Array:
+def looped_conv2d(x: Array, weight: Array, *bias: Array, stride: int, padding: int) -> Array:
     x = np.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)])
     (n, _, height, width), (filters, _, kh, kw) = x.shape, weight.shape
     out = np.zeros((n, filters, (height - kh) // stride + 1, (width - kw) // stride + 1))
     for i, f, row, column in np.ndindex(out.shape):
         top, left = row * stride, column * stride
         out[i, f, row, column] = np.sum(x[i, :, top : top + kh, left : left + kw] * weight[f])
-    return out
+    return out + bias[0].reshape(-1, 1, 1) if bias else out
 
 
 def looped_pool(reduce: Any) -> Any:
@@ -74,6 +74,7 @@ REFERENCES: dict[str, Any] = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "logsumexp": logsumexp,
     "log_softmax": lambda x, axis: x - logsumexp(x, axis, True),
+    "linear": lambda x, weight, bias: x @ weight.T + bias,
     "reshape": lambda x, shape: x.reshape(shape),
     "transpose": lambda x, axes: x.transpose(axes),
     "sum_to": summed,

@@ -17,12 +17,14 @@ import numpy as np
 from minisnip import data
 from minisnip.experiments import run_folder
 from minisnip.experiments.prune_and_train import Config, run
+from tests.benchmarks.table import print_table
 
 # model, epochs, (criterion, sparsity) of each row; LeNet-5-Caffe costs ten times as much for each epoch
 PLAN = (
     ("lenet-300-100", 30, (("snip", 0.0), ("snip", 0.95), ("random", 0.95), ("snip", 0.98), ("random", 0.98))),
     ("lenet-5-caffe", 10, (("snip", 0.0), ("snip", 0.98), ("snip", 0.99))),
 )
+HEADER = ("network", "criterion", "sparsity", "connections kept", "epochs", "seeds", "test error")
 
 
 def rows(seeds: int) -> Iterator[list[Config]]:
@@ -42,6 +44,20 @@ def result(config: Config, dataset: data.Dataset, out: Path) -> dict[str, Any]:
     return found or run_folder.write(folder, run(config, dataset, folder, resume=True))
 
 
+def cells(configs: list[Config], results: list[dict[str, Any]]) -> tuple[object, ...]:
+    """A row of the table, from its runs."""
+    config, errors = configs[0], [r["test_error_percent"] for r in results]
+    return (
+        run_folder.TITLES[config.model],
+        config.criterion if config.sparsity else "none (dense)",
+        config.percent,
+        f"{results[0]['kept']:,}",
+        config.epochs,
+        len(configs),
+        f"{np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f} %",
+    )
+
+
 def main() -> None:
     """Print the table of the README."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -49,17 +65,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/accuracy"))
     options = parser.parse_args()
     dataset = data.load("mnist")
-    print("| network | criterion | sparsity | connections kept | epochs | seeds | test error |")
-    print("|---|---|---|---|---|---|---|")
-    for configs in rows(options.seeds):
-        results = [result(config, dataset, options.out) for config in configs]
-        errors = [r["test_error_percent"] for r in results]
-        criterion = configs[0].criterion if configs[0].sparsity else "none (dense)"
-        print(
-            f"| {run_folder.TITLES[configs[0].model]} | {criterion} | {configs[0].percent} | {results[0]['kept']:,} "
-            f"| {configs[0].epochs} | {len(configs)} | {np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f} % |",
-            flush=True,
-        )
+    print_table(
+        HEADER,
+        (cells(configs, [result(c, dataset, options.out) for c in configs]) for configs in rows(options.seeds)),
+    )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from minisnip import data
 from minisnip.autodiff.tensor import Array
 from minisnip.nn import MODELS, Flatten, Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import delta_loss
+from tests.benchmarks.problem import mnist_or_glyphs
+from tests.benchmarks.table import print_table
 
 PASSES = 60
 Batch = tuple[Array, Array]
@@ -49,24 +51,21 @@ def seconds_of_loop(net: Sequential, params: dict[str, Array], batch: Batch) -> 
     return float(np.median(times)) * net.size
 
 
-def models(dataset: data.Dataset) -> Iterator[str]:
-    """The main table."""
-    yield f"| network, {dataset.label} | connections | all ΔL | plain loop (extrapolated) | ratio | peak memory |"
-    yield "|---|---|---|---|---|---|"
+def models(dataset: data.Dataset) -> Iterator[tuple[str, ...]]:
+    """The header and the rows of the main table."""
+    yield f"network, {dataset.label}", "connections", "all ΔL", "plain loop (extrapolated)", "ratio", "peak memory"
     batch = first(dataset, 100)
     for model, make in MODELS.items():
         net = make()
         params = net.init(np.random.default_rng(0), dtype=np.float64)
         fast, loop, peak = (f(net, params, batch) for f in (seconds_of_all, seconds_of_loop, peak_bytes))
-        yield (
-            f"| {model} | {net.size:,} | {fast:.1f} s | {loop:,.0f} s | {loop / fast:.0f}× | {peak / 2**20:.0f} MiB |"
-        )
+        numbers = f"{fast:.1f} s", f"{loop:,.0f} s", f"{loop / fast:.0f}×", f"{peak / 2**20:.0f} MiB"
+        yield model, f"{net.size:,}", *numbers
 
 
-def growth(dataset: data.Dataset) -> Iterator[str]:
-    """Time against the batch and against the width of LeNet-300-100."""
-    yield "| LeNet-300-100 of width | batch | connections | all ΔL | a connection and image |"
-    yield "|---|---|---|---|---|"
+def growth(dataset: data.Dataset) -> Iterator[tuple[str, ...]]:
+    """The same of time against the batch and against the width of LeNet-300-100."""
+    yield "LeNet-300-100 of width", "batch", "connections", "all ΔL", "a connection and image"
     for width, size in [(1, 25), (1, 50), (1, 100), (1, 200), (0.25, 100), (0.5, 100), (2, 100)]:
         hidden = int(300 * width), int(100 * width)
         net = Sequential(
@@ -80,7 +79,7 @@ def growth(dataset: data.Dataset) -> Iterator[str]:
         )
         params = net.init(np.random.default_rng(0), dtype=np.float64)
         s = seconds_of_all(net, params, first(dataset, size))
-        yield f"| ×{width:g} | {size} | {net.size:,} | {s:.1f} s | {1e9 * s / net.size / size:.0f} ns |"
+        yield f"×{width:g}", f"{size}", f"{net.size:,}", f"{s:.1f} s", f"{1e9 * s / net.size / size:.0f} ns"
 
 
 def first(dataset: data.Dataset, size: int) -> Batch:
@@ -90,13 +89,10 @@ def first(dataset: data.Dataset, size: int) -> Batch:
 
 def main() -> None:
     """Print both tables."""
-    try:
-        dataset = data.load("mnist")
-    except data.DataUnavailableError:
-        dataset = data.load("glyphs")
+    dataset = mnist_or_glyphs()
     for table in (models, growth):
-        for line in table(dataset):
-            print(line, flush=True)
+        rows = table(dataset)
+        print_table(next(rows), rows)
         print()
 
 

@@ -104,7 +104,7 @@ def peak(model: str, name: str, memory_limit: int) -> int:
 
 
 def test_memory_stays_under_the_limit_and_only_the_limit_keeps_it_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_workers", lambda: 2)
+    monkeypatch.setattr(module, "cores", lambda: 2)
     monkeypatch.setattr(module, "CACHE", 2**28)  # so that nothing else bounds the batches
     limit = 2**26
     assert peak("lenet-5-caffe", "conv1.weight", limit) < limit < peak("lenet-5-caffe", "conv1.weight", 2**30) < 2**30

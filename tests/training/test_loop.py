@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from minisnip import Tensor, grad
 from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset, Split
+from minisnip.nn import cross_entropy
+from minisnip.nn.sharding import sharding
 from minisnip.pruning import apply_masks, connection_sensitivity, keep_top
-from minisnip.training import SGD, Adam, DivergenceError, Optimiser, TrainResult, evaluate, loop, train
+from minisnip.training import SGD, Adam, DivergenceError, Optimiser, TrainResult, evaluate, loop, progress, train
+from minisnip.training.evaluate import evaluate_in_shards
+from minisnip.training.step import kept_connections, live, train_step
 from tests.networks import small_mlp, toy_dataset
 
 NET = small_mlp()
@@ -27,27 +32,32 @@ def snip_masks(params: dict[str, Array], dataset: Dataset, sparsity: float = 0.5
 
 
 class Watched:
-    """An optimiser that looks at the parameters after each step of another."""
+    """A training step that looks at the parameters after each call of the real one."""
 
-    def __init__(self, optimiser: Optimiser, masks: dict[str, Array]) -> None:
-        self.optimiser, self.masks, self.steps = optimiser, masks, 0
-        self.start = optimiser.start
+    def __init__(self, masks: dict[str, Array]) -> None:
+        self.masks, self.steps = masks, 0
 
-    def step(self, params: Any, gradients: Any, state: Any, rate: float) -> None:
-        self.optimiser.step(params, gradients, state, rate)
+    def __call__(self, net: Any, params: Any, *arguments: Any) -> Any:
+        before = {name: w.copy() for name, w in params.items()}
+        answer = train_step(net, params, *arguments)
         self.steps += 1
         for name, c in self.masks.items():
             assert (params[name][c == 0] == 0).all(), (self.steps, name)
             assert params[name][c == 1].any() or not c.any()
+        assert any((params[name] != before[name]).any() for name in params)
+        return answer
 
 
 @pytest.mark.parametrize("optimiser", [SGD(0.9, 0.01), Adam(weight_decay=0.01)], ids=["sgd", "adam"])
-def test_pruned_connections_are_exactly_zero_at_each_of_240_steps_and_at_the_end(optimiser: Optimiser) -> None:
+def test_pruned_connections_are_exactly_zero_at_each_of_240_steps_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, optimiser: Optimiser
+) -> None:
     dataset, params = toy_dataset(), start()
     masks = snip_masks(params, dataset)
-    watched = Watched(optimiser, masks)
+    watched = Watched(masks)
+    monkeypatch.setattr(loop, "train_step", watched)
     rate = 0.1 if isinstance(optimiser, SGD) else 0.01
-    result = train(NET, params, dataset, masks, 10, batch_size=10, optimiser=watched, learning_rate=rate)
+    result = train(NET, params, dataset, masks, 10, batch_size=10, optimiser=optimiser, learning_rate=rate)
     assert watched.steps == 240
     for name, c in masks.items():
         assert (result.params[name][c == 0] == 0).all()
@@ -109,18 +119,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 def test_the_gradient_of_a_masked_step_is_the_chain_rule() -> None:
     """∂L(c ⊙ w)/∂w = c ⊙ ∂L/∂(c ⊙ w): the fast path of the loop against the plain one."""
-    from minisnip import Tensor, grad
-    from minisnip.nn import cross_entropy
-    from minisnip.training.step import loss_gradient
-
     dataset, params = toy_dataset(), start()
     masks = snip_masks(params, dataset)
     x, y = dataset.train.images[:20], dataset.train.labels[:20]
     w = {name: Tensor(p) for name, p in params.items()}
     plain = grad(cross_entropy(NET(apply_masks(masks, w), x), y), w)
-    _, _, fast = loss_gradient(NET, apply_masks(masks, params), masks, x, y)
+    moved, kept = apply_masks(masks, params), kept_connections(masks)
+    with sharding(NET) as shards:
+        state = SGD(0, 0).start(live(moved, kept))
+        train_step(NET, moved, kept, (x, y), SGD(0, 0), state, 1.0, shards)
     for name in plain:
-        np.testing.assert_allclose(fast[name], plain[name], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(apply_masks(masks, params)[name] - moved[name], plain[name], rtol=1e-4, atol=1e-6)
+        assert state[f"velocity:{name}"].size == np.count_nonzero(masks[name])
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_keeps_the_last_good_epoch() -> None:
@@ -138,9 +148,9 @@ def test_ctrl_c_keeps_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*arguments: Any) -> Any:
         if next(calls) == 3:
             raise KeyboardInterrupt
-        return evaluate(*arguments)
+        return evaluate_in_shards(*arguments)
 
-    monkeypatch.setattr(loop, "evaluate", interrupt)
+    monkeypatch.setattr(loop, "evaluate_in_shards", interrupt)
     result = train(NET, start(), dataset, epochs=5)
     assert not result.finished
     assert len(result.history) == 3
@@ -172,11 +182,11 @@ def test_a_mask_of_other_numbers_than_0_and_1_is_refused() -> None:
 def test_the_progress_bar_tells_loss_accuracy_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[dict[str, str]] = []
 
-    class Bar(loop.tqdm):  # type: ignore[misc, name-defined]
+    class Bar(progress.tqdm):  # type: ignore[misc, name-defined]
         def set_postfix(self, *_: Any, **numbers: Any) -> None:
             shown.append(numbers)
 
-    monkeypatch.setattr(loop, "tqdm", Bar)
+    monkeypatch.setattr(progress, "tqdm", Bar)
     train(NET, start(), toy_dataset(train=2000), epochs=2, batch_size=20)
     assert {"loss", "acc"} <= set(shown[0])  # in the first epoch already
     assert {"loss", "acc", "val_acc"} <= set(shown[-1])
@@ -185,3 +195,33 @@ def test_the_progress_bar_tells_loss_accuracy_and_remaining_time(monkeypatch: py
 def test_no_progress_bar_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     train(NET, start(), toy_dataset(), epochs=1)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("optimiser", [SGD(0.9, 0.01), Adam(weight_decay=0.01)], ids=["sgd", "adam"])
+def test_training_the_compact_network_takes_the_same_steps_and_comes_back_in_full_shape(optimiser: Optimiser) -> None:
+    dataset, params = toy_dataset(), {name: w.astype(np.float64) for name, w in start().items()}
+    masks = snip_masks(params, dataset, 0.8)
+    rate = 0.1 if isinstance(optimiser, SGD) else 0.01
+    whole, small = (
+        train(NET, params, dataset, masks, 3, optimiser=optimiser, learning_rate=rate, batch_size=20, compact=compact)
+        for compact in (False, True)
+    )
+    assert small.compact is not None
+    assert whole.compact is None
+    assert small.compact.net.size < NET.size
+    for a, b in zip(whole.history, small.history, strict=True):
+        assert a == pytest.approx(b, rel=1e-9)
+    x = dataset.test.images.astype(np.float64)
+    np.testing.assert_allclose(NET(small.params, x), NET(whole.params, x), rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(small.compact.net(small.compact.params, x), NET(small.params, x), rtol=1e-9, atol=1e-12)
+    for name, c in masks.items():
+        assert small.params[name].shape == params[name].shape
+        assert (small.params[name][c == 0] == 0).all()
+
+
+def test_a_compact_run_that_diverges_gives_its_last_good_state_in_full_shape() -> None:
+    dataset, params = toy_dataset(), start()
+    masks = snip_masks(params, dataset, 0.8)
+    with pytest.raises(DivergenceError) as caught:
+        train(NET, params, dataset, masks, 5, learning_rate=1e12, schedule="constant", compact=True)
+    assert {name: w.shape for name, w in caught.value.result.params.items()} == NET.shapes()

@@ -1,0 +1,49 @@
+"""The floor: the matrix multiplications of a step alone, as bare np.matmul calls into arrays that are there already.
+
+A linear layer of weight W (F, D) multiplies W x, g xᵀ and Wᵀ g, with x (D, N) and g (F, N); a convolution does the
+same with W (F, C·k·k) and the columns x (C·k·k, oh·ow·N). The first layer needs no gradient of its input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from minisnip.autodiff.tensor import Array
+from minisnip.nn import Conv2d, Linear, Sequential
+from tests.benchmarks.problem import Problem
+
+
+def shapes(net: Sequential, batch: int) -> Iterator[tuple[int, int, int]]:
+    """(F, D, columns) of each layer with weights."""
+    for name, layer in net.layers.items():
+        if isinstance(layer, Linear):
+            yield layer.out_features, layer.in_features, batch
+        if isinstance(layer, Conv2d):
+            windows = math.prod(net.out_shapes[name][1:])
+            yield layer.out_channels, layer.in_channels * layer.kernel**2, windows * batch
+
+
+def products(net: Sequential, batch: int) -> Iterator[tuple[Array, Array, Array]]:
+    """The two factors of each product, and where it goes."""
+    rng = np.random.default_rng(0)
+    for i, (f, d, n) in enumerate(shapes(net, batch)):
+        w, x, g = (rng.standard_normal(shape, np.float32) for shape in ((f, d), (d, n), (f, n)))
+        yield w, x, np.empty_like(g)
+        yield g, x.T, np.empty_like(w)
+        if i > 0:
+            yield w.T, g, np.empty_like(x)
+
+
+def step(problem: Problem) -> Callable[[], float]:
+    """There is no loss: the result is NaN."""
+    calls = list(products(problem.net, len(problem.labels)))
+
+    def work() -> float:
+        for a, b, out in calls:
+            np.matmul(a, b, out=out)
+        return math.nan
+
+    return work

@@ -1,0 +1,98 @@
+"""PyTorch: modules, torch.optim.SGD, torch.nn.utils.prune; and the same evaluation, scoring and selection."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from minisnip.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from minisnip.pruning.masks import count_kept
+from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY, Problem, scores
+
+torch: Any = import_module("torch")
+prune: Any = import_module("torch.nn.utils.prune")
+nn, F = torch.nn, torch.nn.functional
+
+MODULES: dict[type, Callable[[Any], Any]] = {
+    Linear: lambda layer: nn.Linear(layer.in_features, layer.out_features),
+    Conv2d: lambda layer: nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel),
+    MaxPool2d: lambda layer: nn.MaxPool2d(layer.kernel),
+    ReLU: lambda _: nn.ReLU(),
+    Flatten: lambda _: nn.Flatten(),
+}
+
+
+def network(problem: Problem) -> Any:
+    """The same network, with the same weights under the same names."""
+    modules = OrderedDict((name, MODULES[type(layer)](layer)) for name, layer in problem.net.layers.items())
+    network = nn.Sequential(modules)
+    network.load_state_dict({name: torch.tensor(w) for name, w in problem.params.items()})
+    for name, c in problem.masks.items():
+        layer, parameter = name.split(".")
+        prune.custom_from_mask(modules[layer], parameter, torch.tensor(c))
+    return network
+
+
+def step(problem: Problem) -> Callable[[], float]:
+    net, images, labels = network(problem), torch.tensor(problem.images), torch.tensor(problem.labels)
+    optimiser = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+
+    def work() -> float:
+        optimiser.zero_grad()
+        loss = F.cross_entropy(net(images), labels)
+        loss.backward()
+        optimiser.step()
+        return float(loss.item())
+
+    return work
+
+
+def step_in_one_thread(problem: Problem) -> Callable[[], float]:
+    torch.set_num_threads(1)
+    return step(problem)
+
+
+def evaluation(problem: Problem) -> Callable[[], float]:
+    """The result is the mean loss; the wrong answers are counted too, as minisnip does."""
+    net, images, labels = network(problem), torch.tensor(problem.images), torch.tensor(problem.labels)
+
+    def work() -> float:
+        loss, wrong = 0.0, 0
+        with torch.no_grad():
+            for x, y in zip(images.split(500), labels.split(500), strict=True):
+                logits = net(x)
+                loss += F.cross_entropy(logits, y).item() * len(y)
+                wrong += (logits.argmax(1) != y).sum().item()
+        return loss / len(labels)
+
+    return work
+
+
+def scoring(problem: Problem) -> Callable[[], float]:
+    """|w ∂L/∂w|, divided by their sum; the result is the last weights' share."""
+    net, images, labels = network(problem), torch.tensor(problem.images), torch.tensor(problem.labels)
+    params = list(net.parameters())
+
+    def work() -> float:
+        gradients = torch.autograd.grad(F.cross_entropy(net(images), labels), params)
+        with torch.no_grad():
+            absolute = [(w * g).abs() for w, g in zip(params, gradients, strict=True)]
+            total = sum(s.sum() for s in absolute)
+            return float([s / total for s in absolute][-2].sum())
+
+    return work
+
+
+def selection(size: int, sparsity: float) -> Callable[[], float]:
+    """The indices of torch.topk as masks; the result is how many of the first tenth are kept."""
+    given = [torch.tensor(s) for s in scores(size).values()]
+
+    def work() -> float:
+        flat = torch.cat(given)
+        mask = torch.zeros_like(flat)
+        mask[torch.topk(flat, count_kept(len(flat), sparsity), sorted=False).indices] = 1
+        return float(mask.split([len(s) for s in given])[0].sum())
+
+    return work

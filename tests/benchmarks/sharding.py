@@ -1,0 +1,59 @@
+"""When to cut a batch into shards: both networks, uncut with BLAS's threads, and in shards of several sizes.
+
+    python -m tests.benchmarks.sharding [rounds=7] [steps=50]
+
+A training step at batch 100 (and 1,000 for the MLP), dense. This is what the rule in `minisnip.nn.sharding` rests on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+from minisnip.experiments.run_folder import TITLES
+from minisnip.nn import MODELS, sharding
+from minisnip.nn.memory import keep_freed_memory
+from minisnip.training import SGD
+from minisnip.training.step import train_step
+from tests.benchmarks.problem import Problem, first, mnist_or_glyphs, problem
+from tests.benchmarks.table import milliseconds, print_table
+from tests.benchmarks.turns import Entry, take_turns
+
+CASES = (("lenet-300-100", 100), ("lenet-300-100", 1000), ("lenet-5-caffe", 100))
+CUTS = ((0, 0), (50, 1), (50, 2), (25, 2))  # images in a shard and workers; 0 for uncut
+
+
+def step(given: Problem, size: int, workers: int) -> Callable[[], float]:
+    """A step in shards of this size, whatever the rule says; the threads stay for as long as the process."""
+    keep_freed_memory()
+    threads = sharding.in_threads(workers) if size else None
+    sharding.SHARD = size
+    shards = threads.__enter__() if threads else sharding.uncut
+    params, optimiser, batch = {name: w.copy() for name, w in given.params.items()}, SGD(), (given.images, given.labels)
+    state = optimiser.start(params)
+
+    def work(_: object = threads) -> float:  # a context that nobody holds is left
+        return train_step(given.net, params, {}, batch, optimiser, state, 0.02, shards)[0]
+
+    return work
+
+
+def rows(rounds: int, steps: int) -> Iterator[list[object]]:
+    """A row for each network and batch."""
+    data = mnist_or_glyphs()
+    for model, batch in CASES:
+        given = problem(MODELS[model](), first(data.train, batch))
+        entries = {str(cut): Entry(f"{__spec__.name}:step", (given, *cut)) for cut in CUTS}
+        turns = take_turns(entries, rounds, steps)
+        yield [TITLES[model], batch, *(milliseconds(turns[str(cut)].median) for cut in CUTS)]
+
+
+def main() -> None:
+    """Print the table."""
+    rounds, steps = (*map(int, sys.argv[1:]), *(7, 50)[len(sys.argv) - 1 :])
+    names = ["uncut, BLAS's threads", *(f"shards of {size}, {w} worker{'s' * (w > 1)}" for size, w in CUTS[1:])]
+    print_table(["network", "batch", *(f"{name}, ms" for name in names)], rows(rounds, steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""A connection is effective exactly if a path from the input to an output goes through it."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from minisnip import Tensor, grad, ops
+from minisnip.autodiff.tensor import Array, Value
+from minisnip.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Select, Sequential, lenet_300_100
+from minisnip.nn.layers import Params, Stateless
+from minisnip.pruning import alive_units, apply_masks, effective_masks, keep_top, ones
+from minisnip.pruning.alive import whole_masks
+from tests.autodiff.budget import examples
+from tests.networks import small_convnet, small_mlp
+from tests.pruning.pruned import Pruned, convnets, mlps, pruned
+
+
+def on_paths(net: Sequential, masks: dict[str, Array]) -> dict[str, Array]:
+    """Every path through the Linear layers of an MLP, one by one."""
+    c = whole_masks(net, masks)
+    weights = [name for name in c if name.endswith("weight")]
+    found = {name: np.zeros_like(mask) for name, mask in c.items()}
+    for path in product(*[range(n) for n in (c[weights[0]].shape[1], *[len(c[name]) for name in weights])]):
+        steps = [(name, (j, i)) for name, i, j in zip(weights, path[:-1], path[1:], strict=True)]
+        for start in range(len(steps) + 1):  # from the input, or from the bias of a unit on the way
+            if all(c[name][step] for name, step in steps[start:]):
+                if start == 0:
+                    for name, step in steps:
+                        found[name][step] = 1
+                else:
+                    bias = weights[start - 1].replace("weight", "bias")
+                    found[bias][path[start]] = c[bias][path[start]]
+    return found
+
+
+def by_gradient(net: Sequential, masks: dict[str, Array]) -> dict[str, Array]:
+    """c ⊙ ∂(sum of outputs)/∂(c ⊙ w) ≠ 0 where nothing can cancel: positive images and weights, no bias, no ReLU."""
+    linear = Sequential(net.input_shape, **{n: layer for n, layer in net.layers.items() if not isinstance(layer, ReLU)})
+    rng, c = np.random.default_rng(0), whole_masks(net, masks)
+    w = {name: rng.uniform(0.5, 1.5, mask.shape) * (not name.endswith("bias")) for name, mask in c.items()}
+    variables = {name: Tensor(a) for name, a in apply_masks(c, w).items()}
+    out = linear(variables, rng.uniform(0.5, 1.5, (1, *net.input_shape)))
+    gradients = grad(out.sum(), variables)
+    return {name: (c[name] * gradients[name] != 0).astype(np.float64) for name in c}
+
+
+def assert_same(found: dict[str, Array], expected: dict[str, Array]) -> None:
+    for name, c in found.items():
+        np.testing.assert_array_equal(c, expected[name], err_msg=name)
+
+
+@given(pruned(mlps()))
+@examples(60)
+def test_the_effective_connections_of_an_mlp_are_those_on_a_path(case: Pruned) -> None:
+    assert_same(effective_masks(case.net, case.masks), on_paths(case.net, case.masks))
+
+
+@given(pruned(mlps() | convnets(paddings=(0,))))
+@examples(100)
+def test_the_effective_connections_are_those_with_a_gradient(case: Pruned) -> None:
+    assert_same(effective_masks(case.net, case.masks), by_gradient(case.net, case.masks))
+
+
+@given(pruned(convnets()))
+@examples(60)
+def test_under_padding_every_connection_with_a_gradient_is_effective(case: Pruned) -> None:
+    """Not the other way round: at the border a kept weight may read nothing but padding."""
+    effective, expected = effective_masks(case.net, case.masks), by_gradient(case.net, case.masks)
+    for name, c in effective.items():
+        assert (c >= expected[name]).all(), name
+
+
+@given(pruned())
+@examples(60)
+def test_effective_masks_are_masks_of_the_same_shapes_and_dtypes_and_effective_again(case: Pruned) -> None:
+    masks = {name: c.astype(np.float32) for name, c in case.masks.items()}
+    effective = effective_masks(case.net, masks)
+    assert list(effective) == list(masks)
+    for name, c in effective.items():
+        assert c.shape == masks[name].shape
+        assert c.dtype == np.float32
+        assert (c <= masks[name]).all()
+    weights = {name: c for name, c in effective.items() if name.endswith("weight")}
+    assert_same(effective_masks(case.net, weights), weights)
+
+
+def test_with_nothing_pruned_everything_is_effective() -> None:
+    for net in (small_mlp(), small_convnet()):
+        masks = ones(net.init(np.random.default_rng(0)))
+        assert_same(effective_masks(net, masks), masks)
+        assert all(units.all() for units in alive_units(net, masks).values())
+        assert effective_masks(net, {}) == {}
+
+
+def test_inputs_and_units_off_every_path_are_named() -> None:
+    net = Sequential((3,), fc1=Linear(3, 3), relu1=ReLU(), fc2=Linear(3, 2))
+    masks = {
+        "fc1.weight": np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 0]]),  # input 2 is not read, unit 2 has no input
+        "fc2.weight": np.array([[1.0, 0, 1], [0, 0, 0]]),  # unit 1 leads nowhere, class 1 has no input
+    }
+    alive = alive_units(net, masks)
+    assert {name: units.tolist() for name, units in alive.items()} == {
+        "input": [True, False, False],
+        "fc1": [True, False, False],
+        "fc2": [True, False],
+    }
+    assert effective_masks(net, masks)["fc2.weight"].tolist() == [[1, 0, 0], [0, 0, 0]]
+
+
+def test_a_flattened_channel_is_alive_if_any_of_its_numbers_is_read() -> None:
+    net = Sequential((1, 2, 2), conv=Conv2d(1, 2, 1), flatten=Flatten(), select=Select(8, (0, 3, 7)), fc=Linear(3, 1))
+    masks = {"fc.weight": np.array([[0.0, 1.0, 0.0]])}  # reads the last pixel of channel 0, nothing of channel 1
+    assert alive_units(net, masks)["conv"].tolist() == [True, False]
+    masks = {"conv.weight": np.array([1.0, 0.0]).reshape(2, 1, 1, 1)}
+    assert effective_masks(net, {**masks, "fc.weight": np.ones((1, 3))})["fc.weight"].tolist() == [[1, 1, 0]]
+
+
+def test_random_pruning_keeps_far_fewer_effective_connections_than_it_counts() -> None:
+    """As Vysogorets and Kempe report (arXiv 2107.02306): of 2,666 connections, 183 are on a path."""
+    net, rng = lenet_300_100(), np.random.default_rng(0)
+    masks = keep_top({name: rng.random(shape) for name, shape in net.shapes().items()}, 0.99)
+    effective = sum(c.sum() for c in effective_masks(net, masks).values())
+    assert effective < 0.2 * sum(c.sum() for c in masks.values())
+
+
+def test_a_layer_of_another_kind_and_a_mask_that_does_not_fit_are_refused() -> None:
+    class Tanh(Stateless):
+        def __call__(self, params: Params, x: Value) -> Any:
+            return ops.tanh(x)
+
+    net = Sequential((2,), fc1=Linear(2, 2), tanh=Tanh(), fc2=Linear(2, 2))
+    with pytest.raises(TypeError, match=r"layer tanh is a Tanh: paths are known through layers of minisnip.nn only"):
+        effective_masks(net, {})
+    with pytest.raises(ValueError, match=r"mask fc1.weight has shape \(9, 7\), the parameter shape \(7, 9\)"):
+        effective_masks(small_mlp(), {"fc1.weight": np.ones((9, 7))})
+    with pytest.raises(ValueError, match=r"mask fc9.weight has shape \(2, 2\), the parameter none"):
+        alive_units(small_mlp(), {"fc9.weight": np.ones((2, 2))})
+
+
+def test_pooling_before_the_first_layer_leaves_its_numbers_as_inputs() -> None:
+    net = Sequential((1, 4, 4), pool=MaxPool2d(2), flatten=Flatten(), fc=Linear(4, 1))
+    assert alive_units(net, {"fc.weight": np.array([[1.0, 0, 0, 1]])})["input"].tolist() == [True, False, False, True]

@@ -1,0 +1,299 @@
+"""The small network computes what the masked one does, and trains as it does."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minisnip import Tensor, grad
+from minisnip.autodiff.tensor import Array
+from minisnip.nn import MODELS, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Select, Sequential, cross_entropy
+from minisnip.pruning import (
+    LayerCollapseWarning,
+    alive_units,
+    apply_masks,
+    compact,
+    connection_sensitivity,
+    cut,
+    effective_masks,
+    keep_top,
+    ones,
+)
+from minisnip.training import SGD
+from tests.autodiff.budget import examples
+from tests.networks import random_batch, random_params, small_convnet, small_mlp
+from tests.pruning.pruned import Pruned, convnets, mlps, pruned
+
+both = st.sampled_from([compact, cut])
+
+
+def assert_close(found: Array, expected: Array) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * max(1, np.abs(expected).max(initial=0)))
+
+
+def gradients(net: Sequential, params: dict[str, Array], masks: dict[str, Array], x: Array, y: Array) -> Any:
+    """c ⊙ ∂L/∂(c ⊙ w), as the training step has it."""
+    weights = {name: Tensor(w) for name, w in params.items()}
+    return apply_masks(masks, grad(cross_entropy(net(weights, x), y), weights))
+
+
+def widths(net: Sequential) -> list[int]:
+    return [layer.shapes()["bias"][0] for layer in net.layers.values() if layer.shapes()]
+
+
+@pytest.mark.parametrize("make", [compact, cut])
+@pytest.mark.parametrize("nets", [mlps(), convnets(), convnets(paddings=(1,))], ids=["mlp", "convnet", "padded"])
+@given(st.data())
+@examples(60)
+def test_the_logits_are_those_of_the_masked_network(
+    nets: st.SearchStrategy[Sequential], make: Any, data: st.DataObject
+) -> None:
+    case = data.draw(pruned(nets))
+    small = make(case.net, case.params, case.masks)
+    assert_close(small.net(small.params, case.x), case.logits)
+    assert_close(small.net(apply_masks(small.masks, small.params), case.x), case.logits)
+
+
+@given(pruned(), both)
+@examples(100)
+def test_expanded_parameters_give_the_full_network_the_same_logits(case: Pruned, make: Any) -> None:
+    small = make(case.net, case.params, case.masks)
+    full = small.expand(small.params)
+    assert {name: w.shape for name, w in full.items()} == case.net.shapes()
+    assert_close(case.net(full, case.x), case.logits)
+    changed = {name: w + 1.0 for name, w in small.params.items()}  # as training may
+    assert_close(case.net(small.expand(changed), case.x), small.net(changed, case.x))
+
+
+@given(pruned())
+@examples(150)
+def test_gradients_on_the_survivors_are_those_of_the_masked_network_and_zero_on_the_rest(case: Pruned) -> None:
+    small = cut(case.net, case.params, case.masks)
+    found = small.expand(gradients(small.net, small.params, small.masks, case.x, case.y))
+    for name, g in gradients(case.net, case.masked, case.masks, case.x, case.y).items():
+        assert_close(found[name], g)
+
+
+@given(pruned())
+@examples(40)
+def test_steps_of_training_move_the_survivors_as_in_the_masked_network(case: Pruned) -> None:
+    small, full = cut(case.net, case.params, case.masks), case.masked
+    optimiser, survivors = SGD(), small.expand(small.params)
+    states = optimiser.start(small.params), optimiser.start(full)
+    for _ in range(4):
+        g = gradients(small.net, small.params, small.masks, case.x, case.y)
+        optimiser.step(small.params, g, states[0], 0.1)
+        g = gradients(case.net, full, case.masks, case.x, case.y)
+        optimiser.step(full, g, states[1], 0.1)
+    found = small.expand(small.params)
+    left = small.expand({name: np.ones_like(w) for name, w in small.params.items()})
+    for name in survivors:
+        np.testing.assert_allclose(found[name], left[name] * full[name], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(small.net(small.params, case.x), case.net(full, case.x), rtol=1e-9, atol=1e-9)
+
+
+@given(pruned())
+@examples(60)
+def test_masks_that_were_cut_are_those_given_on_what_is_left(case: Pruned) -> None:
+    small = cut(case.net, case.params, case.masks)
+    expanded = small.expand(small.masks)
+    assert list(expanded) == list(case.masks)
+    for name, c in effective_masks(case.net, case.masks).items():
+        assert (c <= expanded[name]).all()
+        assert (expanded[name] <= case.masks[name]).all()
+
+
+@given(pruned(mlps() | convnets(paddings=(0,))))
+@examples(100)
+def test_without_padding_every_unit_that_is_left_is_on_a_path(case: Pruned) -> None:
+    small = compact(case.net, case.params, case.masks)
+    *hidden, _ = (units for name, units in alive_units(small.net, small.masks).items() if name != "input")
+    assert all(units.all() or len(units) == 1 for units in hidden)
+
+
+@given(pruned(), both)
+@examples(40)
+def test_made_small_once_it_stays_as_it_is(case: Pruned, make: Any) -> None:
+    once = make(case.net, case.params, case.masks)
+    twice = make(once.net, once.params, once.masks)
+    assert twice.net.layers == once.net.layers
+    assert_close(twice.net(twice.params, case.x), once.net(once.params, case.x))
+
+
+@given(pruned(), both)
+@examples(30)
+def test_nothing_that_was_given_is_changed(case: Pruned, make: Any) -> None:
+    for a in (*case.params.values(), *case.masks.values()):
+        a.flags.writeable = False
+    small = make(case.net, case.params, case.masks)
+    assert all(a.flags.writeable for a in (*small.params.values(), *small.masks.values()))
+
+
+@pytest.mark.parametrize("make", [compact, cut])
+@pytest.mark.parametrize("net", [small_mlp(), small_convnet()], ids=["mlp", "convnet"])
+def test_with_nothing_pruned_nothing_is_cut(net: Sequential, make: Any) -> None:
+    params = random_params(net, np.random.default_rng(0))
+    for masks in (ones(params), {}):
+        small = make(net, params, masks)
+        assert small.net.layers == net.layers
+        for name, w in params.items():
+            np.testing.assert_array_equal(small.params[name], w)
+
+
+@pytest.mark.parametrize("make", [compact, cut])
+@pytest.mark.parametrize("net", [small_mlp(), small_convnet()], ids=["mlp", "convnet"])
+def test_with_everything_pruned_the_logits_are_a_constant_and_one_unit_of_each_layer_is_left(
+    net: Sequential, make: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    params, (x, _) = random_params(net, rng), random_batch(net, rng)
+    masks = {name: np.zeros_like(w) for name, w in params.items() if name.endswith("weight")}
+    small = make(net, params, masks)
+    assert_close(small.net(small.params, x), np.tile(params[f"{list(net.layers)[-1]}.bias"], (len(x), 1)))
+    assert widths(small.net) == [1] * (len(widths(net)) - 1) + [4]
+
+
+def test_a_constant_unit_goes_into_the_biases_behind_it_through_relu_pooling_and_flattening() -> None:
+    net = Sequential(
+        (1, 4, 4), conv=Conv2d(1, 2, 3), relu=ReLU(), pool=MaxPool2d(2), flatten=Flatten(), fc=Linear(2, 2)
+    )
+    params = {name: np.ones(shape) for name, shape in net.shapes().items()}
+    params["conv.bias"] = np.array([3.0, 0.0])
+    masks = {"conv.weight": np.stack([np.zeros((1, 3, 3)), np.ones((1, 3, 3))]), "fc.bias": np.zeros(2)}
+    masks["fc.weight"] = np.array([[1.0, 1.0], [0.0, 1.0]])
+    small = compact(net, params, masks)
+    assert widths(small.net) == [1, 2]
+    assert small.params["fc.bias"].tolist() == [3, 0]
+    assert small.masks["fc.bias"].tolist() == [1, 0]  # holds a number now, though it was pruned
+    assert list(small.masks) == ["conv.weight", "fc.bias", "fc.weight"]
+
+
+def test_into_a_convolution_a_constant_goes_as_the_sum_of_its_kernel_and_folds_cascade() -> None:
+    net = Sequential((1, 5, 5), conv1=Conv2d(1, 2, 2), conv2=Conv2d(2, 2, 2), flatten=Flatten(), fc=Linear(18, 1))
+    params = {name: np.ones(shape) for name, shape in net.shapes().items()}
+    masks = {"conv1.weight": np.zeros((2, 1, 2, 2)), "conv2.weight": np.ones((2, 2, 2, 2))}
+    masks["conv1.weight"][1] = 1
+    masks["conv2.weight"][0, 1] = 0  # reads the constant channel only
+    small = compact(net, params, masks)
+    assert widths(small.net) == [1, 1, 1]
+    assert small.params["conv2.bias"].tolist() == [1 + 4]
+    assert small.params["fc.bias"].tolist() == [1 + 9 * (1 + 4)]
+
+
+def test_before_a_padded_convolution_a_constant_that_is_not_zero_stays() -> None:
+    net = Sequential(
+        (1, 3, 3),
+        conv1=Conv2d(1, 3, 1),
+        relu=ReLU(),
+        conv2=Conv2d(3, 2, 3, padding=1),
+        flatten=Flatten(),
+        fc=Linear(18, 1),
+    )
+    rng = np.random.default_rng(0)
+    params, (x, _) = random_params(net, rng), random_batch(net, rng)
+    params["conv1.bias"] = np.array([2.0, -2.0, 1.0])
+    masks = {"conv1.weight": np.array([0.0, 0.0, 1.0]).reshape(3, 1, 1, 1)}
+    small = compact(net, params, masks)
+    assert widths(small.net) == [2, 2, 1]  # ReLU makes the second one zero, which padding cannot tell from itself
+    assert_close(small.net(small.params, x), net(apply_masks(masks, params), x))
+
+
+def test_for_training_a_unit_with_a_bias_lives_even_if_the_bias_is_still_zero() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params = net.init(rng, dtype=np.float64)  # biases are zero
+    masks = ones(params)
+    masks["fc1.weight"][:3] = 0
+    assert widths(cut(net, params, masks).net) == [7, 5, 4]
+    masks["fc1.bias"][:2] = 0
+    assert widths(cut(net, params, masks).net) == [5, 5, 4]
+    assert widths(compact(net, params, masks).net) == [4, 5, 4]
+
+
+def test_a_unit_that_reaches_no_output_is_cut_whatever_it_reads() -> None:
+    net = small_mlp()
+    params = random_params(net, np.random.default_rng(0))
+    masks = ones(params)
+    masks["fc3.weight"][:, 1:] = 0  # one unit of fc2 is read
+    masks["fc2.weight"][0, 2:] = 0  # which reads two units of fc1
+    masks["fc1.weight"][:2, [0, 4]] = 0  # which do not read two pixels
+    for make in (cut, compact):
+        small = make(net, params, masks)
+        assert widths(small.net) == [2, 1, 4]
+        assert small.net.layers["inputs"] == Select(9, (1, 2, 3, 5, 6, 7, 8))
+        assert list(small.net.layers) == ["flatten", "inputs", "fc1", "relu1", "fc2", "relu2", "fc3"]
+
+
+def test_selections_in_the_network_are_narrowed_and_renumbered() -> None:
+    net = Sequential(
+        (6,), inputs=Flatten(), some=Select(6, (5, 3, 1)), fc1=Linear(3, 4), back=Select(4, (3, 0, 2)), fc2=Linear(3, 2)
+    )
+    rng = np.random.default_rng(0)
+    params, x = random_params(net, rng), rng.standard_normal((5, 6))
+    masks = {"fc1.weight": np.ones((4, 3)), "fc2.weight": np.ones((2, 3))}
+    masks["fc1.weight"][:, 1], masks["fc2.weight"][:, 1] = 0, 0
+    small = compact(net, params, masks)
+    assert small.net.layers["some"] == Select(6, (5, 1))
+    assert small.net.layers["back"] == Select(2, (1, 0))
+    assert_close(small.net(small.params, x), net(apply_masks(masks, params), x))
+
+
+def test_the_selection_takes_no_name_that_is_in_use() -> None:
+    net = Sequential((1, 3), inputs=Flatten(), fc=Linear(3, 2))
+    small = compact(net, random_params(net, np.random.default_rng(0)), {"fc.weight": np.array([[1.0, 0, 0]] * 2)})
+    assert list(small.net.layers) == ["inputs", "inputs_", "fc"]
+
+
+@pytest.mark.parametrize("kind", ["random", "snip"])
+@pytest.mark.parametrize("model", MODELS)
+def test_both_lenets_at_98_percent_become_small_and_stay_the_same(model: str, kind: str) -> None:
+    net, rng = MODELS[model](), np.random.default_rng(0)
+    params = net.init(rng, dtype=np.float64)
+    x, y = rng.standard_normal((20, 1, 28, 28)) * (rng.random((1, 1, 28, 28)) < 0.7), rng.integers(0, 10, 20)
+    scores = connection_sensitivity(net, params, x, y)
+    if kind == "random":
+        scores = {name: rng.random(w.shape) for name, w in params.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LayerCollapseWarning)
+        masks = keep_top(scores, 0.98)
+    params = {name: w + 0.1 * (name.endswith("bias")) for name, w in params.items()}
+    expected = net(apply_masks(masks, params), x)
+    for make in (compact, cut):
+        small = make(net, params, masks)
+        assert_close(small.net(small.params, x), expected)
+        assert small.net.size < net.size
+    in32 = compact(net, *({name: a.astype(np.float32) for name, a in arrays.items()} for arrays in (params, masks)))
+    logits = in32.net(in32.params, x.astype(np.float32))
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_float32_stays_float32() -> None:
+    for net in (small_mlp(), small_convnet()):
+        params = net.init(np.random.default_rng(0))
+        for make in (compact, cut):
+            small = make(net, params, {name: np.zeros_like(w) for name, w in params.items()})
+            arrays = [*small.params.values(), *small.masks.values(), *small.expand(small.params).values()]
+            assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
+
+
+def test_it_says_what_went() -> None:
+    net = Sequential((3,), fc1=Linear(3, 3), relu1=ReLU(), fc2=Linear(3, 2))
+    params = random_params(net, np.random.default_rng(0))
+    masks = {"fc1.weight": np.diag([1.0, 1, 0]), "fc2.weight": np.array([[1.0, 0, 1], [0, 0, 0]])}
+    assert str(compact(net, params, masks)) == "3-3-2 -> 1-1-2; parameters 20 -> 6, connections 9 -> 5"
+    assert str(cut(net, params, masks)) == "3-3-2 -> 1-2-2; parameters 20 -> 10, connections 9 -> 7"
+
+
+@pytest.mark.parametrize("make", [compact, cut])
+def test_what_does_not_fit_is_refused(make: Any) -> None:
+    net = small_mlp()
+    params = net.init(np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"mask fc1.weight has shape \(9, 7\), the parameter shape \(7, 9\)"):
+        make(net, params, {"fc1.weight": np.ones((9, 7))})
+    with pytest.raises(ValueError, match=r"parameter fc2.bias is missing"):
+        make(net, {name: w for name, w in params.items() if name != "fc2.bias"}, {})
