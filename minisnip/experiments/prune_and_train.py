@@ -15,7 +15,7 @@ from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset
 from minisnip.experiments.timing import timed
 from minisnip.nn import MODELS, SCHEMES, Sequential
-from minisnip.pruning import CRITERIA, count_kept, keep_top
+from minisnip.pruning import METHODS, count_kept, scoring_batch
 from minisnip.training import SCHEDULES, SGD, Adam, TrainResult, evaluate, train
 
 OPTIMISERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
@@ -70,7 +70,7 @@ class Config:
 
 _CHOICES: dict[str, Mapping[str, object]] = {
     "model": MODELS,
-    "criterion": CRITERIA,
+    "criterion": METHODS,
     "init": SCHEMES,
     "optimiser": OPTIMISERS,
     "schedule": SCHEDULES,
@@ -155,10 +155,8 @@ def prune(
     net: Sequential, params: Mapping[str, Array], dataset: Dataset, config: Config, rng: np.random.Generator
 ) -> dict[str, Array]:
     """The mask: score every connection on the first images of the shuffled training split, keep the top κ."""
-    batch = rng.permutation(len(dataset.train.labels))[: config.scoring_images]
-    x, y = dataset.train.images[batch], dataset.train.labels[batch]
-    scores = CRITERIA[config.criterion](net, params, x, y, rng=rng)
-    return keep_top(scores, config.sparsity)
+    x, y = scoring_batch(dataset.train.images, dataset.train.labels, config.scoring_images, rng)
+    return METHODS[config.criterion](net, params, x, y, config.sparsity, rng=rng)
 
 
 def _train(

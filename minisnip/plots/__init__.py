@@ -1,11 +1,13 @@
 """Every figure: takes arrays, returns a matplotlib Figure."""
 
 from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_curves, overlap_curves, score_histogram
+from minisnip.plots.comparison import error_curves
 from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
 
 __all__ = [
     "deletion_scatter",
     "difference_curves",
+    "error_curves",
     "joint_curves",
     "kept_per_layer",
     "kept_pixels",

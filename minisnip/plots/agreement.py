@@ -99,7 +99,7 @@ def overlap_curves(rows: Sequence[Mapping[str, float]], title: str) -> Figure:
         axes.plot(kept, [100 * row[key] for row in rows], color=colour, marker=marker, label=key)
     axes.plot(kept, kept, ":", color=GREY, label="precision by chance")
     axes.set(xscale="log", xlabel="connections kept (%)", ylabel="overlap (%)", ylim=(0, 103), title=title)
-    _percent_axis(axes)
+    percent_axis(axes)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return figure
@@ -145,13 +145,13 @@ def joint_curves(rows: Sequence[Mapping[str, float]], title: str) -> Figure:
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set(xscale="log", xlabel="connections kept (%)", ylabel="change of the loss (nats)")
     axes.set_title(f"{title}\ng_j speaks of one connection, not of many at once")
-    _percent_axis(axes)
+    percent_axis(axes)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return figure
 
 
-def _percent_axis(axes: Axes) -> None:
+def percent_axis(axes: Axes) -> None:
     """What is kept, from much to little, on a logarithmic axis with plain numbers."""
     axes.xaxis.set_major_locator(FixedLocator([50, 30, 20, 10, 5, 2, 1, 0.5, 0.2]))
     axes.xaxis.set_major_formatter("{x:g}")

@@ -77,11 +77,11 @@ def keep_top(scores: Mapping[str, Array], sparsity: float) -> dict[str, Array]:
     LayerCollapseWarning
         If no weight of a layer is kept; it names the layer.
     """
-    _check_scores(scores)
+    check_scores(scores)
     flat = np.concatenate([np.ravel(s) for s in scores.values()])
     kept = np.split(_top(flat, count_kept(flat.size, sparsity)), np.cumsum([s.size for s in scores.values()])[:-1])
     masks = {name: k.reshape(s.shape).astype(s.dtype) for (name, s), k in zip(scores.items(), kept, strict=True)}
-    _warn_of_emptied_layers(masks, sparsity)
+    warn_of_collapse(masks)
     return masks
 
 
@@ -96,7 +96,8 @@ def _top(flat: Array, kappa: int) -> Array:
     return kept
 
 
-def _check_scores(scores: Mapping[str, Array]) -> None:
+def check_scores(scores: Mapping[str, Array]) -> None:
+    """Refuse scores that cannot be ranked, with a ValueError."""
     if not scores or not any(s.size for s in scores.values()):
         raise ValueError("there are no scores to choose from: pass a dict with at least one non-empty array")
     for name, s in scores.items():
@@ -107,11 +108,19 @@ def _check_scores(scores: Mapping[str, Array]) -> None:
             )
 
 
-def _warn_of_emptied_layers(masks: Mapping[str, Array], sparsity: float) -> None:
+def warn_of_collapse(masks: Mapping[str, Array]) -> None:
+    """Warn, by name, of layers that keep no weight. `keep_top` does; for masks from elsewhere, call it before training.
+
+    Warns
+    -----
+    LayerCollapseWarning
+        At the line that called the caller of this.
+    """
     if layers := emptied_layers(masks):
+        kept, total = (sum(int(count(c)) for c in masks.values()) for count in (np.count_nonzero, np.size))
         warnings.warn(
-            f"at sparsity {sparsity:g} no connection of {', '.join(layers)} is kept: nothing can be learnt through an "
-            "empty layer; choose a lower sparsity",
+            f"at sparsity {1 - kept / total:.4g} no connection of {', '.join(layers)} is kept: nothing can be learnt "
+            "through an empty layer; choose a lower sparsity",
             LayerCollapseWarning,
             stacklevel=3,
         )

@@ -1,8 +1,9 @@
-"""What a mask keeps: counts per layer, layers that are empty, and connections per input pixel."""
+"""What a mask keeps: counts per layer, layers and units that are gone, and connections per input pixel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,6 +33,36 @@ def report(masks: Mapping[str, Array]) -> str:
 def emptied_layers(masks: Mapping[str, Array]) -> list[str]:
     """The layers whose weights are all pruned; biases alone carry no signal."""
     return [name.removesuffix(".weight") for name, c in masks.items() if not name.endswith("bias") and not c.any()]
+
+
+def units_gone(net: Sequential, masks: Mapping[str, Array]) -> dict[str, dict[str, int]]:
+    """For the inputs and for each layer: how many units (or channels) are cut off on either side.
+
+    It looks at each unit's own connections, not at whole paths: a unit that reads only units that are gone counts as
+    there. Biases do not count, they carry no signal.
+
+    Parameters
+    ----------
+    net : Sequential
+    masks : dict of arrays
+        A weight without a mask is kept whole.
+
+    Returns
+    -------
+    dict of rows by layer, the first "input" with a unit for each input number
+        units; unfed, those that read nothing; unread, those that nothing reads; gone, those that are either.
+    """
+    weights = {name: shape for name, shape in net.shapes().items() if name.endswith(".weight")}
+    kept = [masks.get(name, np.ones(shape)) != 0 for name, shape in weights.items()]
+    unread = [input_connections(net, masks).ravel() == 0]
+    for c, following in pairwise(kept):
+        unread.append(~following.reshape(len(following), len(c), -1).any(axis=(0, 2)))  # (out, units, window or places)
+    unread.append(np.zeros(net.out_shapes[next(reversed(net.out_shapes))][0], bool))  # the logits are read by the loss
+    unfed = [np.zeros_like(unread[0]), *(~c.reshape(len(c), -1).any(axis=1) for c in kept)]
+    return {
+        layer: {"units": len(a), "unfed": int(a.sum()), "unread": int(b.sum()), "gone": int((a | b).sum())}
+        for layer, a, b in zip(["input", *(n.removesuffix(".weight") for n in weights)], unfed, unread, strict=True)
+    }
 
 
 def input_connections(net: Sequential, masks: Mapping[str, Array]) -> Array:

@@ -17,6 +17,10 @@ from minisnip.nn.sharding import sharding
 from minisnip.pruning.masks import apply_masks, ones
 
 
+class NoScoreError(ValueError):
+    """Every score is zero: nothing tells one connection from another."""
+
+
 def mask_gradient(
     net: Sequential,
     params: Mapping[str, Array],
@@ -89,15 +93,12 @@ def connection_sensitivity(
     Raises
     ------
     ValueError
-        As `mask_gradient`, and if every gradient is zero.
+        As `mask_gradient`.
+    NoScoreError
+        If every gradient is zero.
     """
     g = mask_gradient(net, params, x, y, batch_size=batch_size, biases=biases)
-    total = sum(float(np.abs(g_j).sum()) for g_j in g.values())
-    if total == 0:
-        raise ValueError(
-            "every mask gradient is zero, so no connection is more sensitive than another: are all weights of a layer "
-            "zero, or all images blank?"
-        )
+    total = sum(float(np.abs(g_j).sum()) for g_j in check_not_all_zero(g, "mask gradient").values())
     return {name: np.abs(g_j) / total for name, g_j in g.items()}
 
 
@@ -108,3 +109,13 @@ def check_batch(params: Mapping[str, Array], x: Array, y: Array) -> None:
     for name, a in {"the images": x, **params}.items():
         if not np.isfinite(a).all():
             raise ValueError(f"NaN or infinity in {name}: every number must be finite to be scored")
+
+
+def check_not_all_zero(scores: dict[str, Array], what: str) -> dict[str, Array]:
+    """The scores as they are; a NoScoreError if all of them are zero."""
+    if not any(s.any() for s in scores.values()):
+        raise NoScoreError(
+            f"every {what} is zero, so no connection is more sensitive than another: are all weights of a layer "
+            "zero, or all images blank?"
+        )
+    return scores

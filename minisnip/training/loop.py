@@ -17,7 +17,7 @@ from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset, Split
 from minisnip.nn import Sequential
 from minisnip.nn.sharding import Shards, sharding
-from minisnip.pruning import apply_masks, cut
+from minisnip.pruning import apply_masks, cut, warn_of_collapse
 from minisnip.training.checkpoint import Run, fingerprint, load_checkpoint, save_checkpoint
 from minisnip.training.evaluate import evaluate_in_shards
 from minisnip.training.history import check_finite, record, result_of
@@ -88,12 +88,18 @@ def train(
         If the checkpoint is damaged, or of a run with other settings.
     ValueError
         If a setting makes no sense, or a mask is not 0 or 1.
+
+    Warns
+    -----
+    LayerCollapseWarning
+        Before the first step, if the masks leave a layer no weight; it names the layer.
     """
     recipe = Recipe(epochs, batch_size, optimiser, learning_rate, schedule)
     recipe.check(len(dataset.train.labels))
     masks = masks or {}
     if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
         raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
+    warn_of_collapse(masks)
     rng, file = np.random.default_rng(rng), None if checkpoint is None else Path(checkpoint)
     if not compact:
         return _train(net, params, dataset, masks, recipe, rng, file, resume, workers, title)

@@ -13,7 +13,7 @@ from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset, Split, load
 from minisnip.experiments.prune_and_train import Comparison, Config, run
 from minisnip.nn import MODELS
-from minisnip.pruning import CRITERIA
+from minisnip.pruning import METHODS, ones
 from tests.networks import first_images
 
 SMALL: dict[str, Any] = {"dataset": "glyphs", "epochs": 1}
@@ -102,11 +102,11 @@ def test_scoring_reads_the_first_images_of_the_shuffled_training_split(
 ) -> None:
     seen: list[Array] = []
 
-    def spy(net: Any, params: Any, x: Array, y: Array, *, rng: Any) -> dict[str, Array]:
+    def spy(net: Any, params: Any, x: Array, y: Array, sparsity: float, *, rng: Any) -> dict[str, Array]:
         seen.append(x)
-        return {name: np.abs(w) for name, w in params.items()}
+        return ones(params)
 
-    monkeypatch.setitem(CRITERIA, "snip", spy)
+    monkeypatch.setitem(METHODS, "snip", spy)
     run(Config(**SMALL), dataset, tmp_path)
     (x,) = seen
     rows = {image.tobytes(): i for i, image in enumerate(dataset.train.images)}

@@ -13,7 +13,16 @@ from hypothesis.extra import numpy as hnp
 
 from minisnip.autodiff.tensor import Array
 from minisnip.nn import MODELS
-from minisnip.pruning import LayerCollapseWarning, apply_masks, count_kept, keep_top, kept_per_layer, ones, report
+from minisnip.pruning import (
+    LayerCollapseWarning,
+    apply_masks,
+    count_kept,
+    keep_top,
+    kept_per_layer,
+    ones,
+    report,
+    warn_of_collapse,
+)
 
 # Few distinct values: most scores are tied.
 tied_scores = st.dictionaries(
@@ -104,6 +113,15 @@ def test_an_emptied_layer_is_warned_of_by_name() -> None:
     scores = {"fc1.weight": np.zeros((2, 2)), "fc1.bias": np.ones(2), "fc2.weight": np.ones((2, 2))}
     with pytest.warns(LayerCollapseWarning, match=r"at sparsity 0.5 no connection of fc1 is kept"):
         keep_top(scores, 0.5)
+
+
+def test_masks_from_elsewhere_can_be_warned_of_too() -> None:
+    masks = {"fc1.weight": np.ones((2, 2)), "fc2.weight": np.zeros((2, 2)), "fc2.bias": np.ones(2)}
+    with pytest.warns(
+        LayerCollapseWarning, match=r"at sparsity 0.4 no connection of fc2 is kept: nothing can be learnt"
+    ):
+        warn_of_collapse(masks)
+    warn_of_collapse({"fc1.weight": np.eye(2)})  # warnings are errors here
 
 
 def test_pruned_biases_alone_are_no_reason_to_warn() -> None:

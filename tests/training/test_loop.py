@@ -13,7 +13,7 @@ from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset, Split
 from minisnip.nn import cross_entropy
 from minisnip.nn.sharding import sharding
-from minisnip.pruning import apply_masks, connection_sensitivity, keep_top
+from minisnip.pruning import LayerCollapseWarning, apply_masks, connection_sensitivity, keep_top
 from minisnip.training import SGD, Adam, DivergenceError, Optimiser, TrainResult, evaluate, loop, progress, train
 from minisnip.training.evaluate import evaluate_in_shards
 from minisnip.training.step import kept_connections, live, train_step
@@ -225,3 +225,11 @@ def test_a_compact_run_that_diverges_gives_its_last_good_state_in_full_shape() -
     with pytest.raises(DivergenceError) as caught:
         train(NET, params, dataset, masks, 5, learning_rate=1e12, schedule="constant", compact=True)
     assert {name: w.shape for name, w in caught.value.result.params.items()} == NET.shapes()
+
+
+def test_training_warns_by_name_of_a_layer_through_which_nothing_can_be_learnt() -> None:
+    params = start()
+    masks = {name: np.ones_like(w) for name, w in params.items()}
+    masks["fc2.weight"][:] = 0
+    with pytest.warns(LayerCollapseWarning, match="no connection of fc2 is kept: nothing can be learnt"):
+        train(NET, params, toy_dataset(), masks, 1)

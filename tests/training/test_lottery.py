@@ -1,0 +1,115 @@
+"""Magnitude after training keeps the largest trained weights; a ticket has the bytes it started from."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip.autodiff.tensor import Array
+from minisnip.pruning import count_kept, keep_top, keep_top_per_layer
+from minisnip.training import TrainResult, lottery, train
+from minisnip.training.lottery import Ticket, lottery_ticket, magnitude_after_training, reinitialised
+from tests.networks import small_mlp, toy_dataset
+
+NET, DATA = small_mlp(), toy_dataset()
+SHORT: dict[str, Any] = {"epochs": 2, "title": None}
+
+
+def start(seed: int = 0) -> dict[str, Array]:
+    return NET.init(np.random.default_rng(seed))
+
+
+def kept(masks: dict[str, Array]) -> int:
+    return sum(int(np.count_nonzero(c)) for c in masks.values())
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The arguments of every call of `train`, with its result."""
+    calls: list[dict[str, Any]] = []
+
+    def spy(net: Any, params: Any, dataset: Any, **options: Any) -> TrainResult:
+        before = {name: w.copy() for name, w in params.items()}
+        result = train(net, params, dataset, **options)
+        calls.append({"params": before, "result": result, **options})
+        return result
+
+    monkeypatch.setattr(lottery, "train", spy)
+    return calls
+
+
+def test_magnitude_after_training_keeps_the_largest_trained_weights_and_goes_on_from_them() -> None:
+    ticket = magnitude_after_training(NET, start(), DATA, 0.7, **SHORT)
+    trained = train(NET, start(), DATA, **SHORT).params
+    expected = keep_top({name: np.abs(w) for name, w in trained.items()}, 0.7)
+    for name, w in trained.items():
+        np.testing.assert_array_equal(ticket.params[name], w)
+        np.testing.assert_array_equal(ticket.masks[name], expected[name])
+
+
+def test_a_lottery_ticket_is_rewound_to_the_initial_bytes_before_every_round(trainings: list[dict[str, Any]]) -> None:
+    initial = start()
+    before = {name: w.copy() for name, w in initial.items()}
+    ticket = lottery_ticket(NET, initial, DATA, 0.7, **SHORT)
+    assert len(trainings) == 6  # 0.8^5 = 0.328 > 0.3
+    for call in trainings:
+        assert all(call["params"][name].tobytes() == w.tobytes() for name, w in before.items())
+        assert any((call["result"].params[name] != w).any() for name, w in before.items())  # it did train
+    for name, w in before.items():
+        assert ticket.params[name].tobytes() == initial[name].tobytes() == w.tobytes()
+        assert not np.shares_memory(ticket.params[name], initial[name])
+
+
+@pytest.mark.parametrize("keep", [keep_top, keep_top_per_layer])
+def test_each_round_prunes_no_more_than_a_fifth_of_what_is_left_by_trained_magnitude(
+    trainings: list[dict[str, Any]], keep: Any
+) -> None:
+    ticket = lottery_ticket(NET, start(), DATA, 0.9, keep=keep, **SHORT)
+    masks = [call["masks"] for call in trainings] + [ticket.masks]
+    counts = [kept(c) for c in masks]
+    assert (counts[0], counts[-1]) == (NET.size, count_kept(NET.size, 0.9))
+    assert len(trainings) == 11
+    for call, (now, then) in zip(trainings, pairwise(masks), strict=True):
+        assert kept(then) >= 0.8 * kept(now) - 1
+        for name, c in then.items():
+            assert (c <= now[name]).all()
+            gone = (c == 0) & (now[name] == 1)
+            trained = np.abs(call["result"].params[name])
+            if gone.any() and c.any():
+                assert trained[gone].max() <= trained[c == 1].min()
+
+
+def test_sparsity_zero_is_one_round_and_another_rate_another_number(trainings: list[dict[str, Any]]) -> None:
+    assert kept(lottery_ticket(NET, start(), DATA, 0.0, **SHORT).masks) == NET.size
+    assert len(trainings) == 1
+    lottery_ticket(NET, start(), DATA, 0.75, rate=0.5, **SHORT)
+    assert len(trainings) == 3
+
+
+def test_the_reinitialised_twin_has_the_masks_and_none_of_the_weights() -> None:
+    ticket = lottery_ticket(NET, start(), DATA, 0.5, **SHORT)
+    twin = reinitialised(ticket, NET, np.random.default_rng(1))
+    for name, c in ticket.masks.items():
+        np.testing.assert_array_equal(c, twin.masks[name])
+        assert twin.params[name].dtype == ticket.params[name].dtype
+        if name.endswith("weight"):
+            assert (twin.params[name] != ticket.params[name]).mean() > 0.99
+    assert isinstance(twin, Ticket)
+
+
+def test_a_rate_outside_zero_to_one_and_a_wrong_sparsity_are_refused_before_training() -> None:
+    with pytest.raises(ValueError, match=r"rate 20 is not in \(0, 1\)"):
+        lottery_ticket(NET, start(), DATA, 0.5, rate=20)
+    for prune in (lottery_ticket, magnitude_after_training):
+        with pytest.raises(ValueError, match=r"sparsity 95 is not in \[0, 1\)"):
+            prune(NET, start(), DATA, 95)
+
+
+def test_half_trained_weights_are_not_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`train` answers Ctrl-C with what it has; the ticket does not go on with that."""
+    monkeypatch.setattr(lottery, "train", lambda *_, **__: TrainResult(start(), [], 0, 0.0, finished=False))
+    with pytest.raises(KeyboardInterrupt, match="while training before pruning"):
+        lottery_ticket(NET, start(), DATA, 0.5)
