@@ -16,6 +16,7 @@ from minisnip.cli import main
 from minisnip.experiments import compare, compare_report, runs
 from minisnip.experiments.compare import CONTROLS, TICKETS, Trial, run
 from minisnip.pruning import METHODS
+from minisnip.training import train
 from tests.networks import first_images
 
 TINY = Trial(dataset="glyphs", epochs=1)
@@ -30,7 +31,6 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 def seen(monkeypatch: pytest.MonkeyPatch, trial: Trial) -> Any:
     """The parameters and masks that are trained."""
     found: dict[str, Any] = {}
-    train = compare.train
 
     def watched(net: Any, params: Any, dataset: Any, masks: Any, **options: Any) -> Any:
         found.update(params=params, masks=masks)
