@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from minisnip import data
+from minisnip.experiments.compare_report import error_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,3 +51,16 @@ def test_the_readme_links_to_files_that_exist() -> None:
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
     assert [name for name in re.findall(r"`(minisnip/\w+/)`", README) if not (ROOT / name).is_dir()] == []
+
+
+@pytest.mark.parametrize("name", ["compare", "controls"])
+def test_the_comparisons_of_the_readme_are_those_of_the_shipped_runs(name: str) -> None:
+    folder = ROOT / "tests" / "benchmarks" / "results" / name
+    with (folder / "results.csv").open(encoding="utf-8") as file:
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    for row in rows:
+        row |= {"sparsity": float(row["sparsity"]), "test_error_percent": float(row["test_error_percent"])}
+    table = error_table(rows)
+    assert table in README
+    assert table in (folder / "tables.md").read_text(encoding="utf-8")
+    assert {row["dataset"] for row in rows} == {"mnist"}

@@ -104,14 +104,14 @@ def run(trial: Trial) -> dict[str, Any]:
     dataset, net = _dataset(trial.dataset), MODELS[trial.model]()
     init_rng, scoring_rng, fresh_rng, order_rng, control_rng = np.random.default_rng(trial.seed).spawn(5)
     params = net.init(init_rng)
-    started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is empty stands in the row
+        started = time.perf_counter()
         masks, params, collapse = _pruned(trial, net, params, dataset, scoring_rng, control_rng, order_rng)
-    seconds = time.perf_counter() - started
-    if trial.control == "redrawn":
-        params = net.init(fresh_rng)
-    trained = train(net, params, dataset, masks, rng=order_rng, compact=True, **_training(trial))
+        seconds = time.perf_counter() - started
+        if trial.control == "redrawn":
+            params = net.init(fresh_rng)
+        trained = train(net, params, dataset, masks, rng=order_rng, compact=True, **_training(trial))
     return {
         **asdict(trial),
         "dataset": file_label(dataset),
