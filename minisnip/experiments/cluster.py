@@ -1,5 +1,9 @@
 """Where runs are computed: in processes of this machine, or by the workers of a Dask cluster."""
 
+class ClusterError(RuntimeError):
+    """A cluster that cannot be used."""
+
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -21,10 +25,8 @@ def workers(scheduler: str | None) -> Iterator[Deaths]:
 
     Raises
     ------
-    ValueError
-        If the address is none, or `distributed` is not installed.
-    OSError
-        If no scheduler answers there.
+    ClusterError
+        If no scheduler answers there, or `distributed` is not installed.
     """
     if scheduler is None:
         with parallel_config("loky", inner_max_num_threads=1):
@@ -33,10 +35,10 @@ def workers(scheduler: str | None) -> Iterator[Deaths]:
     try:
         from distributed import Client, KilledWorker
     except ImportError as error:
-        raise ValueError(f"--scheduler {scheduler} needs Dask: python -m pip install 'minisnip[cluster]'") from error
+        raise ClusterError(f"--scheduler {scheduler} needs Dask: python -m pip install 'minisnip[cluster]'") from error
     try:
         client = Client(scheduler, timeout="10s")
-    except OSError as error:
-        raise OSError(f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`") from error
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`") from error
     with client, parallel_config("dask"):
         yield (KilledWorker,)
