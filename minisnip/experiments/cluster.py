@@ -1,19 +1,21 @@
 """Where runs are computed: in processes of this machine, or by the workers of a Dask cluster."""
 
-class ClusterError(RuntimeError):
-    """A cluster that cannot be used."""
-
-
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from joblib import parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+TIMEOUT = "10s"
+
 Deaths: TypeAlias = tuple[type[Exception], ...]  # what is raised when a worker dies
+
+
+class ClusterError(RuntimeError):
+    """A cluster that cannot be used."""
 
 
 @contextmanager
@@ -37,8 +39,10 @@ def workers(scheduler: str | None) -> Iterator[Deaths]:
     except ImportError as error:
         raise ClusterError(f"--scheduler {scheduler} needs Dask: python -m pip install 'minisnip[cluster]'") from error
     try:
-        client = Client(scheduler, timeout="10s")
+        client: Any = Client(scheduler, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise ClusterError(f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`") from error
+        raise ClusterError(
+            f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`"
+        ) from error
     with client, parallel_config("dask"):
         yield (KilledWorker,)

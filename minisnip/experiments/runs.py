@@ -72,9 +72,7 @@ def run_all(
     return [result for result in results if result is not None]
 
 
-def _compute(
-    folder: Path, missing: Sequence[Any], work: Work, jobs: int, scheduler: str | None, bar: Any
-) -> None:
+def _compute(folder: Path, missing: Sequence[Any], work: Work, jobs: int, scheduler: str | None, bar: Any) -> None:
     """Compute all; what killed its worker is tried again alone, and named if that fails too."""
     lost: list[Any] = []
     with workers(scheduler) as deaths:

@@ -15,8 +15,8 @@ __all__ = [
     "kept_pixels",
     "memorisation",
     "overlap_curves",
-    "scoring_batches",
     "score_histogram",
+    "scoring_batches",
     "sparsity_curves",
     "training_curves",
 ]

@@ -51,9 +51,7 @@ def _sparsity_panel(axes: Axes, curve: Mapping[str, Any]) -> None:
         axes.axhline(curve["paper"][0.0], color=ORANGE, linestyle=":", label="dense, the paper")
 
 
-def class_pictures(
-    blocks: Mapping[str, Array], rows: Sequence[str], columns: Sequence[str], title: str
-) -> Figure:
+def class_pictures(blocks: Mapping[str, Array], rows: Sequence[str], columns: Sequence[str], title: str) -> Figure:
     """Figure 2: pictures in a grid, sparsities down and classes across; one block under the other.
 
     Parameters
@@ -63,7 +61,9 @@ def class_pictures(
     """
     figure = Figure(figsize=(0.72 * len(columns) + 1.2, 0.72 * len(rows) * len(blocks) + 1.8), layout="constrained")
     figure.suptitle(f"{title}\nblack: by none; white: the most of each picture", fontsize=10)
-    for part, (name, pictures) in zip(figure.subfigures(len(blocks), 1, squeeze=False)[:, 0], blocks.items(), strict=True):
+    for part, (name, pictures) in zip(
+        figure.subfigures(len(blocks), 1, squeeze=False)[:, 0], blocks.items(), strict=True
+    ):
         part.suptitle(name, fontsize=10, fontweight="bold")
         panels = part.subplots(len(rows), len(columns), squeeze=False)
         for line, row, images in zip(panels, rows, pictures, strict=True):
@@ -89,7 +89,7 @@ def scoring_batches(
     """
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     figure.suptitle(title)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.6, 1))
+    above, below = figure.subfigures(2, 1, height_ratios=(1.6, 1), squeeze=False)[:, 0]
     axes = above.subplots()
     mean = np.array([np.mean(errors) for errors in ours.values()])
     std = np.array([np.std(errors, ddof=1) if len(errors) > 1 else 0.0 for errors in ours.values()])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip import data
+from minisnip import data, training
 from minisnip.cli import main
 from minisnip.experiments import compare, compare_report, run_files, runs, tables
 from minisnip.experiments.compare import CONTROLS, TICKETS, Trial, run
@@ -30,7 +30,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 def seen(monkeypatch: pytest.MonkeyPatch, trial: Trial) -> Any:
     """The parameters and masks that are trained."""
     found: dict[str, Any] = {}
-    train = compare.train
+    train = training.train
 
     def watched(net: Any, params: Any, dataset: Any, masks: Any, **options: Any) -> Any:
         found.update(params=params, masks=masks)

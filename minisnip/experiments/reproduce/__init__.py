@@ -8,8 +8,8 @@ from pathlib import Path
 
 from minisnip.experiments.reproduce import figure1, figure2, figure3, figure4, search, table1, table3
 from minisnip.experiments.reproduce.budgets import BUDGETS, Budget, Case
+from minisnip.experiments.reproduce.one_run import RunConfig, run
 from minisnip.experiments.reproduce.report import Report, rows_of, write
-from minisnip.experiments.reproduce.run import RunConfig, run
 from minisnip.experiments.runs import run_all
 from minisnip.experiments.tables import Row
 

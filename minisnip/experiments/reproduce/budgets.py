@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from minisnip.experiments.prune_and_train import SGD_RATES
-from minisnip.experiments.reproduce.run import RunConfig
+from minisnip.experiments.reproduce.one_run import RunConfig
 
 MLP, CONVNET = "lenet-300-100", "lenet-5-caffe"
 FIRST_SEARCH_SEED = 1000  # the search for a recipe has seeds of its own

@@ -9,8 +9,8 @@ import numpy as np
 from minisnip import data
 from minisnip.autodiff.tensor import Array
 from minisnip.experiments.reproduce.budgets import MLP, Budget, Case
+from minisnip.experiments.reproduce.one_run import RunConfig, load
 from minisnip.experiments.reproduce.report import Report, by_case
-from minisnip.experiments.reproduce.run import RunConfig, load
 from minisnip.experiments.run_folder import LABELS
 from minisnip.experiments.tables import Row, markdown
 

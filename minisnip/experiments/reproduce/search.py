@@ -75,9 +75,7 @@ def report(rows: Sequence[Row]) -> Report:
     return Report(lines_of(rows), "\n\n".join(tables) + diverged(rows))
 
 
-def _cases(
-    name: str, budget: Budget, dataset: str, model: str, sparsity: float, options: dict[str, Any]
-) -> list[Case]:
+def _cases(name: str, budget: Budget, dataset: str, model: str, sparsity: float, options: dict[str, Any]) -> list[Case]:
     """The runs of one setting, with the seeds of the search."""
     own = dict(options)
     own["iterations"] = own.pop("longer", 1) * budget.iterations[model]

@@ -1,4 +1,4 @@
-"""Table 1: dense and SNIPped networks, trained by Algorithm 1 and as the authors' code does, beside the paper's numbers."""
+"""Table 1: dense and SNIPped networks, by Algorithm 1 and as in the authors' code, beside the paper's numbers."""
 
 from __future__ import annotations
 
@@ -62,10 +62,8 @@ def _network(lines: Sequence[Row], model: str) -> Iterator[list[str]]:
     for percent, error in paper.SNIP[model].items():
         yield row("SNIP", percent / 100, f"{error}")
     for sparsity in SPARSITIES[model][1:]:
-        yield [TITLES[model], "SNIP, our recipe", f"{100 * sparsity:g}", "–"] + [
-            _cell(lines, model, RECIPE, sparsity),
-            "–",
-        ]
+        ours = _cell(lines, model, RECIPE, sparsity)
+        yield [TITLES[model], "SNIP, our recipe", f"{100 * sparsity:g}", "–", ours, "–"]
 
 
 def _cell(lines: Sequence[Row], model: str, case: str, sparsity: float, which: str = "test_error_percent") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -157,12 +157,12 @@ def _trained(
 
 
 def _training_split(config: RunConfig, split: Split, rng: np.random.Generator) -> Split:
-    images, labels = (a[: config.training_images] for a in (split.images, split.labels))
+    images, labels = split.images[: config.training_images], split.labels[: config.training_images]
     return Split(images, rng.permutation(labels) if config.training_labels == "shuffled" else labels)
 
 
 def _errors(trained: TrainResult | None) -> dict[str, float | None]:
-    """Of the epoch that validation chose; and, for a footnote only, of the one that the test split would have chosen."""
+    """Of the epoch that validation chose; and, for a footnote only, of that which the test split would have chosen."""
     history = trained.history if trained else []
     chosen = history[trained.best_epoch - 1] if trained and history else {}
     tests = [row["test_error_percent"] for row in history if "test_error_percent" in row]
