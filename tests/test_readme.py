@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from minisnip import data
+from tests.benchmarks import readme_tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,3 +49,10 @@ def test_the_readme_links_to_files_that_exist() -> None:
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
     assert [name for name in re.findall(r"`(minisnip/\w+/)`", README) if not (ROOT / name).is_dir()] == []
+
+
+def test_the_reproduction_in_the_readme_is_that_of_the_shipped_files() -> None:
+    assert README.count("<!-- table: reproduce -->") == 1
+    assert readme_tables.replaced(README) == README, "run: python -m tests.benchmarks.readme_tables --write"
+    changed = readme_tables.SECTION.sub("| SNIP | 0.1 |\n", README)
+    assert readme_tables.replaced(changed) == README != changed

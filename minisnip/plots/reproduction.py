@@ -60,7 +60,7 @@ def class_pictures(blocks: Mapping[str, Array], rows: Sequence[str], columns: Se
         Of each picture, white is its largest value: at 90 % as at 10 % the shape is to be seen.
     """
     figure = Figure(figsize=(0.72 * len(columns) + 1.2, 0.72 * len(rows) * len(blocks) + 1.8), layout="constrained")
-    figure.suptitle(f"{title}\nblack: by none; white: the most of each picture", fontsize=10)
+    figure.suptitle(f"{title}\nblack: by none; white: the most of each picture; rows: sparsity", fontsize=10)
     for part, (name, pictures) in zip(
         figure.subfigures(len(blocks), 1, squeeze=False)[:, 0], blocks.items(), strict=True
     ):
@@ -97,6 +97,7 @@ def scoring_batches(
     axes.plot([*ours], mean, color=BLUE, marker="o", label="ours, mean ± std over seeds")
     axes.plot([*paper], [*paper.values()], "D", mfc="none", color=ORANGE, label="the paper")
     axes.set(xscale="log", xlabel="images in the scoring batch", ylabel="test error (%)")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     top = max(picture.max() for picture in pictures.values())
