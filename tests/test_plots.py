@@ -98,6 +98,7 @@ def test_the_difference_curves_have_a_panel_for_each_precision_with_the_orders()
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()][:2] == ["one-sided, as ΔL: order 1.00", "central: order 2.00"]
 
+
 def test_figures_of_the_paper_have_their_axes_and_a_picture_for_each_case() -> None:
     curve = {"sparsity": [0.0, 50.0, 95.0], "mean": [1.5, 1.6, 2.0], "std": [0.1] * 3, "paper": {0.0: 1.7, 95.0: 1.6}}
     figure = drawn(plots.sparsity_curves({"one": curve, "other": curve}))

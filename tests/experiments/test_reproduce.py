@@ -238,7 +238,7 @@ def test_each_command_writes_its_files_which_tell_where_they_come_from(
     assert (tmp_path / f"{name}.md").read_text().strip() in capsys.readouterr().out
     with (tmp_path / f"{name}.csv").open() as file:
         assert {line["dataset"] for line in csv.DictReader(file)} == {"glyphs (not MNIST)"}
-    assert "glyphs" in (tmp_path / f"{name}.md").read_text()
+    assert "glyphs (not MNIST)" in (tmp_path / f"{name}.md").read_text()
     origin = json.loads((tmp_path / f"{name}.json").read_text())
     assert origin["command"] == f"minisnip reproduce {name} --budget short --seeds 2 --dataset glyphs"
     assert origin["dataset"] == "glyphs (not MNIST)"

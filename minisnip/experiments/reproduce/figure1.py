@@ -32,11 +32,13 @@ def report(rows: Sequence[Row]) -> Report:
     from minisnip import plots  # here, so that `import minisnip` does not wait for matplotlib
 
     groups = {model: {s: _at(rows, model, s) for s in sparsities} for model, sparsities in SPARSITIES.items()}
-    curves = {f"{TITLES[m]}\n{where([r for r in rows if r['model'] == m])}": _curve(m, g) for m, g in groups.items()}
+    names = {m: f"{TITLES[m]}\n{where([r for r in rows if r['model'] == m])}" for m in groups}
+    curves = {names[m]: _curve(m, by_sparsity) for m, by_sparsity in groups.items()}
     cells = [
         [TITLES[m], f"{100 * s:g} %", mean_and_std(e) if e else "–"] for m, g in groups.items() for s, e in g.items()
     ]
-    text = f"{markdown(('network', 'sparsity', 'test error, %'), cells)}{diverged(rows)}"
+    caption = "; ".join(name.replace("\n", " on ") for name in names.values())
+    text = f"{caption}\n\n{markdown(('network', 'sparsity', 'test error, %'), cells)}{diverged(rows)}"
     return Report(lines_of(rows), text, {"figure1": plots.sparsity_curves(curves)})
 
 

@@ -8,38 +8,46 @@ import numpy as np
 
 from minisnip import data
 from minisnip.autodiff.tensor import Array
+from minisnip.data.dataset import TITLES
 from minisnip.experiments.reproduce.budgets import MLP, Budget, Case
 from minisnip.experiments.reproduce.one_run import RunConfig, load
 from minisnip.experiments.reproduce.report import Report, by_case
-from minisnip.experiments.run_folder import LABELS
 from minisnip.experiments.tables import Row, markdown
 
 SPARSITIES = tuple(round(0.1 * i, 1) for i in range(1, 10))
 CLASSES = range(10)
 UNITS = 300  # of the first layer
+LABELS = ("true", "random")
 
 
 def plan(budget: Budget, dataset: str) -> list[Case]:
     """Nothing is trained. Beside MNIST, Fashion-MNIST if its files are on this machine."""
     datasets = [dataset, "fashion-mnist"] if dataset == "mnist" and _here("fashion-mnist") else [dataset]
     return [
-        (f"{name}, {labels} labels", _config(name, labels, digit, sparsity))
+        (f"{TITLES[name]}, {labels} labels", _config(name, labels, digit, sparsity))
         for name in datasets
-        for labels in ("true", "random")
+        for labels in LABELS
         for digit in CLASSES
         for sparsity in SPARSITIES
     ]
 
 
 def _config(dataset: str, labels: str, digit: int, sparsity: float) -> RunConfig:
-    options = {"scoring_class": digit, "scoring_labels": labels, "iterations": 0, "report": "validation"}
-    return RunConfig(model=MLP, dataset=dataset, sparsity=sparsity, **options)  # type: ignore[arg-type]
+    return RunConfig(
+        model=MLP,
+        dataset=dataset,
+        sparsity=sparsity,
+        scoring_class=digit,
+        scoring_labels=labels,
+        iterations=0,
+        report="validation",
+    )
 
 
 def _here(name: str) -> bool:
     try:
         data.load(name, download=False)
-    except data.DataError:
+    except data.DataUnavailableError:
         return False
     return True
 
@@ -49,18 +57,22 @@ def report(rows: Sequence[Row]) -> Report:
     from minisnip import plots
 
     lines = [_line(row) for row in rows]
-    groups = by_case(rows)
-    figures = {}
-    for name in dict.fromkeys(case.rpartition(", ")[0] for case in groups):
-        blocks = {f"{labels} labels": _grid(groups[f"{name}, {labels} labels"]) for labels in ("true", "random")}
+    groups, figures = by_case(rows), {}
+    for name in dict.fromkeys(map(_name, rows)):
+        blocks = {f"{labels} labels": _grid(groups[f"{TITLES[name]}, {labels} labels"]) for labels in LABELS}
         dataset = load(name)
         title = (
-            f"{LABELS.get(name, dataset.label)}: share of the 300 units of the first layer that read each pixel,\n"
+            f"{dataset.label}: share of the 300 units of the first layer that read each pixel,\n"
             "scored with 100 images of one class, before any training"
         )
         percents = [f"{100 * s:g} %" for s in SPARSITIES]
         figures[f"figure2-{name}"] = plots.class_pictures(blocks, percents, dataset.class_names, title)
     return Report(lines, _table(lines), figures)
+
+
+def _name(row: Row) -> str:
+    """Of the data set: a row has its label, "glyphs (not MNIST)"."""
+    return str(row["dataset"].split()[0])
 
 
 def _picture(row: Row) -> Array:
@@ -75,7 +87,7 @@ def _grid(rows: Sequence[Row]) -> Array:
 
 def _line(row: Row) -> Row:
     """A picture in numbers: what is kept, and how much it looks like the mean image of its class."""
-    picture, split = _picture(row), load(row["dataset"].split()[0]).train
+    picture, split = _picture(row), load(_name(row)).train
     mean = split.images[split.labels == row["scoring_class"]].mean(axis=0)[0]
     keys = ("case", "run", "model", "dataset", "seed", "scoring_class", "scoring_labels", "sparsity", "seconds")
     return {
