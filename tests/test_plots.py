@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -111,7 +112,11 @@ def test_figures_of_the_paper_have_their_axes_and_a_picture_for_each_case() -> N
     figure = drawn(plots.scoring_batches({1: [2.0, 2.2], 10: [1.9]}, {1: 1.94, 10: 1.72}, counts, "t"))
     assert figure.subfigs[0].axes[0].get_ylabel() == "test error (%)"
     assert [axes.get_title() for axes in figure.subfigs[1].axes[:2]] == ["1 image", "10 images"]
-    history = {"iterations": [10, 20], "train_loss": [2.0, 1.0], "train_error_percent": [80.0, 50.0]}
+    history: dict[str, Sequence[float]] = {
+        "iterations": [10, 20],
+        "train_loss": [2.0, 1.0],
+        "train_error_percent": [80.0, 50.0],
+    }
     names = [f"{network}, {labels} labels" for network in ("dense", "99 %") for labels in ("true", "shuffled")]
     figure = drawn(plots.memorisation(dict.fromkeys(names, history), "t"))
     assert [axes.get_ylabel() for axes in figure.axes] == ["training loss (nats)", "training error (%)"]

@@ -10,8 +10,9 @@ import pytest
 
 from minisnip import data, training
 from minisnip.experiments.reproduce import RunConfig, one_run
-from minisnip.experiments.reproduce.budgets import MLP
 from minisnip.experiments.reproduce.recipes import ALGORITHM_1, AUTHORS
+from minisnip.nn import lenet_300_100
+from minisnip.pruning import METHODS
 
 TINY = RunConfig(dataset="glyphs", iterations=7, batch_size=50, training_images=300)
 GLYPHS = data.load("glyphs")
@@ -19,11 +20,8 @@ GLYPHS = data.load("glyphs")
 
 def few_tests(name: str) -> data.Dataset:
     """The glyphs, with little to evaluate."""
-    splits = {
-        split: data.Split(getattr(GLYPHS, split).images[:200], getattr(GLYPHS, split).labels[:200])
-        for split in ("validation", "test")
-    }
-    return replace(GLYPHS, **splits)
+    validation, test = (data.Split(s.images[:200], s.labels[:200]) for s in (GLYPHS.validation, GLYPHS.test))
+    return replace(GLYPHS, validation=validation, test=test)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +62,7 @@ def test_algorithm_1_trains_the_scored_weights_and_the_authors_code_another_draw
 
 def few_net_params(scheme: str) -> dict[str, Any]:
     rng = np.random.default_rng(TINY.seed).spawn(1)[0]
-    return dict(one_run.MODELS[MLP]().init(rng, scheme))
+    return lenet_300_100().init(rng, scheme)
 
 
 def test_the_dense_network_has_no_masks_and_counts_all_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +88,7 @@ def test_one_class_is_scored_with_its_images_and_random_labels_are_random(monkey
         batches.append((x, y))
         return {name: np.ones_like(w) for name, w in params.items()}
 
-    monkeypatch.setitem(one_run.METHODS, "snip", method)
+    monkeypatch.setitem(METHODS, "snip", method)
     for labels in ("true", "random"):
         one_run.run(replace(TINY, scoring_class=3, scoring_labels=labels, iterations=0, report="validation"))
     (x, y), (same_x, random) = batches
@@ -123,7 +121,8 @@ def test_a_run_that_reports_validation_does_not_read_the_test_split(monkeypatch:
         def __getattr__(self, name: str) -> Any:
             raise AssertionError("the test split was read")
 
-    monkeypatch.setattr(one_run, "load", lambda name: replace(few_tests(name), test=Unread()))
+    unread: Any = Unread()
+    monkeypatch.setattr(one_run, "load", lambda name: replace(few_tests(name), test=unread))
     result = one_run.run(replace(TINY, report="validation"))
     assert result["test_error_percent"] is None
     assert result["validation_error_percent"] is not None
