@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -97,3 +98,26 @@ def test_the_difference_curves_have_a_panel_for_each_precision_with_the_orders()
     legend = figure.axes[0].get_legend()
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()][:2] == ["one-sided, as ΔL: order 1.00", "central: order 2.00"]
+
+
+def test_figures_of_the_paper_have_their_axes_and_a_picture_for_each_case() -> None:
+    curve = {"sparsity": [0.0, 50.0, 95.0], "mean": [1.5, 1.6, 2.0], "std": [0.1] * 3, "paper": {0.0: 1.7, 95.0: 1.6}}
+    figure = drawn(plots.sparsity_curves({"one": curve, "other": curve}))
+    assert [axes.get_xlabel() for axes in figure.axes] == ["connections kept (%)"] * 2
+    assert figure.axes[0].get_ylabel() == "test error (%)"
+    pictures = np.random.default_rng(0).random((2, 3, 28, 28))
+    figure = drawn(plots.class_pictures({"true": pictures, "random": pictures}, ["10 %", "90 %"], list("abc"), "t"))
+    assert sum(len(axes.images) for part in figure.subfigs for axes in part.axes) == 12
+    counts = {n: np.ones((28, 28)) for n in (1, 10)}
+    figure = drawn(plots.scoring_batches({1: [2.0, 2.2], 10: [1.9]}, {1: 1.94, 10: 1.72}, counts, "t"))
+    assert figure.subfigs[0].axes[0].get_ylabel() == "test error (%)"
+    assert [axes.get_title() for axes in figure.subfigs[1].axes[:2]] == ["1 image", "10 images"]
+    history: dict[str, Sequence[float]] = {
+        "iterations": [10, 20],
+        "train_loss": [2.0, 1.0],
+        "train_error_percent": [80.0, 50.0],
+    }
+    names = [f"{network}, {labels} labels" for network in ("dense", "99 %") for labels in ("true", "shuffled")]
+    figure = drawn(plots.memorisation(dict.fromkeys(names, history), "t"))
+    assert [axes.get_ylabel() for axes in figure.axes] == ["training loss (nats)", "training error (%)"]
+    assert [line.get_linestyle() for line in figure.axes[0].lines] == ["-", "--", "-", "--"]

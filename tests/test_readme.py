@@ -14,6 +14,7 @@ import pytest
 
 from minisnip import data
 from minisnip.experiments.compare_report import error_table
+from tests.benchmarks import readme_tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,3 +65,10 @@ def test_the_comparisons_of_the_readme_are_those_of_the_shipped_runs(name: str) 
     assert table in README
     assert table in (folder / "tables.md").read_text(encoding="utf-8")
     assert {row["dataset"] for row in rows} == {"mnist"}
+
+
+def test_the_reproduction_in_the_readme_is_that_of_the_shipped_files() -> None:
+    assert README.count("<!-- table: reproduce -->") == 1
+    assert readme_tables.replaced(README) == README, "run: python -m tests.benchmarks.readme_tables --write"
+    changed = readme_tables.SECTION.sub("| SNIP | 0.1 |\n", README)
+    assert readme_tables.replaced(changed) == README != changed

@@ -9,11 +9,24 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from minisnip import data
-from minisnip.cli import agree, compare, datasets, train
+from minisnip.cli import agree, compare, datasets, reproduce, train
 from minisnip.cli.options import FAILED, INTERRUPTED, Parser
+from minisnip.experiments.cluster import ClusterError
 from minisnip.experiments.prune_and_train import Interrupted
+from minisnip.experiments.run_files import OtherVersionError
+from minisnip.experiments.runs import LostRunError
 from minisnip.pruning import LayerCollapseWarning
 from minisnip.training import CheckpointError, DivergenceError
+
+FAILURES = (
+    data.DataError,
+    CheckpointError,
+    ClusterError,
+    DivergenceError,
+    LostRunError,
+    OSError,
+    OtherVersionError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # minisnip data | head
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
             return FAILED
-        except (data.DataError, CheckpointError, DivergenceError, OSError) as error:
+        except FAILURES as error:
             print(f"minisnip: {error}", file=sys.stderr)
             return FAILED
     return code
@@ -44,6 +57,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"minisnip {version('minisnip')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (train, compare, agree, datasets):
+    for command in (train, compare, reproduce, agree, datasets):
         command.add(commands)
     return parser

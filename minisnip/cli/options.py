@@ -13,8 +13,9 @@ from minisnip import data
 from minisnip.experiments.agree import AgreeConfig
 from minisnip.experiments.compare import Trial
 from minisnip.experiments.prune_and_train import Config
+from minisnip.experiments.reproduce.one_run import RunConfig
 
-Configuration = TypeVar("Configuration", Config, AgreeConfig, Trial)
+Configuration = TypeVar("Configuration", Config, AgreeConfig, Trial, RunConfig)
 ASKED = f"{', '.join(data.NAMES)} (default: mnist, or with a warning glyphs where it cannot be had)"
 FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
 

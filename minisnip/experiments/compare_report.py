@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from minisnip.data import Dataset
 from minisnip.experiments.run_folder import LABELS, TITLES
+from minisnip.experiments.tables import Row, as_csv, markdown, mean_and_std
 from minisnip.files import save_text, write_atomically
-
-Row = Mapping[str, Any]
 
 
 def chance_error(dataset: Dataset) -> float:
@@ -37,20 +33,11 @@ def grouped(rows: Sequence[Row]) -> dict[str, dict[float, list[Row]]]:
     return groups
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """One line for each run."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*rows[0]], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def error_table(rows: Sequence[Row]) -> str:
     """Test error in percent, mean ± standard deviation over seeds: a line for each method."""
     sparsities = sorted({row["sparsity"] for row in rows})
     header = ["test error, %", *(f"{100 * s:g} %" for s in sparsities)]
-    return _markdown(header, _lines(rows, sparsities, _mean_and_std))
+    return markdown(header, _lines(rows, sparsities, _mean_and_std))
 
 
 def cost_table(rows: Sequence[Row]) -> str:
@@ -64,7 +51,7 @@ def cost_table(rows: Sequence[Row]) -> str:
             seconds = f"{np.median([row['seconds_to_prune'] for row in own]):.2f}"
             yield [name, seconds, _collapse(own), *_cells(by_sparsity, sparsities, _effective)]
 
-    return _markdown(header, lines())
+    return markdown(header, lines())
 
 
 def _collapse(rows: Sequence[Row]) -> str:
@@ -76,8 +63,7 @@ def _collapse(rows: Sequence[Row]) -> str:
 
 
 def _mean_and_std(group: Sequence[Row]) -> str:
-    errors = [row["test_error_percent"] for row in group]
-    return f"{np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f}" if len(errors) > 1 else f"{errors[0]:.2f}"
+    return mean_and_std([row["test_error_percent"] for row in group])
 
 
 def _effective(group: Sequence[Row]) -> str:
@@ -95,10 +81,6 @@ def _cells(
     by_sparsity: Mapping[float, Sequence[Row]], sparsities: Sequence[float], cell: Callable[[Sequence[Row]], str]
 ) -> list[str]:
     return [cell(by_sparsity[s]) if s in by_sparsity else "–" for s in sparsities]
-
-
-def _markdown(header: Sequence[str], lines: Iterator[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *lines])
 
 
 def curves(rows: Sequence[Row]) -> dict[str, dict[str, list[float]]]:

@@ -2,16 +2,21 @@
 
 from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_curves, overlap_curves, score_histogram
 from minisnip.plots.comparison import error_curves
+from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
 from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
 
 __all__ = [
+    "class_pictures",
     "deletion_scatter",
     "difference_curves",
     "error_curves",
     "joint_curves",
     "kept_per_layer",
     "kept_pixels",
+    "memorisation",
     "overlap_curves",
     "score_histogram",
+    "scoring_batches",
+    "sparsity_curves",
     "training_curves",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,22 +12,25 @@ from minisnip.training.result import DivergenceError, TrainResult
 
 
 def record(
-    run: Run, epoch: int, rate: float, losses: list[float], train_error: float, loss: float, error: float
+    run: Run, rate: float, losses: list[float], train_error: float, evaluated: Mapping[str, tuple[float, float]]
 ) -> None:
-    """Add the epoch to the history, and keep its parameters if no earlier one did as well on the validation split."""
+    """Add an epoch to the history, and keep its parameters if no earlier one did as well on the validation split.
+
+    `evaluated` has the loss and the error of each split; only those of "validation" choose.
+    """
+    epoch, error = len(run.history) + 1, evaluated["validation"][1]
     if error < min((row["validation_error_percent"] for row in run.history), default=math.inf):
         run.best, run.best_epoch = {name: w.copy() for name, w in run.params.items()}, epoch
-    run.history.append(
-        {
-            "epoch": epoch,
-            "iterations": epoch * len(losses),
-            "learning_rate": rate,
-            "train_loss": float(np.mean(losses)),
-            "train_error_percent": train_error,
-            "validation_loss": loss,
-            "validation_error_percent": error,
-        }
-    )
+    row = {
+        "epoch": epoch,
+        "iterations": len(losses) + (run.history[-1]["iterations"] if run.history else 0),
+        "learning_rate": rate,
+        "train_loss": float(np.mean(losses)),
+        "train_error_percent": train_error,
+    }
+    for name, (loss, error) in evaluated.items():
+        row |= {f"{name}_loss": loss, f"{name}_error_percent": error}
+    run.history.append(row)
 
 
 def check_finite(which: str, loss: float, iteration: int, rate: float, losses: list[float], run: Run) -> None:

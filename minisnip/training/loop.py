@@ -45,6 +45,8 @@ def train(
     resume: bool = False,
     compact: bool = False,
     workers: int | None = None,
+    iterations: int | None = None,
+    watch: Mapping[str, Split] | None = None,
     title: str | None = "training",
 ) -> TrainResult:
     """Train the network on `dataset.train` and keep the epoch that does best on `dataset.validation`.
@@ -73,6 +75,11 @@ def train(
         The result has the full shapes again, and the small network as `.compact`.
     workers : int or None
         Threads, if the network is trained in shards (`minisnip.nn.sharding`); None for one on each core.
+    iterations : int or None
+        Steps, where the run shall not end with an epoch; the last epoch is cut short. None for `epochs` whole ones.
+    watch : dict of Split or None
+        Splits whose loss and error are noted after every epoch, as <name>_loss and <name>_error_percent; they choose
+        nothing.
     title : str or None
         Of the progress bar, which shows on a terminal only; None for no bar.
 
@@ -94,19 +101,21 @@ def train(
     LayerCollapseWarning
         Before the first step, if the masks leave a layer no weight; it names the layer.
     """
-    recipe = Recipe(epochs, batch_size, optimiser, learning_rate, schedule)
+    recipe = Recipe(epochs, batch_size, optimiser, learning_rate, schedule, iterations)
     recipe.check(len(dataset.train.labels))
-    masks = masks or {}
+    masks, watch = masks or {}, watch or {}
+    if {"train", "validation"} & set(watch):
+        raise ValueError("watch has a split called train or validation, which are watched anyway: give it another name")
     if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
         raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
     warn_of_collapse(masks)
     rng, file = np.random.default_rng(rng), None if checkpoint is None else Path(checkpoint)
     if not compact:
-        return _train(net, params, dataset, masks, recipe, rng, file, resume, workers, title)
+        return _train(net, params, dataset, watch, masks, recipe, rng, file, resume, workers, title)
     small = cut(net, params, masks)
     try:
         return _train(
-            small.net, small.params, dataset, small.masks, recipe, rng, file, resume, workers, title
+            small.net, small.params, dataset, watch, small.masks, recipe, rng, file, resume, workers, title
         ).expanded(small)
     except DivergenceError as error:
         error.result = error.result.expanded(small)
@@ -117,6 +126,7 @@ def _train(
     net: Sequential,
     params: Mapping[str, Array],
     dataset: Dataset,
+    watch: Mapping[str, Split],
     masks: Mapping[str, Array],
     recipe: Recipe,
     rng: np.random.Generator,
@@ -130,22 +140,22 @@ def _train(
         **fingerprint(net, dataset, start, masks, rng),
         **{key: str(value) for key, value in vars(recipe).items()},
     }
-    kept, splits = kept_connections(masks), (dataset.train, dataset.validation)
-    net, images = hoist(net, *(split.images for split in splits))
-    training, validation = (Split(x, split.labels) for x, split in zip(images, splits, strict=True))
+    kept, splits = kept_connections(masks), {"train": dataset.train, "validation": dataset.validation, **watch}
+    net, images = hoist(net, *(split.images for split in splits.values()))
+    splits = {name: Split(x, s.labels) for (name, s), x in zip(splits.items(), images, strict=True)}
     state = recipe.optimiser.start(live(start, kept))
     run = Run(start, state, rng, best={name: w.copy() for name, w in start.items()})
     if resume and checkpoint is not None and checkpoint.exists():
         run = load_checkpoint(checkpoint, run, settings)
-    steps = len(training.labels) // recipe.batch_size
+    steps = len(dataset.train.labels) // recipe.batch_size
     try:
         with (
             progress_bar(title, steps, recipe, run) as bar,
             sharding(net, workers) as shards,
             np.errstate(over="ignore", invalid="ignore"),
         ):
-            while len(run.history) < recipe.epochs:
-                _train_epoch(net, training, validation, kept, recipe, run, shards, bar)
+            while len(run.history) * steps < recipe.total(steps):
+                _train_epoch(net, splits, kept, recipe, run, shards, bar)
                 if checkpoint is not None:
                     save_checkpoint(checkpoint, run, settings)
     except KeyboardInterrupt:
@@ -155,19 +165,19 @@ def _train(
 
 def _train_epoch(
     net: Sequential,
-    training: Split,
-    validation: Split,
+    splits: Mapping[str, Split],
     kept: Kept,
     recipe: Recipe,
     run: Run,
     shards: Shards,
     bar: Any,
 ) -> None:
-    """Every batch of a new random order, then the validation split."""
+    """Every batch of a new random order, then the other splits."""
     started = time.perf_counter()
-    images, labels = training.images, training.labels
+    images, labels = splits["train"].images, splits["train"].labels
     steps, epoch = len(labels) // recipe.batch_size, len(run.history) + 1
     order = run.rng.permutation(len(labels))[: steps * recipe.batch_size].reshape(steps, -1)
+    order = order[: recipe.total(steps) - (epoch - 1) * steps]
     losses: list[float] = []
     wrong, rate = 0, 0.0
     for i, rows in enumerate(order, start=(epoch - 1) * steps):
@@ -179,7 +189,8 @@ def _train_epoch(
         bar.update()
         if i % SHOW == 0:
             show(bar, losses, wrong, recipe.batch_size, run)
-    validation_loss, validation_error = evaluate_in_shards(shards, net, run.params, validation)
-    check_finite("validation", validation_loss, epoch * steps - 1, rate, losses, run)
+    others = [name for name in splits if name != "train"]
+    evaluated = {name: evaluate_in_shards(shards, net, run.params, splits[name]) for name in others}
+    check_finite("validation", evaluated["validation"][0], epoch * steps - 1, rate, losses, run)
     run.seconds += time.perf_counter() - started
-    record(run, epoch, rate, losses, 100 * wrong / order.size, validation_loss, validation_error)
+    record(run, rate, losses, 100 * wrong / order.size, evaluated)

@@ -16,7 +16,7 @@ SHOW = 50  # steps between two updates of the numbers beside the bar
 
 def progress_bar(title: str | None, steps: int, recipe: Recipe, run: Run) -> Any:
     """Of so many steps an epoch; begins where the run does, and is hidden without a title or a terminal."""
-    total, done = recipe.epochs * steps, len(run.history) * steps
+    total, done = recipe.total(steps), len(run.history) * steps
     return tqdm(desc=title, total=total, initial=done, unit="step", disable=None if title else True)
 
 

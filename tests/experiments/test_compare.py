@@ -13,7 +13,7 @@ import pytest
 
 from minisnip import data
 from minisnip.cli import main
-from minisnip.experiments import compare, compare_report, runs
+from minisnip.experiments import compare, compare_report, run_files, runs, tables
 from minisnip.experiments.compare import CONTROLS, TICKETS, Trial, run
 from minisnip.pruning import METHODS
 from minisnip.training import train
@@ -130,7 +130,7 @@ def test_finished_runs_are_not_computed_again_and_damaged_files_are(tmp_path: Pa
     everything = runs.run_all(tmp_path, TRIALS, fake, jobs=1, title=None)
     assert calls == TRIALS
     assert everything[:5] == first
-    damaged = runs.file_of(tmp_path, TRIALS[2])
+    damaged = run_files.file_of(tmp_path, TRIALS[2])
     damaged.write_text(damaged.read_text()[:50])
     with pytest.warns(UserWarning, match=f"{damaged.name} is damaged: it is computed again"):
         again = runs.run_all(tmp_path, TRIALS, fake, jobs=1, title=None)
@@ -140,14 +140,14 @@ def test_finished_runs_are_not_computed_again_and_damaged_files_are(tmp_path: Pa
 
 def test_a_result_file_holds_configuration_and_versions(tmp_path: Path) -> None:
     runs.run_all(tmp_path, TRIALS[:1], fake, jobs=1, title=None)
-    content = json.loads(runs.file_of(tmp_path, TRIALS[0]).read_text())
+    content = json.loads(run_files.file_of(tmp_path, TRIALS[0]).read_text())
     assert content["config"] == vars(TRIALS[0])
     assert {"minisnip", "numpy", "python"} <= set(content["versions"])
     assert [file.suffix for file in tmp_path.iterdir()] == [".json"]
 
 
 def test_configurations_have_files_of_their_own(tmp_path: Path) -> None:
-    assert len({runs.file_of(tmp_path, trial) for trial in TRIALS}) == len(TRIALS)
+    assert len({run_files.file_of(tmp_path, trial) for trial in TRIALS}) == len(TRIALS)
 
 
 def test_tables_and_csv_tell_what_was_run() -> None:
@@ -158,7 +158,7 @@ def test_tables_and_csv_tell_what_was_run() -> None:
     cost = compare_report.cost_table(rows).splitlines()
     assert cost[2] == "| snip | 0.50 | 99.00 % | 900 of 1,000 | 900 of 1,000 |"
     assert "not at 95 %" in cost[3]
-    lines = list(csv.DictReader(compare_report.as_csv(rows).splitlines()))
+    lines = list(csv.DictReader(tables.as_csv(rows).splitlines()))
     assert [line["method"] for line in lines] == [trial.method for trial in TRIALS]
     assert {line["dataset"] for line in lines} == {"glyphs (not MNIST)"}
 

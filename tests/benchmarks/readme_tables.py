@@ -1,0 +1,73 @@
+"""The reproduction in the README, made of the shipped CSV files, so that the two cannot drift apart.
+
+    python -m tests.benchmarks.readme_tables            print it
+    python -m tests.benchmarks.readme_tables --write    put it into the README
+
+The shipped files are those of `minisnip reproduce all`, in tests/benchmarks/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from minisnip.experiments.reproduce import ALL, table1, table3
+from minisnip.experiments.reproduce.report import seconds
+from minisnip.experiments.tables import read_csv
+
+ROOT = Path(__file__).parents[2]
+README, RESULTS = ROOT / "README.md", Path(__file__).parent / "results"
+SECTION = re.compile(r"(?<=<!-- table: reproduce -->\n).*?(?=<!-- /table -->)", re.DOTALL)
+TABLES = {"table1": ("Table 1", table1.table), "table3": ("Table 3", table3.table)}
+NOT_YET = "No results are shipped yet: `minisnip reproduce all` computes them."
+
+
+def section(results: Path = RESULTS) -> str:
+    """What stands between the marks."""
+    return "\n\n".join(_parts(results) if (results / "table1.csv").exists() else [NOT_YET]) + "\n"
+
+
+def replaced(readme: str, results: Path = RESULTS) -> str:
+    """The README with the section as it should be."""
+    return SECTION.sub(lambda _: section(results), readme)
+
+
+def _parts(results: Path) -> Iterator[str]:
+    for name, (title, table) in TABLES.items():
+        if (results / f"{name}.csv").exists():
+            yield f"**{title}.** {table(read_csv(results / f'{name}.csv'))}"
+    origins = [json.loads((results / f"{name}.json").read_text()) for name in ALL if _shipped(results, name)]
+    for figure in (file for origin in origins for file in origin["files"] if file.endswith(".png")):
+        yield f"![{figure.removesuffix('.png')}](tests/benchmarks/results/{figure})"
+    yield _origin(results, origins)
+
+
+def _shipped(results: Path, name: str) -> bool:
+    return (results / f"{name}.json").exists()
+
+
+def _origin(results: Path, origins: list[dict[str, Any]]) -> str:
+    """Commands, commits, and the time of all runs, those that two results share counted once."""
+    runs = [line for name in ALL if _shipped(results, name) for line in read_csv(results / f"{name}.csv")]
+    commits = ", ".join(dict.fromkeys(origin["commit"][:12] for origin in origins))
+    commands = ", ".join(f"`{origin['command']}`" for origin in origins)
+    count = len({run["run"] for run in runs})
+    return f"Printed by {commands} at commit {commits}: {count:,} runs, {seconds(runs) / 3600:.1f} core hours."
+
+
+def main() -> None:
+    """Print the section, or write it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="put it into the README")
+    if parser.parse_args().write:
+        README.write_text(replaced(README.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(section(), end="")
+
+
+if __name__ == "__main__":
+    main()
