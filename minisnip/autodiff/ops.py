@@ -279,6 +279,8 @@ def plus_bias(out: Array, bias: Array | None) -> Array:
 
 def _linear(x: Array, weight: Array, bias: Array) -> Array:
     """(W xᵀ + b)ᵀ: the samples stay last in memory, and the gradient of W comes out in W's own order."""
+    if np.ndim(x) != 2 or np.shape(bias) != np.shape(weight)[:1]:
+        raise ValueError("these do not fit")
     return plus_bias(np.matmul(weight, x.T), bias).T
 
 

@@ -70,16 +70,18 @@ def find_links(net: Sequential, masks: Mapping[str, Array]) -> list[Links]:
     Raises
     ------
     TypeError
-        If a layer is not one of minisnip.nn.
+        If the network is no plain Sequential, or a layer is not one of minisnip.nn.
     ValueError
         If a mask has no parameter, or another shape.
     """
+    if type(net) is not Sequential:
+        raise TypeError(f"the network is a {type(net).__name__}: paths are known through a plain Sequential only")
     masks = whole_masks(net, masks)
     links: list[Links] = []
     between: list[Layer] = []
     shape, owner = net.input_shape, np.arange(net.input_shape[0])
     for name, layer in net.layers.items():
-        if not isinstance(layer, KNOWN_LAYERS):
+        if type(layer) not in KNOWN_LAYERS:
             raise TypeError(
                 f"layer {name} is a {type(layer).__name__}: paths are known through layers of minisnip.nn only"
             )

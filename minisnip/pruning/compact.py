@@ -15,7 +15,7 @@ from minisnip.autodiff.tensor import Array
 from minisnip.nn import Linear, Sequential
 from minisnip.pruning.alive import Links, find_links, reached, reaching, whole_masks
 from minisnip.pruning.fold import fold_constants
-from minisnip.pruning.masks import apply_masks
+from minisnip.pruning.masks import apply_masks, in_precision_of
 from minisnip.pruning.narrow import Places, narrow_layers
 
 
@@ -57,10 +57,13 @@ class Compact:
     def expand(self, params: Mapping[str, Array]) -> dict[str, Array]:
         """Put parameters of the small network (or their gradients, or masks) into the full shapes; zero elsewhere.
 
-        The full network has the same logits with them. Names that are not given are left out.
+        The full network has the same logits with them. Names that are not given are left out. To go on training them
+        after `compact`, take `expand(masks)`: a bias that was pruned may hold a folded constant.
         """
-        shapes, full = self.full.shapes(), {}
+        shapes, full, own = self.full.shapes(), {}, self.net.shapes()
         for name, small in params.items():
+            if small.shape != own.get(name):
+                raise ValueError(f"{name} has shape {small.shape}, the small network's is {own.get(name, 'not there')}")
             full[name] = np.zeros(shapes[name], small.dtype)
             full[name][np.ix_(*self.places[name])] = small
         return full
@@ -114,6 +117,7 @@ def cut(net: Sequential, params: Mapping[str, Array], masks: Mapping[str, Array]
     Parameters, returns and errors are those of `compact`; biases and masks stay as they are.
     """
     _check(net, params)
+    masks = in_precision_of(params, masks)
     links = find_links(net, masks)
     life = [r & s for r, s in zip(reached(links, from_biases=True), reaching(links), strict=True)]
     if not isinstance(links[0].layer, Linear):

@@ -16,7 +16,7 @@ import numpy as np
 from minisnip.autodiff.tensor import Array
 from minisnip.nn import Conv2d, ReLU, Sequential
 from minisnip.pruning.alive import Links, find_links
-from minisnip.pruning.masks import apply_masks
+from minisnip.pruning.masks import apply_masks, in_precision_of
 
 
 def fold_constants(
@@ -46,7 +46,7 @@ def fold_constants(
         If a mask has no parameter, or another shape.
     """
     links = find_links(net, masks)
-    params = {name: w.copy() for name, w in apply_masks(masks, params).items()}
+    params = {name: w.copy() for name, w in apply_masks(in_precision_of(params, masks), params).items()}
     masks = {name: masks[name].copy() if name in masks else np.ones_like(w) for name, w in params.items()}
     for before, link in pairwise(links):
         values = _values(before, link, params)

@@ -36,6 +36,11 @@ def apply_masks(masks: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str
     return {name: masks[name] * w if name in masks else w for name, w in params.items()}
 
 
+def in_precision_of(params: Mapping[str, Array], masks: Mapping[str, Array]) -> dict[str, Array]:
+    """The masks in the dtypes of their parameters: one of int or float64 would turn float32 training into float64."""
+    return {name: np.asarray(c, params[name].dtype) if name in params else c for name, c in masks.items()}
+
+
 def count_kept(size: int, sparsity: float) -> int:
     """κ = round(m (1 - sparsity)). `int` instead of `round` would lose a connection to float error.
 

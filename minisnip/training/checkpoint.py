@@ -77,7 +77,9 @@ def load_checkpoint(path: Path, fresh: Run, settings: dict[str, Any]) -> Run:
 def _check_same(path: Path, found: dict[str, Any], settings: dict[str, Any]) -> None:
     different = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
     if different:
-        changes = [f"{key} was {found.get(key)}, now {settings.get(key)}" for key in different if key != _START]
+        tables = ["the network differs (a compact one is another)"] if "network" in different else []
+        words = [key for key in different if key not in (_START, "network")]
+        changes = tables + [f"{key} was {found.get(key)}, now {settings.get(key)}" for key in words]
         changes += [f"the {_START} differ"] if _START in different else []
         raise CheckpointError(
             f"{path} is of another run ({'; '.join(changes)}): resume with the same settings, or use another folder"

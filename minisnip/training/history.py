@@ -1,4 +1,4 @@
-"""What a run remembers of its epochs, and how it ends."""
+"""What a run remembers of its epochs."""
 
 from __future__ import annotations
 

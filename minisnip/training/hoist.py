@@ -18,7 +18,7 @@ def hoist(net: Sequential, *images: Array) -> tuple[Sequential, list[Array]]:
     """The network without the Flatten and Select that it begins with, and the images as they leave those."""
     head = dict(takewhile(lambda item: isinstance(item[1], Flatten | Select), net.layers.items()))
     body = {name: layer for name, layer in net.layers.items() if name not in head}
-    if not head or not body:
+    if not head or not body or type(net) is not Sequential:  # another class may do more than its layers in turn
         return net, list(images)
     front = Sequential(net.input_shape, **head)
     shape = front.out_shapes[next(reversed(head))]

@@ -18,6 +18,7 @@ from minisnip.data import Dataset, Split
 from minisnip.nn import Sequential
 from minisnip.nn.sharding import Shards, sharding
 from minisnip.pruning import apply_masks, cut, warn_of_collapse
+from minisnip.pruning.masks import in_precision_of
 from minisnip.training.checkpoint import Run, fingerprint, load_checkpoint, save_checkpoint
 from minisnip.training.evaluate import evaluate_in_shards
 from minisnip.training.history import check_finite, record, result_of
@@ -95,6 +96,8 @@ def train(
         If the checkpoint is damaged, or of a run with other settings.
     ValueError
         If a setting makes no sense, or a mask is not 0 or 1.
+    TypeError
+        If it is to be compact, and has other layers than those of minisnip.nn.
 
     Warns
     -----
@@ -109,6 +112,7 @@ def train(
     if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
         raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
     warn_of_collapse(masks)
+    masks = in_precision_of(params, masks)
     rng, file = np.random.default_rng(rng), None if checkpoint is None else Path(checkpoint)
     if not compact:
         return _train(net, params, dataset, watch, masks, recipe, rng, file, resume, workers, title)

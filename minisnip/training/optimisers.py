@@ -21,13 +21,14 @@ PIECE = 2**16  # numbers
 
 def _pieces(*arrays: Array) -> Iterator[list[Array]]:
     """Views of arrays of one shape, some rows at a time."""
+    arrays = tuple(map(np.atleast_1d, arrays))
     rows = max(1, PIECE * len(arrays[0]) // max(1, arrays[0].size))
     for start in range(0, len(arrays[0]), rows):
         yield [a[start : start + rows] for a in arrays]
 
 
 class Optimiser(Protocol):
-    """What the training loop asks of an optimiser."""
+    """What the training loop asks of an optimiser; a masked parameter arrives as the flat vector of what is kept."""
 
     def start(self, params: Mapping[str, Array]) -> State:
         """The memory before the first step."""

@@ -54,8 +54,13 @@ def take_turns(entries: Mapping[str, Entry], rounds: int, steps: int) -> dict[st
     A turn is the median of `steps` times after as many as 5 to warm up; of `steps` // 5 if it is SLOW.
     """
     with ExitStack() as stack:
-        pipes = {name: stack.enter_context(_process(entry)) for name, entry in entries.items()}
-        turns = {name: _first(pipe, steps) for name, pipe in pipes.items()}
+        pipes, turns = dict[str, Connection](), dict[str, Turns]()
+        for (
+            name,
+            entry,
+        ) in entries.items():  # in turn: setting up would spoil another's times
+            pipes[name] = stack.enter_context(_process(entry))
+            turns[name] = _first(pipes[name], steps)
         for i in range(rounds):
             for name in list(entries)[:: -1 if i % 2 else 1]:
                 seconds = _ask(pipes[name], turns[name].steps, min(5, turns[name].steps))[1]

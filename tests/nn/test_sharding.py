@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info
 from minisnip.nn import Conv2d, Flatten, Linear, Sequential, lenet_5_caffe, lenet_300_100, sharding
 from minisnip.nn.sharding import SHARD, cores
 from minisnip.pruning import mask_gradient
-from minisnip.training import evaluate, train
+from minisnip.training import evaluate, loop, train
 from minisnip.training.step import loss_gradient
 from tests.networks import small_mlp, toy_dataset
 
@@ -60,10 +60,11 @@ def test_training_has_the_same_bytes_with_1_2_and_4_workers() -> None:
         assert all(run.params[name].tobytes() == runs[0].params[name].tobytes() for name in params)
 
 
-def test_gradients_are_those_without_shards_to_float_tolerance() -> None:
+@pytest.mark.parametrize("n", [101, 119, 120])
+def test_gradients_are_those_without_shards_to_float_tolerance(n: int) -> None:
     params = CONV.init(np.random.default_rng(0))
-    loss, wrong, g = gradients(2)
-    plain_loss, plain_wrong, plain = loss_gradient(CONV, params, *batch(), lambda f, n: [f(slice(0, n))])
+    loss, wrong, g = gradients(2, n)
+    plain_loss, plain_wrong, plain = loss_gradient(CONV, params, *batch(n), sharding.uncut)
     assert wrong == plain_wrong
     assert loss == pytest.approx(plain_loss, rel=1e-6)
     for name in plain:
@@ -161,3 +162,19 @@ def test_errstate_of_the_caller_holds_in_the_workers() -> None:
 def test_no_workers_are_refused() -> None:
     with pytest.raises(ValueError, match="workers 0 must be at least 1"), sharding.sharding(small_mlp(), 0):
         pass
+
+
+@pytest.mark.parametrize("n", [51, 119])
+def test_mask_gradients_are_those_without_shards_to_float_tolerance(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = {name: w.astype(np.float64) for name, w in CONV.init(np.random.default_rng(0)).items()}
+    found = mask_gradient(CONV, params, *batch(n), batch_size=n)
+    monkeypatch.setattr(sharding, "SHARD", 1000)
+    for name, g in mask_gradient(CONV, params, *batch(n), batch_size=n).items():
+        np.testing.assert_allclose(found[name], g, rtol=1e-10, atol=1e-14)
+
+
+def test_training_uses_as_many_threads_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(loop, "sharding", lambda net, workers: asked.append(workers) or sharding.sharding(net, workers))
+    train(CONV, CONV.init(np.random.default_rng(0)), toy_dataset(), epochs=1, workers=3)
+    assert asked == [3]

@@ -297,3 +297,12 @@ def test_what_does_not_fit_is_refused(make: Any) -> None:
         make(net, params, {"fc1.weight": np.ones((9, 7))})
     with pytest.raises(ValueError, match=r"parameter fc2.bias is missing"):
         make(net, {name: w for name, w in params.items() if name != "fc2.bias"}, {})
+
+
+def test_expand_refuses_what_is_not_of_the_small_network() -> None:
+    net = MODELS["lenet-300-100"]()
+    small = compact(net, net.init(np.random.default_rng(0)), {})
+    with pytest.raises(ValueError, match=r"fc1.bias has shape \(1,\), the small network's is \(300,\)"):
+        small.expand({"fc1.bias": np.ones(1)})
+    with pytest.raises(ValueError, match=r"fc9.bias has shape .* is not there"):
+        small.expand({"fc9.bias": np.ones(1)})

@@ -19,12 +19,13 @@ NET = small_mlp()
 
 @pytest.mark.parametrize("optimiser", [SGD(), Adam()], ids=["sgd", "adam"])
 @pytest.mark.parametrize("stop_after", [1, 4])
+@pytest.mark.parametrize("compact", [False, True], ids=["whole", "compact"])
 def test_resuming_is_bit_for_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: Optimiser, stop_after: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: Optimiser, stop_after: int, compact: bool
 ) -> None:
     dataset, params = toy_dataset(), start()
-    masks = snip_masks(params, dataset)
-    options: dict[str, Any] = {"optimiser": optimiser, "learning_rate": 0.01, "rng": 3}
+    masks = snip_masks(params, dataset, 0.8)
+    options: dict[str, Any] = {"optimiser": optimiser, "learning_rate": 0.01, "rng": 3, "compact": compact}
     uninterrupted = train(NET, params, dataset, masks, 6, **options)
 
     class Killed(BaseException):
@@ -40,6 +41,17 @@ def test_resuming_is_bit_for_bit(
         patch.setattr(loop, "save_checkpoint", killed)
         with pytest.raises(Killed):
             train(NET, params, dataset, masks, 6, **options, checkpoint=tmp_path / "c.npz")
+    with pytest.raises(CheckpointError, match="the network differs"):
+        train(
+            NET,
+            params,
+            dataset,
+            masks,
+            6,
+            **{**options, "compact": not compact},
+            checkpoint=tmp_path / "c.npz",
+            resume=True,
+        )
     resumed = train(NET, params, dataset, masks, 6, **options, checkpoint=tmp_path / "c.npz", resume=True)
     assert same(resumed, uninterrupted)
     assert resumed.best_epoch == uninterrupted.best_epoch

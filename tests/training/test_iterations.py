@@ -10,6 +10,7 @@ import pytest
 
 from minisnip.data import Split
 from minisnip.training import TrainResult, loop, train
+from minisnip.training.step import train_step
 from tests.networks import small_mlp, toy_dataset
 
 NET, DATASET = small_mlp(), toy_dataset()  # 240 images: 24 steps of 10
@@ -21,7 +22,7 @@ def trained(**options: Any) -> TrainResult:
 
 def test_the_last_epoch_is_cut_short_and_the_schedule_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
-    step = loop.train_step
+    step = train_step
 
     def watched(*arguments: Any) -> Any:
         rates.append(arguments[6])
@@ -47,7 +48,7 @@ def test_a_run_in_iterations_that_was_stopped_goes_on_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, whole, calls = tmp_path / "c.npz", trained(iterations=60), 0
-    step = loop.train_step
+    step = train_step
 
     def interrupted(*arguments: Any) -> Any:
         nonlocal calls

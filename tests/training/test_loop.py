@@ -11,7 +11,7 @@ import pytest
 from minisnip import Tensor, grad
 from minisnip.autodiff.tensor import Array
 from minisnip.data import Dataset, Split
-from minisnip.nn import cross_entropy
+from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.sharding import sharding
 from minisnip.pruning import LayerCollapseWarning, apply_masks, connection_sensitivity, keep_top
 from minisnip.training import SGD, Adam, DivergenceError, Optimiser, TrainResult, evaluate, loop, progress, train
@@ -233,3 +233,38 @@ def test_training_warns_by_name_of_a_layer_through_which_nothing_can_be_learnt()
     masks["fc2.weight"][:] = 0
     with pytest.warns(LayerCollapseWarning, match="no connection of fc2 is kept: nothing can be learnt"):
         train(NET, params, toy_dataset(), masks, 1)
+
+
+@pytest.mark.parametrize("dtype", [bool, int, np.float64])
+def test_masks_of_any_dtype_leave_the_precision_of_the_parameters(dtype: Any) -> None:
+    params = start()
+    masks = {name: c.astype(dtype) for name, c in snip_masks(params, toy_dataset()).items()}
+    for compact in (False, True):
+        result = train(NET, params, toy_dataset(), masks, 1, compact=compact)
+        assert {w.dtype for w in result.params.values()} == {np.dtype(np.float32)}
+
+
+def test_a_step_with_a_loss_that_is_not_finite_moves_nothing() -> None:
+    params, optimiser = start(), SGD()
+    before, state = {name: w.copy() for name, w in params.items()}, optimiser.start(params)
+    with sharding(NET) as shards, np.errstate(invalid="ignore"):
+        images = np.full((5, 1, 3, 3), np.nan, np.float32)
+        loss, _ = train_step(NET, params, {}, (images, np.zeros(5, int)), optimiser, state, 0.1, shards)
+    assert np.isnan(loss)
+    assert all(np.array_equal(params[name], before[name]) for name in params)
+    assert not any(v.any() for v in state.values())
+
+
+class Tenfold(Sequential):
+    """Not only its layers in turn."""
+
+    def __call__(self, params: Any, x: Any) -> Any:
+        return super().__call__(params, x) * 10.0
+
+
+def test_a_network_with_a_call_of_its_own_is_trained_as_it_is_and_not_cut() -> None:
+    dataset, net = toy_dataset(), Tenfold((1, 3, 3), **NET.layers)
+    result = train(net, start(), dataset, epochs=1)
+    assert result.history[0]["validation_loss"] == pytest.approx(evaluate(net, result.params, dataset.validation)[0])
+    with pytest.raises(TypeError, match="the network is a Tenfold"):
+        train(net, start(), dataset, snip_masks(start(), dataset), 1, compact=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minisnip.training import SCHEDULES, SGD, Adam
+from minisnip.training import SCHEDULES, SGD, Adam, Optimiser, optimisers
 
 
 def test_sgd_is_classical_momentum_with_an_l2_penalty() -> None:
@@ -61,3 +61,22 @@ def test_schedules_start_at_one_and_go_where_they_say() -> None:
 def test_drops_come_every_25k_iterations_as_in_the_paper_if_the_run_has_100k() -> None:
     factors = [SCHEDULES["step"](i, 100_000) for i in (24_999, 25_000, 49_999, 50_000, 74_999, 75_000, 99_999)]
     assert factors == pytest.approx([1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+
+
+@pytest.mark.parametrize("optimiser", [SGD(0.9, 0.1), Adam(weight_decay=0.1)], ids=["sgd", "adam"])
+def test_a_step_piece_by_piece_is_the_step(monkeypatch: pytest.MonkeyPatch, optimiser: Optimiser) -> None:
+    rng = np.random.default_rng(0)
+    shapes: dict[str, tuple[int, ...]] = {"a": (7,), "b": (5, 2), "c": (1, 3, 2), "d": ()}
+    start, g = ({name: rng.standard_normal(shape) for name, shape in shapes.items()} for _ in range(2))
+    answers = []
+    for piece in (optimisers.PIECE, 3, 1):
+        monkeypatch.setattr(optimisers, "PIECE", piece)
+        params = {name: np.array(w) for name, w in start.items()}
+        state = optimiser.start(params)
+        for _ in range(3):
+            optimiser.step(params, {name: np.array(a) for name, a in g.items()}, state, 0.1)
+        answers.append(params)
+    for name in shapes:
+        assert (answers[0][name] != start[name]).all()
+        np.testing.assert_array_equal(answers[1][name], answers[0][name])
+        np.testing.assert_array_equal(answers[2][name], answers[0][name])
