@@ -175,6 +175,11 @@ def test_mask_gradients_are_those_without_shards_to_float_tolerance(n: int, monk
 
 def test_training_uses_as_many_threads_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(loop, "sharding", lambda net, workers: asked.append(workers) or sharding.sharding(net, workers))
+
+    def watched(net: Any, workers: int) -> Any:
+        asked.append(workers)
+        return sharding.sharding(net, workers)
+
+    monkeypatch.setattr(loop, "sharding", watched)
     train(CONV, CONV.init(np.random.default_rng(0)), toy_dataset(), epochs=1, workers=3)
     assert asked == [3]
