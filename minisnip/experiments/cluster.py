@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, TypeAlias
 
 from joblib import parallel_config
@@ -35,14 +36,14 @@ def workers(scheduler: str | None) -> Iterator[Deaths]:
             yield (BrokenProcessPool,)
         return
     try:
-        from distributed import Client, KilledWorker
+        distributed: Any = import_module("distributed")
     except ImportError as error:
         raise ClusterError(f"--scheduler {scheduler} needs Dask: python -m pip install 'minisnip[cluster]'") from error
     try:
-        client: Any = Client(scheduler, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
+        client = distributed.Client(scheduler, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`"
         ) from error
     with client, parallel_config("dask"):
-        yield (KilledWorker,)
+        yield (distributed.KilledWorker,)
