@@ -292,3 +292,13 @@ def test_the_data_command_fails_if_a_file_is_damaged(
     monkeypatch.setenv("MINISNIP_DATA", str(tmp_path))
     assert main(["data"]) == 1
     assert "is a web page" in capsys.readouterr().out
+
+
+def test_train_compact_says_what_it_trained_and_keeps_the_full_shapes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "1", "--sparsity", "0.98", "--compact"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    assert "trained as 784-300-100-10 -> " in capsys.readouterr().out
+    assert json.loads((tmp_path / "result.json").read_text())["compact"].startswith("784-300-100-10 -> ")
+    assert load_arrays(tmp_path / "params.npz")["fc1.weight"].shape == (300, 784)
