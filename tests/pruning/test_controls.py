@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,11 @@ def test_a_shuffle_says_which_weights_it_cannot_change_and_refuses_if_it_can_cha
 
 
 def test_pruned_biases_alone_are_no_reason_to_warn_of_a_shuffle() -> None:
-    shuffle_masks({"a.weight": np.array([1.0, 0.0]), "a.bias": np.zeros(2)}, np.random.default_rng(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        after = shuffle_masks({"a.weight": np.array([1.0, 0.0]), "a.bias": np.zeros(2)}, np.random.default_rng(0))
+    np.testing.assert_array_equal(after["a.weight"], [0, 1])
+    assert not after["a.bias"].any()
 
 
 def test_random_masks_have_the_counts_asked_for_at_places_that_the_seed_decides() -> None:

@@ -91,8 +91,8 @@ def _footnotes(lines: Sequence[Row]) -> str:
         f"would report (Algorithm 1, authors' code): {selected}.\n"
         f"SGD with momentum 0.9 and weight decay 5e-4 on batches of 100, learning rate {rates} (the paper's 0.1 makes "
         "the dense one diverge), times 0.1 at each quarter of the run; 100 images to score. Algorithm 1 trains the "
-        "weights that were scored (Glorot); the authors' code trains another draw (LeCun). Our recipe, searched on the "
-        f"validation split alone, is the paper's but for: {_recipes(lines)}.{diverged(lines)}"
+        "weights that were scored (Glorot); the authors' code trains another draw (LeCun). Our recipe, a "
+        f"first guess that no search has chosen yet, is the paper's but for: {_recipes(lines)}.{diverged(lines)}"
     )
 
 
