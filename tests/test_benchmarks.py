@@ -14,7 +14,8 @@ import pytest
 
 from minisnip.data import Dataset
 from minisnip.nn import MODELS, Flatten, Linear, Sequential
-from tests.benchmarks import growth, import_time, training_step, turns
+from tests.benchmarks import compaction, growth, import_time, step_parts, training_step, turns
+from tests.benchmarks import sharding as benchmark_of_sharding
 from tests.benchmarks.bars import step_bars
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.problem import first, problem
@@ -120,8 +121,9 @@ def test_training_step_prints_tables_and_writes_json_and_figure(
     training_step.main(["--pairs", "2", "--steps", "2", "--out", str(tmp_path)])
     training_step.installed.cache_clear()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(" | ")[0] for line in lines if line.startswith("| LeNet")] == ["| LeNet-300-100"] * 2
-    assert all(line.count("not installed") == 5 for line in lines[2:4])  # four peers and the ratio to one
+    works = ["a step", "a step", "evaluate 20 images", "score a batch of 100", "keep_top of 1,000 scores"]
+    assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {work}" for work in works]
+    assert all(line.count("not installed") == 5 for line in lines[2:])  # four peers and the ratio to one
     record = json.loads((tmp_path / "training_step.json").read_text())
     assert len(record["rows"]) == 5
     assert len(record["rows"][0]["turns"]["minisnip"]["turns_ms"]) == 2
@@ -176,3 +178,38 @@ def test_import_time_tells_who_imports_matplotlib() -> None:
     assert [row[0] for row in rows] == [f"`{command}`" for command in import_time.COMMANDS]
     assert [row[3] for row in rows] == ["no"] * 4
     assert import_time.has_matplotlib("import matplotlib")
+
+
+def test_the_parts_of_a_step_are_a_step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for module in (step_parts, compaction):
+        monkeypatch.setattr(module, "mnist_or_glyphs", images_like_mnist)
+    step_parts.main(2)
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == [
+        "| dense",
+        "| 95 % pruned",
+        "| 98 % SNIPped, compacted",
+        "| 99.5 % SNIPped, compacted",
+    ]
+    assert {len(row) for row in rows} == {len(step_parts.PARTS) + 4}
+
+
+def test_compaction_prints_all_its_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(turns, "PAUSE", 0)
+    monkeypatch.setattr(compaction, "mnist_or_glyphs", images_like_mnist)
+    monkeypatch.setattr(compaction, "SPARSITIES", (0.98,))
+    monkeypatch.setattr(compaction, "MODELS", {"lenet-300-100": MODELS["lenet-300-100"]})
+    monkeypatch.setattr(compaction, "EVALUATED", 20)
+    compaction.main(1, 2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| lenet")] == ["| lenet-300-100"] * 4
+    assert sum("×" in line for line in lines) == 2
+
+
+def test_sharding_times_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PAUSE", 0)
+    monkeypatch.setattr(benchmark_of_sharding, "mnist_or_glyphs", images_like_mnist)
+    monkeypatch.setattr(benchmark_of_sharding, "CASES", (("lenet-300-100", 100),))
+    (row,) = benchmark_of_sharding.rows(1, 2)
+    assert len(row) == 2 + len(benchmark_of_sharding.CUTS)
+    assert all(float(str(cell)) > 0 for cell in row[2:])

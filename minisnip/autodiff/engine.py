@@ -16,6 +16,7 @@ recorded like any other computation, and so can be differentiated again.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -23,25 +24,25 @@ import numpy as np
 from minisnip.autodiff import ops
 from minisnip.autodiff.tensor import Array, Tensor, Value, value_of
 
+_born = attrgetter("born")
 
-def _path(output: Tensor, targets: set[int]) -> list[Tensor]:
-    """The Tensors between the targets and the output, each after all those it was computed from.
 
-    Iterative, so that a chain of any length will do; each node is visited once, however many paths lead to it.
+def _path(output: Tensor, targets: set[int]) -> dict[int, Tensor]:
+    """The Tensors between the targets and the output, by id, in the order in which they were made.
+
+    A Tensor is made after those it was computed from; so this order is one in which no Tensor comes before its
+    parents, and backwards it is one in which all uses of a Tensor come before itself.
     """
-    path: list[Tensor] = []
-    on_path, seen = set(targets), set[int]()
-    stack = [(output, False)]
+    found, stack = {id(output): output}, [output]
     while stack:
-        node, parents_done = stack.pop()
-        if parents_done:
-            if id(node) in targets or any(id(parent) in on_path for _, parent in node.parents):
-                on_path.add(id(node))
-                path.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.append((node, True))
-            stack.extend([(parent, False) for _, parent in node.parents])
+        for _, parent in stack.pop().parents:
+            if id(parent) not in found:
+                found[id(parent)] = parent
+                stack.append(parent)
+    path: dict[int, Tensor] = {}
+    for node in sorted(found.values(), key=_born):
+        if id(node) in targets or any(id(parent) in path for _, parent in node.parents):
+            path[id(node)] = node
     return path
 
 
@@ -52,17 +53,16 @@ def backward(output: Tensor, cotangent: Value, inputs: list[Tensor], create_grap
     """
     targets = {id(x) for x in inputs}
     path = _path(output, targets)
-    on_path = {id(node) for node in path}
     gradients: dict[int, Any] = {id(output): cotangent}
-    for node in reversed(path):
+    for node in reversed(path.values()):
         g = gradients[id(node)] if id(node) in targets else gradients.pop(id(node))
         out, args = (node, node.args) if create_graph else (node.value, tuple(map(value_of, node.args)))
         for i, parent in node.parents:
-            if node.op is not None and id(parent) in on_path:
+            if node.op is not None and id(parent) in path:
                 contribution = node.op.vjp(i, g, out, args, node.metadata)
                 so_far = gradients.get(id(parent))
                 gradients[id(parent)] = contribution if so_far is None else so_far + contribution
-    return [gradients.get(id(x)) if id(x) in on_path else None for x in inputs]
+    return [gradients.get(id(x)) if id(x) in path else None for x in inputs]
 
 
 def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,8 @@ Array: TypeAlias = npt.NDArray[Any]
 Value: TypeAlias = "Tensor | Array | float"  # what an op takes: a variable or a constant
 Op: TypeAlias = Callable[..., Any]  # arrays in, array out; a Tensor among them, Tensor out
 VJP: TypeAlias = Callable[..., Any]  # vjp(g, out, *args, **metadata) -> gradient by one of the args
+
+_births = count()
 
 
 def _operator(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -52,7 +55,7 @@ class Tensor:
         If `value` does not hold floats: there is no derivative by an integer.
     """
 
-    __slots__ = ("args", "metadata", "op", "parents", "value")
+    __slots__ = ("args", "born", "metadata", "op", "parents", "value")
 
     def __init__(self, value: npt.ArrayLike) -> None:
         if isinstance(value, Tensor):
@@ -63,6 +66,7 @@ class Tensor:
                 f"a Tensor holds floats, got dtype {self.value.dtype}: convert it with .astype(np.float64), "
                 "or leave it a plain array (an array is a constant)"
             )
+        self.born = next(_births)  # a number greater than that of every Tensor before: later than its parents
         self.op: Primitive | None = None  # how it was computed: op(*args, **metadata); None for a leaf
         self.args: tuple[Any, ...] = ()
         self.metadata: dict[str, Any] = {}

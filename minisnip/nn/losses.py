@@ -1,4 +1,7 @@
-"""The loss: cross-entropy of the softmax, the mean over the batch."""
+"""The loss: cross-entropy of the softmax, the mean over the batch.
+
+An op of its own, because its derivative is the simplest of all: softmax minus one-hot.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,22 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.tensor import Array, Value, shape_of
+from minisnip.autodiff.tensor import Array, Op, Value, primitive, shape_of
+
+
+def _mean_negative_log_likelihood(logits: Array, labels: Array) -> Any:
+    picked = ops.log_softmax(logits, 1)[np.arange(len(labels)), labels]  # (N,)
+    return -picked.sum() / len(labels)
+
+
+def _softmax_minus_one_hot(g: Any, out: Any, logits: Value, labels: Array) -> Any:
+    """∂L/∂z_nk = (softmax(z_n)_k - [k = label_n]) / N."""
+    one_hot = np.zeros(shape_of(logits), np.int8)
+    one_hot[np.arange(len(labels)), labels] = 1
+    return (ops.exp(ops.log_softmax(logits, 1)) - one_hot) * (g / len(labels))
+
+
+_cross_entropy: Op = primitive(_mean_negative_log_likelihood, _softmax_minus_one_hot)
 
 
 def cross_entropy(logits: Value, labels: Array) -> Any:
@@ -41,4 +59,4 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
             f"cross_entropy: labels run from {labels.min()} to {labels.max()}, "
             f"but {shape[1]} logits have classes 0 to {shape[1] - 1}"
         )
-    return -ops.mean(ops.take(ops.log_softmax(logits, 1), (np.arange(shape[0]), labels)))
+    return _cross_entropy(logits, labels)

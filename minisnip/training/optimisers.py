@@ -19,12 +19,15 @@ State: TypeAlias = dict[str, Array]
 PIECE = 2**16  # numbers
 
 
-def _pieces(*arrays: Array) -> Iterator[list[Array]]:
-    """Views of arrays of one shape, some rows at a time."""
-    arrays = tuple(map(np.atleast_1d, arrays))
-    rows = max(1, PIECE * len(arrays[0]) // max(1, arrays[0].size))
+def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The arrays, all of one shape; large ones as views of some rows at a time."""
+    size = arrays[0].size
+    if size <= PIECE:
+        yield arrays if arrays[0].ndim else tuple(a.reshape(1) for a in arrays)
+        return
+    rows = max(1, PIECE * len(arrays[0]) // size)
     for start in range(0, len(arrays[0]), rows):
-        yield [a[start : start + rows] for a in arrays]
+        yield tuple(a[start : start + rows] for a in arrays)
 
 
 class Optimiser(Protocol):

@@ -34,6 +34,7 @@ from tests.benchmarks.problem import Problem, first, mnist_or_glyphs
 from tests.benchmarks.table import milliseconds, print_table
 from tests.benchmarks.turns import Entry, ratio, take_turns
 
+EVALUATED = 10_000  # images
 SPARSITIES = (0.9, 0.95, 0.98, 0.99, 0.995)
 DENSE, MASKED, COMPACTED = "dense", "masked", "compacted"
 FILES = (DENSE, MASKED, f"{MASKED}, compressed", COMPACTED, f"{COMPACTED}, compressed")
@@ -120,7 +121,7 @@ def main(rounds: int = 7, steps: int = 50, convnet_steps: int = 50) -> None:
     print_table([f"bytes on disk, {dataset.label}", "sparsity", *FILES], bytes_on_disk())
     for work, split, make_small, part in (
         ("step", first(dataset.train, 100), cut, 1),
-        ("evaluation", first(dataset.test, 10_000), compact, 10),
+        ("evaluation", first(dataset.test, EVALUATED), compact, 10),
     ):
         for model in MODELS:
             count = steps if model == "lenet-300-100" else convnet_steps

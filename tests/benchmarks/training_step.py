@@ -4,7 +4,7 @@
 
 A step is forward, backward and SGD with momentum on a batch of 100 MNIST images in float32. Every contestant has a
 process of its own, and they take turns (`turns.py`). The floor is the matrix multiplications of the step alone.
-Prints one table, then a second for what is not a step; writes training_step.json and training_step.png.
+Prints one table; writes training_step.json and training_step.png.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from minisnip.nn import MODELS
 from tests.benchmarks.facts import facts
 from tests.benchmarks.problem import first, mnist_or_glyphs, problem
 from tests.benchmarks.table import milliseconds, print_table
-from tests.benchmarks.turns import Entry, Turns, ratio, take_turns
+from tests.benchmarks.turns import SLOW, Entry, Turns, ratio, take_turns
 
 BATCH, SPARSITY, TEST_IMAGES, SCORES = 100, 0.95, 10_000, 15_000_000
 US, PEER, FLOOR = "minisnip", "PyTorch", "matmul alone"
@@ -40,17 +41,20 @@ STEP = {  # the column and who does it; neighbours in time are who is compared
     "MyGrad": "mygrad_:step",
 }
 PACKAGES = {PEER: "torch", ONE_THREAD: "torch", "autograd": "autograd", "MyGrad": "mygrad"}
-Row = tuple[str, str, dict[str, Turns]]  # two words for what is measured, and the turns of those who are installed
+COLUMNS = [*STEP, SORT]
+Row = tuple[str, str, str, dict[str, Turns]]  # work, network, weights; and the turns of those who are installed
 
 
-def race(contestants: Mapping[str, str], arguments: tuple[Any, ...], pairs: int, steps: int) -> dict[str, Turns]:
-    """Let those who are installed take turns, and check that they did the same work."""
+def race(
+    contestants: Mapping[str, str], arguments: tuple[Any, ...], pairs: int, steps: int, slow: float = math.inf
+) -> dict[str, Turns]:
+    """Let those who are installed take turns, and check that they did the same work; `slow` as in `take_turns`."""
     entries = {
         name: Entry(f"tests.benchmarks.contestants.{make}", arguments)
         for name, make in contestants.items()
         if installed(name)
     }
-    turns = take_turns(entries, pairs, steps)
+    turns = take_turns(entries, pairs, steps, slow)
     for name, theirs in turns.items():
         if name != FLOOR and not np.allclose(theirs.first, turns[US].first, rtol=1e-3):
             raise ArithmeticError(f"{name} got {theirs.first} where {US} got {turns[US].first}: not the same work")
@@ -67,11 +71,11 @@ def training_rows(data: Dataset, pairs: int, steps: int) -> Iterator[Row]:
     for model, make in MODELS.items():
         for kind, sparsity in (("dense", 0.0), (f"{100 * SPARSITY:g} % pruned", SPARSITY)):
             given = problem(make(), first(data.train, BATCH), sparsity)
-            yield TITLES[model], kind, race(STEP, (given,), pairs, steps)
+            yield "a step", TITLES[model], kind, race(STEP, (given,), pairs, steps)
 
 
 def other_rows(data: Dataset, pairs: int, steps: int) -> Iterator[Row]:
-    """Evaluation and scoring of both networks, and selection."""
+    """Evaluation and scoring of both networks, and selection; what is slow is done a fifth as often in a turn."""
     evaluation = f"evaluate {TEST_IMAGES:,} images"
     for work, title, split in (
         ("evaluation", evaluation, first(data.test, TEST_IMAGES)),
@@ -79,17 +83,15 @@ def other_rows(data: Dataset, pairs: int, steps: int) -> Iterator[Row]:
     ):
         for model, make in MODELS.items():
             contestants = {US: f"minisnip_:{work}", PEER: f"torch_:{work}"}
-            yield title, TITLES[model], race(contestants, (problem(make(), split),), pairs, steps)
+            yield title, TITLES[model], "dense", race(contestants, (problem(make(), split),), pairs, steps, SLOW)
     contestants = {US: "minisnip_:selection", PEER: "torch_:selection", SORT: "argsort_:selection"}
-    yield f"keep_top of {SCORES:,} scores", "–", race(contestants, (SCORES, SPARSITY), pairs, steps)
+    yield f"keep_top of {SCORES:,} scores", "–", "–", race(contestants, (SCORES, SPARSITY), pairs, steps, SLOW)
 
 
 def cell(turns: Mapping[str, Turns], name: str, usual_steps: int) -> str:
     """Milliseconds; with the steps of a turn, if they are fewer than usual."""
-    if not installed(name):
-        return "not installed"
     if name not in turns:
-        return "–"
+        return "–" if installed(name) else "not installed"
     fewer = f" ({turns[name].steps} a turn)" if turns[name].steps < usual_steps else ""
     return milliseconds(turns[name].median) + fewer
 
@@ -97,24 +99,17 @@ def cell(turns: Mapping[str, Turns], name: str, usual_steps: int) -> str:
 def ratio_cell(turns: Mapping[str, Turns], other: str) -> str:
     """The median of the ratios of pairs, with the least and the greatest."""
     if other not in turns:
-        return "not installed"
+        return "–" if installed(other) else "not installed"
     middle, least, greatest = ratio(turns[US], turns[other])
     return f"{middle:.2f} ({least:.2f}–{greatest:.2f})"
 
 
-def print_rows(header: list[str], names: list[str], others: list[str], rows: Iterator[Row], steps: int) -> list[Row]:
-    """Print a table with a column for each name, then one for the ratio to each of the others; give the rows back."""
-    done: list[Row] = []
-
-    def cells() -> Iterator[list[str]]:
-        for row in rows:
-            done.append(row)
-            *words, turns = row
-            yield [*words, *(cell(turns, name, steps) for name in names), *(ratio_cell(turns, o) for o in others)]
-
-    ratios = [f"{US} / {other}" for other in others]
-    print_table([*header, *(f"{name}, ms" for name in names), *ratios], cells())
-    return done
+def printed(rows: Iterator[Row], done: list[Row], steps: int) -> Iterator[list[str]]:
+    """The cells of each row: milliseconds, then ratios; the row itself is added to `done`."""
+    for row in rows:
+        done.append(row)
+        *words, turns = row
+        yield [*words, *(cell(turns, name, steps) for name in COLUMNS), *(ratio_cell(turns, o) for o in (PEER, FLOOR))]
 
 
 def as_json(row: Row) -> dict[str, Any]:
@@ -137,28 +132,28 @@ def draw(rows: list[Row], path: Path) -> None:
 
     panels = {
         f"{network}, {kind}": {name: turns[name].median if name in turns else None for name in STEP}
-        for network, kind, turns in rows
+        for work, network, kind, turns in rows
+        if work == "a step"
     }
     step_bars(panels, PEER, f"A training step on {BATCH} images, float32").savefig(path, dpi=110)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print both tables, write the JSON and the figure."""
+    """Print the table, write the JSON and the figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=7, help="rounds, in each of which everybody has a turn")
-    parser.add_argument("--steps", type=int, default=50, help="of which a turn is the median; slow ones do a fifth")
+    parser.add_argument("--steps", type=int, default=50, help="of which a turn is the median")
     parser.add_argument("--out", type=Path, default=Path("runs/training_step"))
     options = parser.parse_args(argv)
     data, how = mnist_or_glyphs(), (options.pairs, options.steps)
     options.out.mkdir(parents=True, exist_ok=True)
-    header = [f"a step, {data.label}", "weights"]
-    steps = print_rows(header, list(STEP), [PEER, FLOOR], training_rows(data, *how), options.steps)
-    print()
-    header = [f"not a step, {data.label}", "network"]
-    others = print_rows(header, [US, PEER, SORT], [PEER], other_rows(data, *how), options.steps)
-    record = {**facts(), "data": data.label, "pairs": options.pairs, "rows": [as_json(row) for row in steps + others]}
+    names = [*(f"{name}, ms" for name in COLUMNS), *(f"{US} / {other}" for other in (PEER, FLOOR))]
+    rows = list[Row]()
+    measured = chain(training_rows(data, *how), other_rows(data, *how))
+    print_table([f"work, {data.label}", "network", "weights", *names], printed(measured, rows, options.steps))
+    record = {**facts(), "data": data.label, "pairs": options.pairs, "rows": [as_json(row) for row in rows]}
     (options.out / "training_step.json").write_text(json.dumps(record, indent=1) + "\n")
-    draw(steps, options.out / "training_step.png")
+    draw(rows, options.out / "training_step.png")
 
 
 if __name__ == "__main__":

@@ -48,19 +48,17 @@ class Turns:
         return statistics.median(self.seconds)
 
 
-def take_turns(entries: Mapping[str, Entry], rounds: int, steps: int) -> dict[str, Turns]:
+def take_turns(entries: Mapping[str, Entry], rounds: int, steps: int, slow: float = SLOW) -> dict[str, Turns]:
     """Let all contestants work in turn, in every second round in the opposite order: neighbours stay neighbours.
 
-    A turn is the median of `steps` times after as many as 5 to warm up; of `steps` // 5 if it is SLOW.
+    A turn is the median of `steps` times after as many as 5 to warm up; of `steps` // 5 if one takes longer than
+    `slow` seconds.
     """
     with ExitStack() as stack:
         pipes, turns = dict[str, Connection](), dict[str, Turns]()
-        for (
-            name,
-            entry,
-        ) in entries.items():  # in turn: setting up would spoil another's times
+        for name, entry in entries.items():  # in turn: setting up would spoil another's times
             pipes[name] = stack.enter_context(_process(entry))
-            turns[name] = _first(pipes[name], steps)
+            turns[name] = _first(pipes[name], steps, slow)
         for i in range(rounds):
             for name in list(entries)[:: -1 if i % 2 else 1]:
                 seconds = _ask(pipes[name], turns[name].steps, min(5, turns[name].steps))[1]
@@ -74,10 +72,10 @@ def ratio(ours: Turns, theirs: Turns) -> tuple[float, float, float]:
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def _first(pipe: Connection, steps: int) -> Turns:
+def _first(pipe: Connection, steps: int, slow: float) -> Turns:
     """Three times, of which the first also sets up: for the results, and to see whether it is slow."""
     results, seconds = _ask(pipe, 3, 0)
-    return Turns(results, steps if min(seconds) < SLOW else max(1, steps // 5))
+    return Turns(results, steps if min(seconds) < slow else max(1, steps // 5))
 
 
 def _ask(pipe: Connection, steps: int, warm_up: int) -> Answer:
