@@ -2,11 +2,13 @@
 
 from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_curves, overlap_curves, score_histogram
 from minisnip.plots.comparison import error_curves
+from minisnip.plots.graph import computation_graph
 from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
 from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
 
 __all__ = [
     "class_pictures",
+    "computation_graph",
     "deletion_scatter",
     "difference_curves",
     "error_curves",

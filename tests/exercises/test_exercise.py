@@ -1,0 +1,116 @@
+"""An exercise says "not started" of a stub, shows the first counterexample, and passes a right answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip.exercises import Exercise, Trial, fast_or, seed_of
+from minisnip.exercises.exercise import agree, is_stub
+
+
+def trials(answer: Any) -> Iterator[Trial]:
+    yield Trial("x = 1.0", partial(answer, 1.0), 1.0)
+    yield Trial("x = 2.0", partial(answer, 2.0), 4.0, "2² is 4")
+
+
+SQUARE = Exercise("9.1", "a square", trials, "multiply")
+
+
+def stub(x: float) -> Any:
+    """What is asked."""
+
+
+def fails(x: float) -> float:
+    raise KeyError("no")
+
+
+def test_a_stub_is_not_started(capsys: pytest.CaptureFixture[str]) -> None:
+    SQUARE(stub)
+    assert capsys.readouterr().out == "Exercise 9.1, a square: not started.\n"
+
+
+@pytest.mark.parametrize("answer", [stub, ..., (stub, 1), {"a": ...}, [1, ...], lambda: None])
+def test_what_a_stub_is(answer: Any) -> None:
+    assert is_stub(answer)
+
+
+@pytest.mark.parametrize("answer", [lambda x: x, lambda: 0, 0, None, (), {}, len, "..."])
+def test_what_no_stub_is(answer: Any) -> None:
+    assert not is_stub(answer)
+
+
+def test_the_first_counterexample_is_shown_with_its_own_hint() -> None:
+    assert SQUARE.verdict(lambda x: x).splitlines() == [
+        "not yet.",
+        "  given     x = 2.0",
+        "  got       2",
+        "  expected  4",
+        "  hint      2² is 4",
+    ]
+    assert "given     x = 1.0" in SQUARE.verdict(lambda x: x + 1)
+    assert "hint      multiply" in SQUARE.verdict(lambda x: x + 1)
+
+
+def test_an_exception_is_a_counterexample() -> None:
+    assert "got       KeyError: 'no'" in SQUARE.verdict(fails)
+
+
+def test_a_right_answer_passes() -> None:
+    assert SQUARE.verdict(lambda x: x * x) == "passed (2 trials)."
+    assert Exercise("9", "one", lambda a: [Trial("", a, 1)], "").verdict(lambda: 1) == "passed (1 trial)."
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        (1.0 + 1e-9, 1.0),
+        (np.float32(0.5), 0.5),
+        ((1.0, 2.0), (1.0, 2.0)),
+        ([1.0, 2.0], (1.0, 2.0)),
+        (np.ones((2, 3)), np.ones((2, 3))),
+        ({"a": np.ones(2)}, {"a": np.ones(2)}),
+        ("x", "x"),
+        (3, 3),
+        (np.int64(3), 3),
+    ],
+)
+def test_what_agrees(got: Any, expected: Any) -> None:
+    assert agree(got, expected)
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        (1.001, 1.0),
+        (np.nan, 1.0),
+        ("1", 1.0),
+        (None, 1.0),
+        ((1.0,), (1.0, 2.0)),
+        (1.0, (1.0,)),
+        (np.ones((3, 2)), np.ones((2, 3))),
+        (np.ones(3), 1.0),
+        ({"b": 1.0}, {"a": 1.0}),
+        (3.5, 3),
+        (None, "x"),
+    ],
+)
+def test_what_does_not_agree(got: Any, expected: Any) -> None:
+    assert not agree(got, expected)
+
+
+def test_fast_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MINISNIP_FAST", raising=False)
+    assert fast_or(10, fast=1) == 10
+    monkeypatch.setenv("MINISNIP_FAST", "1")
+    assert fast_or(10, fast=1) == 1
+
+
+def test_every_student_has_a_seed_of_their_own() -> None:
+    assert len({seed_of(f"student {i}") for i in range(1000)}) == 1000
+    with pytest.raises(ValueError, match="each student needs a seed"):
+        seed_of("  ")
