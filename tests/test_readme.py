@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,8 @@ from minisnip import data
 from minisnip.experiments.compare_report import error_table
 from minisnip.experiments.reproduce import BUDGETS, RESULTS, table1
 from minisnip.experiments.reproduce.report import write
-from tests.benchmarks import readme_tables
+from tests.benchmarks import readme_tables, training_step
+from tests.benchmarks.table import milliseconds
 from tests.experiments.test_reproduce import rows
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +58,16 @@ def test_the_readme_links_to_files_that_exist() -> None:
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
     assert [name for name in re.findall(r"`(minisnip/\w+/)`", README) if not (ROOT / name).is_dir()] == []
+
+
+def test_the_timings_of_the_readme_are_those_of_the_shipped_turns() -> None:
+    record = json.loads((ROOT / "tests/benchmarks/results/training_step/training_step.json").read_text())
+    for row in record["rows"]:
+        (line,) = [line for line in README.splitlines() if line.startswith(f"| {' | '.join(row['row'])} |")]
+        medians = [milliseconds(statistics.median(t["turns_ms"]) / 1000) for t in row["turns"].values()]
+        assert all(f" {median} " in line for median in medians)
+        middle, least, most = row["ratio_median_least_greatest"][training_step.PEER]
+        assert f"| {middle:.2f} ({least:.2f}–{most:.2f}) |" in line
 
 
 @pytest.mark.parametrize("name", ["compare", "controls"])

@@ -12,15 +12,18 @@ from typing import Any
 
 import threadpoolctl
 
+from minisnip.experiments.reproduce.report import commit
+
 PACKAGES = ("minisnip", "numpy", "torch", "autograd", "mygrad")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def facts() -> dict[str, Any]:
-    """Date, command, machine and versions."""
+    """Date, command, commit, machine and versions."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": " ".join(sys.orig_argv[1:]),
+        "commit": commit(),
         "platform": platform.platform(),
         "processor": processor(),
         "cpus": os.cpu_count(),
