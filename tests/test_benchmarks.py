@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from minisnip.data import Dataset
 from minisnip.nn import MODELS, Flatten, Linear, Sequential
-from tests.benchmarks import compaction, growth, import_time, step_parts, training_step, turns
-from tests.benchmarks import sharding as benchmark_of_sharding
+from tests.benchmarks import growth, import_time, training_step, turns
 from tests.benchmarks.bars import step_bars
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.problem import first, problem
@@ -180,36 +181,47 @@ def test_import_time_tells_who_imports_matplotlib() -> None:
     assert import_time.has_matplotlib("import matplotlib")
 
 
-def test_the_parts_of_a_step_are_a_step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for module in (step_parts, compaction):
-        monkeypatch.setattr(module, "mnist_or_glyphs", images_like_mnist)
-    step_parts.main(2)
-    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
-    assert [row[0] for row in rows] == [
-        "| dense",
-        "| 95 % pruned",
-        "| 98 % SNIPped, compacted",
-        "| 99.5 % SNIPped, compacted",
-    ]
-    assert {len(row) for row in rows} == {len(step_parts.PARTS) + 4}
+def test_every_second_round_goes_backwards_and_a_turn_is_warmed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int, int]] = []
+
+    def ask(pipe: str, steps: int, warm_up: int) -> tuple[list[float], list[float]]:
+        asked.append((pipe, steps, warm_up))
+        return [0.0] * steps, [9.0, 1.0, 2.0, 3.0, 8.0][:steps]
+
+    monkeypatch.setattr(turns, "_process", lambda entry: nullcontext(entry.make))
+    monkeypatch.setattr(turns, "_ask", ask)
+    done = take_turns({"a": Entry("a"), "b": Entry("b")}, rounds=2, steps=5)
+    assert asked[:2] == [("a", 3, 0), ("b", 3, 0)]
+    assert asked[2:] == [("a", 5, 5), ("b", 5, 5), ("b", 5, 5), ("a", 5, 5)]
+    assert done["a"].seconds == [3.0, 3.0]  # the median
+    assert take_turns({"a": Entry("a")}, rounds=1, steps=50, slow=0.5)["a"].steps == 10
+    assert take_turns({"a": Entry("a")}, rounds=1, steps=50, slow=2.0)["a"].steps == 50  # the first time sets up
 
 
-def test_compaction_prints_all_its_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(turns, "PAUSE", 0)
-    monkeypatch.setattr(compaction, "mnist_or_glyphs", images_like_mnist)
-    monkeypatch.setattr(compaction, "SPARSITIES", (0.98,))
-    monkeypatch.setattr(compaction, "MODELS", {"lenet-300-100": MODELS["lenet-300-100"]})
-    monkeypatch.setattr(compaction, "EVALUATED", 20)
-    compaction.main(1, 2)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(" | ")[0] for line in lines if line.startswith("| lenet")] == ["| lenet-300-100"] * 4
-    assert sum("×" in line for line in lines) == 2
+def test_a_line_of_the_table_of_timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_step, "installed", lambda name: name != "MyGrad")
+    done = {"minisnip": Turns([1.0], 50, [0.002, 0.004]), "PyTorch": Turns([1.0], 10, [0.004, 0.004])}
+    row = ("a step", "net", "dense", done)
+    cells = ["–", "3.00", "4.00 (10 a turn)", "–", "–", "not installed", "–", "0.75 (0.50–1.00)", "–"]
+    assert training_step.cells(row, 50) == ["a step", "net", "dense", *cells]
+    record = training_step.as_json(row)
+    assert record["turns"]["PyTorch"] == {"steps": 10, "turns_ms": [4.0, 4.0], "first": [1.0]}
+    assert record["ratio_median_least_greatest"] == {"PyTorch": (0.75, 0.5, 1.0)}
 
 
-def test_sharding_times_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PAUSE", 0)
-    monkeypatch.setattr(benchmark_of_sharding, "mnist_or_glyphs", images_like_mnist)
-    monkeypatch.setattr(benchmark_of_sharding, "CASES", (("lenet-300-100", 100),))
-    (row,) = benchmark_of_sharding.rows(1, 2)
-    assert len(row) == 2 + len(benchmark_of_sharding.CUTS)
-    assert all(float(str(cell)) > 0 for cell in row[2:])
+def test_what_is_evaluated_are_test_images_and_only_that_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def race(*arguments: Any) -> dict[str, Turns]:
+        asked.append(arguments)
+        return {}
+
+    monkeypatch.setattr(training_step, "race", race)
+    data = images_like_mnist()
+    data = replace(data, test=replace(data.test, labels=9 - data.test.labels))
+    for rows in (training_step.training_rows(data, 7, 50), training_step.other_rows(data, 7, 50)):
+        list(rows)
+    assert [call[4:] for call in asked] == [()] * 4 + [(turns.SLOW,)] * 5
+    evaluated = asked[4][1][0]
+    np.testing.assert_array_equal(evaluated.labels[:20], data.test.labels)
+    np.testing.assert_array_equal(asked[6][1][0].labels[:20], data.train.labels)

@@ -16,7 +16,6 @@ recorded like any other computation, and so can be differentiated again.
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,13 @@ import numpy as np
 from minisnip.autodiff import ops
 from minisnip.autodiff.tensor import Array, Tensor, Value, value_of
 
-_born = attrgetter("born")
-
 
 def _path(output: Tensor, targets: set[int]) -> dict[int, Tensor]:
     """The Tensors between the targets and the output, by id, in the order in which they were made.
 
     A Tensor is made after those it was computed from; so this order is one in which no Tensor comes before its
-    parents, and backwards it is one in which all uses of a Tensor come before itself.
+    parents, and backwards it is one in which all uses of a Tensor come before itself. Each is visited once, however
+    many ways lead to it; iteratively, so that a chain of any length will do.
     """
     found, stack = {id(output): output}, [output]
     while stack:
@@ -40,7 +38,7 @@ def _path(output: Tensor, targets: set[int]) -> dict[int, Tensor]:
                 found[id(parent)] = parent
                 stack.append(parent)
     path: dict[int, Tensor] = {}
-    for node in sorted(found.values(), key=_born):
+    for node in sorted(found.values(), key=lambda tensor: tensor.born):
         if id(node) in targets or any(id(parent) in path for _, parent in node.parents):
             path[id(node)] = node
     return path
@@ -62,7 +60,7 @@ def backward(output: Tensor, cotangent: Value, inputs: list[Tensor], create_grap
                 contribution = node.op.vjp(i, g, out, args, node.metadata)
                 so_far = gradients.get(id(parent))
                 gradients[id(parent)] = contribution if so_far is None else so_far + contribution
-    return [gradients.get(id(x)) if id(x) in path else None for x in inputs]
+    return [gradients.get(id(x)) for x in inputs]
 
 
 def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:

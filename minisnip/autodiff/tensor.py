@@ -107,6 +107,12 @@ class Tensor:
     def __repr__(self) -> str:
         return f"Tensor({np.array2string(self.value, prefix='Tensor(', separator=', ')})"
 
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """A copy, or one that came from another process, is born anew, after its parents."""
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self.born = next(_births)
+
     # What an array does and a variable cannot: refused with a remedy before it goes wrong in silence.
 
     def __bool__(self) -> bool:

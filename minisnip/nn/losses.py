@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.tensor import Array, Op, Value, primitive, shape_of
+from minisnip.autodiff.tensor import Array, Op, Value, primitive, shape_of, value_of
 
 
-def _mean_negative_log_likelihood(logits: Array, labels: Array) -> Any:
+def _cross_entropy(logits: Array, labels: Array) -> Any:
     picked = ops.log_softmax(logits, 1)[np.arange(len(labels)), labels]  # (N,)
     return -picked.sum() / len(labels)
 
 
 def _softmax_minus_one_hot(g: Any, out: Any, logits: Value, labels: Array) -> Any:
     """∂L/∂z_nk = (softmax(z_n)_k - [k = label_n]) / N."""
-    one_hot = np.zeros(shape_of(logits), np.int8)
-    one_hot[np.arange(len(labels)), labels] = 1
+    one_hot = labels[:, None] == np.arange(shape_of(logits)[1])  # (N, K)
     return (ops.exp(ops.log_softmax(logits, 1)) - one_hot) * (g / len(labels))
 
 
-_cross_entropy: Op = primitive(_mean_negative_log_likelihood, _softmax_minus_one_hot)
+_cross_entropy_op: Op = primitive(_cross_entropy, _softmax_minus_one_hot)
 
 
 def cross_entropy(logits: Value, labels: Array) -> Any:
@@ -33,7 +32,7 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
 
     Parameters
     ----------
-    logits : (N, K) Tensor or array
+    logits : (N, K) Tensor or array of floats
     labels : (N,) integers in 0 … K-1
 
     Returns
@@ -43,20 +42,23 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
     Raises
     ------
     ValueError
-        If the shapes do not fit, the batch is empty, or a label is out of range.
+        If the shapes do not fit, there is no sample or no class, a label is out of range, or a dtype is wrong.
     """
     shape = shape_of(logits)
-    if len(shape) != 2 or np.shape(labels) != shape[:1] or shape[0] == 0:
+    if len(shape) != 2 or shape_of(labels) != shape[:1] or 0 in shape:
         raise ValueError(
-            f"cross_entropy: got logits of shape {shape} and labels of shape {np.shape(labels)}; "
-            "expected (N, K) and (N,) with N at least 1"
+            f"cross_entropy: got logits of shape {shape} and labels of shape {shape_of(labels)}; "
+            "expected (N, K) and (N,) with N and K at least 1"
         )
-    labels = np.asarray(labels)
-    if labels.dtype.kind not in "iu":
-        raise ValueError(f"cross_entropy: the labels are of dtype {labels.dtype}, expected integers")
+    labels, dtype = np.asarray(labels), np.asarray(value_of(logits)).dtype
+    if labels.dtype.kind not in "iu" or dtype.kind not in "fc":
+        raise ValueError(
+            f"cross_entropy: the logits are of dtype {dtype} and the labels of {labels.dtype}, "
+            "expected floats and integers"
+        )
     if labels.min() < 0 or labels.max() >= shape[1]:
         raise ValueError(
             f"cross_entropy: labels run from {labels.min()} to {labels.max()}, "
             f"but {shape[1]} logits have classes 0 to {shape[1] - 1}"
         )
-    return _cross_entropy(logits, labels)
+    return _cross_entropy_op(logits, labels)

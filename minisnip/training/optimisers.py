@@ -20,7 +20,10 @@ PIECE = 2**16  # numbers
 
 
 def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """The arrays, all of one shape; large ones as views of some rows at a time."""
+    """The arrays, all of one shape; large ones as views of some rows at a time.
+
+    A single number as a vector of one: an op in place on an array of shape () would answer with a scalar.
+    """
     size = arrays[0].size
     if size <= PIECE:
         yield arrays if arrays[0].ndim else tuple(a.reshape(1) for a in arrays)

@@ -1,5 +1,6 @@
 """The walk through the graph: every use counts once, every node is visited once, and only what is needed."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -179,3 +180,24 @@ def test_hvp_takes_all_inputs_together() -> None:
 
     np.testing.assert_array_equal(by_a, [7.0, 8.0])  # ∂²/∂a∂b: each input answers with the other's vector
     np.testing.assert_array_equal(by_b, [5.0, 6.0])
+
+
+def test_a_tensor_from_another_process_is_older_than_what_is_computed_from_it() -> None:
+    """Its number of birth is none of this process's: it is born anew."""
+    x = Tensor(np.array([1.0, 2.0]))
+    state: Any = x.__reduce_ex__(2)[2]
+    state[1]["born"] = 10**9
+    x.__setstate__(state)  # as unpickling does
+    h = (x * x).sum()
+    np.testing.assert_array_equal(grad(h + (3.0 * x).sum(), x), [5.0, 7.0])
+
+
+def test_the_gradient_of_a_copied_graph_is_that_of_the_graph() -> None:
+    x = Tensor(np.array([1.0, 2.0]))
+    y = copy.deepcopy((x * x).sum() + (3.0 * x).sum())
+    (leaf,) = {id(node): node for node in ancestors(y) if node.op is None}.values()
+    np.testing.assert_array_equal(grad(y, leaf), [5.0, 7.0])
+
+
+def ancestors(node: Tensor) -> list[Tensor]:
+    return [node, *(a for _, parent in node.parents for a in ancestors(parent))]

@@ -1,17 +1,20 @@
 """What cutting out the dead units gives: the masked, the compacted and the dense network side by side.
 
-    python -m tests.benchmarks.compaction [rounds] [steps] [steps of LeNet-5-Caffe]
+    python -m tests.benchmarks.compaction [--pairs 7] [--steps 50] [--evaluations 5] [--out runs/compaction]
 
-SNIP's masks on MNIST (glyphs where it cannot be had): milliseconds of a training step (batch of 100) and of an
-evaluation (10,000 images), with the ratio dense / compacted and its range over rounds; what was cut; bytes on disk.
+SNIP's masks on MNIST (glyphs where it cannot be had): what was cut; bytes on disk; milliseconds of a training step
+(batch of 100) and of an evaluation (10,000 images), with the ratio dense / compacted and its range over pairs.
+Prints two tables and writes compaction.json.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import numpy as np
 
 from minisnip import data
 from minisnip.autodiff.tensor import Array
+from minisnip.experiments.run_folder import TITLES
 from minisnip.nn import MODELS, Select, Sequential
 from minisnip.pruning import (
     Compact,
@@ -30,18 +34,21 @@ from minisnip.pruning import (
     effective_masks,
     keep_top,
 )
+from tests.benchmarks.facts import facts
 from tests.benchmarks.problem import Problem, first, mnist_or_glyphs
-from tests.benchmarks.table import milliseconds, print_table
-from tests.benchmarks.turns import Entry, ratio, take_turns
+from tests.benchmarks.table import line, milliseconds, print_table
+from tests.benchmarks.turns import Entry, Turns, ratio, take_turns
 
 EVALUATED = 10_000  # images
 SPARSITIES = (0.9, 0.95, 0.98, 0.99, 0.995)
-DENSE, MASKED, COMPACTED = "dense", "masked", "compacted"
+DENSE, MASKED, COMPACTED = KINDS = ("dense", "masked", "compacted")
 FILES = (DENSE, MASKED, f"{MASKED}, compressed", COMPACTED, f"{COMPACTED}, compressed")
+TIMES = [f"{kind}, ms" for kind in KINDS] + [f"{DENSE} / {COMPACTED}"]
 MINISNIP = "tests.benchmarks.contestants.minisnip_"
 Network = tuple[Sequential, dict[str, Array], dict[str, Array]]  # with its parameters and masks
 
 
+@cache
 def snip(model: str, sparsity: float) -> Network:
     """The dense network, and SNIP's masks from a batch of 100."""
     net, batch = MODELS[model](), first(mnist_or_glyphs().train, 100)
@@ -62,47 +69,37 @@ def problems(model: str, sparsity: float, split: data.Split, make_small: Callabl
     }
 
 
-def times(
-    work: str, model: str, split: data.Split, make_small: Callable[..., Compact], rounds: int, steps: int
-) -> Iterator[list[object]]:
-    """A row for each sparsity; refused if the masked and the compacted network do not give the same losses."""
-    for sparsity in SPARSITIES:
-        contestants = problems(model, sparsity, split, make_small).items()
-        turns = take_turns({name: Entry(f"{MINISNIP}:{work}", (given,)) for name, given in contestants}, rounds, steps)
-        np.testing.assert_allclose(turns[COMPACTED].first, turns[MASKED].first, rtol=1e-4)
-        middle, least, most = ratio(turns[DENSE], turns[COMPACTED])
-        medians = [milliseconds(turns[name].median) for name in turns]
-        yield [model, f"{100 * sparsity:g} %", *medians, f"{middle:.2f}× ({least:.2f}–{most:.2f})"]
+def race(work: str, given: Mapping[str, Problem], pairs: int, steps: int) -> dict[str, Turns]:
+    """The three networks take turns; refused if the masked and the compacted one do not give the same losses."""
+    turns = take_turns({name: Entry(f"{MINISNIP}:{work}", (p,)) for name, p in given.items()}, pairs, steps)
+    np.testing.assert_allclose(turns[COMPACTED].first, turns[MASKED].first, rtol=1e-4)
+    return turns
 
 
-def what_went() -> Iterator[list[object]]:
-    """Widths, parameters and connections of the small networks."""
-    for model in MODELS:
-        for sparsity in SPARSITIES:
-            net, params, masks = snip(model, sparsity)
-            small, effective = compact(net, params, masks), effective_masks(net, masks)
-            kept, on_paths = (int(sum(c.sum() for c in m.values())) for m in (masks, effective))
-            widths = str(small).split(";")[0]
-            yield [model, f"{100 * sparsity:g} %", widths, f"{small.net.size:,}", f"{kept:,}", f"{on_paths:,}"]
+def cells(turns: Mapping[str, Turns]) -> list[str]:
+    """Milliseconds of the three, and the ratio."""
+    middle, least, most = ratio(turns[DENSE], turns[COMPACTED])
+    return [*(milliseconds(turns[name].median) for name in KINDS), f"{middle:.2f}× ({least:.2f}–{most:.2f})"]
 
 
-def bytes_on_disk() -> Iterator[list[object]]:
+def what_is_left(model: str, sparsity: float) -> list[str]:
+    """Widths and parameters of the small network; connections kept, and those of them that are on a path."""
+    net, params, masks = snip(model, sparsity)
+    small, effective = compact(net, params, masks), effective_masks(net, masks)
+    kept, on_paths = (int(sum(c.sum() for c in m.values())) for m in (masks, effective))
+    widths = str(small).split(";")[0].split(" -> ")[1]
+    return [widths, f"{small.net.size:,}", f"{kept:,}", f"{on_paths:,}"]
+
+
+def bytes_on_disk(model: str, sparsity: float) -> list[str]:
     """Of the parameters as .npz; the compacted ones with the numbers of the pixels that are read."""
-    for model in MODELS:
-        for sparsity in SPARSITIES:
-            net, params, masks = snip(model, sparsity)
-            masked, small = apply_masks(masks, params), compact(net, params, masks)
-            pixels = {
-                n: layer.index.astype(np.int32) for n, layer in small.net.layers.items() if isinstance(layer, Select)
-            }
-            sizes = [
-                size(np.savez, params),
-                size(np.savez, masked),
-                size(np.savez_compressed, masked),
-                size(np.savez, {**small.params, **pixels}),
-                size(np.savez_compressed, {**small.params, **pixels}),
-            ]
-            yield [model, f"{100 * sparsity:g} %", *[f"{s:,}" for s in sizes]]
+    net, params, masks = snip(model, sparsity)
+    masked, small = apply_masks(masks, params), compact(net, params, masks)
+    chosen = {n: layer.index.astype(np.int32) for n, layer in small.net.layers.items() if isinstance(layer, Select)}
+    compacted = {**small.params, **chosen}
+    sizes = [size(np.savez, params)]
+    sizes += [size(save, arrays) for arrays in (masked, compacted) for save in (np.savez, np.savez_compressed)]
+    return [f"{s:,}" for s in sizes]
 
 
 def size(save: Any, arrays: Mapping[str, Array]) -> int:
@@ -113,24 +110,41 @@ def size(save: Any, arrays: Mapping[str, Array]) -> int:
         return path.stat().st_size
 
 
-def main(rounds: int = 7, steps: int = 50, convnet_steps: int = 50) -> None:
-    """Print all tables; an evaluation is timed a tenth as often as a step."""
+def timed(pairs: int, steps: int, evaluations: int) -> Iterator[dict[str, Any]]:
+    """A record for each network and sparsity; its line of the table is printed."""
     dataset = mnist_or_glyphs()
-    print_table([f"network, {dataset.label}", "sparsity", "widths", "parameters", "kept", "effective"], what_went())
+    batch, test = first(dataset.train, 100), first(dataset.test, EVALUATED)
+    for model in MODELS:
+        for sparsity in SPARSITIES:
+            step = race("step", problems(model, sparsity, batch, cut), pairs, steps)
+            evaluation = race("evaluation", problems(model, sparsity, test, compact), pairs, evaluations)
+            words = [TITLES[model], f"{100 * sparsity:g} %", *what_is_left(model, sparsity)]
+            print(line([*words, *cells(step), *cells(evaluation)]), flush=True)
+            raw = {"step": step, "evaluation": evaluation}
+            ms = {work: {n: [1000 * s for s in t.seconds] for n, t in turns.items()} for work, turns in raw.items()}
+            yield {"row": words, "turns_ms": ms}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print both tables, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=7, help="rounds, in each of which every network has a turn")
+    parser.add_argument("--steps", type=int, default=50, help="training steps, of which a turn is the median")
+    parser.add_argument("--evaluations", type=int, default=5, help="evaluations, of which a turn is the median")
+    parser.add_argument("--out", type=Path, default=Path("runs/compaction"))
+    options = parser.parse_args(argv)
+    label = mnist_or_glyphs().label
+    points = [(model, sparsity) for model in MODELS for sparsity in SPARSITIES]
+    sizes = ([TITLES[model], f"{100 * s:g} %", *bytes_on_disk(model, s)] for model, s in points)
+    print_table([f"bytes on disk, {label}", "sparsity", *FILES], sizes)
     print()
-    print_table([f"bytes on disk, {dataset.label}", "sparsity", *FILES], bytes_on_disk())
-    for work, split, make_small, part in (
-        ("step", first(dataset.train, 100), cut, 1),
-        ("evaluation", first(dataset.test, EVALUATED), compact, 10),
-    ):
-        for model in MODELS:
-            count = steps if model == "lenet-300-100" else convnet_steps
-            print()
-            print_table(
-                [f"{work}, ms, {dataset.label}", "sparsity", DENSE, MASKED, COMPACTED, "dense / compacted"],
-                times(work, model, split, make_small, rounds, max(1, count // part)),
-            )
+    header = [f"network, {label}", "sparsity", "compacted to", "parameters left", "kept", "on a path"]
+    print_table([*header, *(f"step: {name}" for name in TIMES), *(f"evaluation: {name}" for name in TIMES)], [])
+    rows = list(timed(options.pairs, options.steps, options.evaluations))
+    options.out.mkdir(parents=True, exist_ok=True)
+    record = {**facts(), "data": label, "pairs": options.pairs, "rows": rows}
+    (options.out / "compaction.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

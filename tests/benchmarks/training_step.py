@@ -26,7 +26,7 @@ from minisnip.experiments.run_folder import TITLES
 from minisnip.nn import MODELS
 from tests.benchmarks.facts import facts
 from tests.benchmarks.problem import first, mnist_or_glyphs, problem
-from tests.benchmarks.table import milliseconds, print_table
+from tests.benchmarks.table import line, milliseconds, print_table
 from tests.benchmarks.turns import SLOW, Entry, Turns, ratio, take_turns
 
 BATCH, SPARSITY, TEST_IMAGES, SCORES = 100, 0.95, 10_000, 15_000_000
@@ -104,12 +104,11 @@ def ratio_cell(turns: Mapping[str, Turns], other: str) -> str:
     return f"{middle:.2f} ({least:.2f}–{greatest:.2f})"
 
 
-def printed(rows: Iterator[Row], done: list[Row], steps: int) -> Iterator[list[str]]:
-    """The cells of each row: milliseconds, then ratios; the row itself is added to `done`."""
-    for row in rows:
-        done.append(row)
-        *words, turns = row
-        yield [*words, *(cell(turns, name, steps) for name in COLUMNS), *(ratio_cell(turns, o) for o in (PEER, FLOOR))]
+def cells(row: Row, usual_steps: int) -> list[str]:
+    """A line of the table: milliseconds, then ratios."""
+    *words, turns = row
+    times = [cell(turns, name, usual_steps) for name in COLUMNS]
+    return [*words, *times, *(ratio_cell(turns, other) for other in (PEER, FLOOR))]
 
 
 def as_json(row: Row) -> dict[str, Any]:
@@ -148,9 +147,11 @@ def main(argv: list[str] | None = None) -> None:
     data, how = mnist_or_glyphs(), (options.pairs, options.steps)
     options.out.mkdir(parents=True, exist_ok=True)
     names = [*(f"{name}, ms" for name in COLUMNS), *(f"{US} / {other}" for other in (PEER, FLOOR))]
+    print_table([f"work, {data.label}", "network", "weights", *names], [])
     rows = list[Row]()
-    measured = chain(training_rows(data, *how), other_rows(data, *how))
-    print_table([f"work, {data.label}", "network", "weights", *names], printed(measured, rows, options.steps))
+    for row in chain(training_rows(data, *how), other_rows(data, *how)):
+        rows.append(row)
+        print(line(cells(row, options.steps)), flush=True)
     record = {**facts(), "data": data.label, "pairs": options.pairs, "rows": [as_json(row) for row in rows]}
     (options.out / "training_step.json").write_text(json.dumps(record, indent=1) + "\n")
     draw(rows, options.out / "training_step.png")

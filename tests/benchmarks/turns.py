@@ -7,6 +7,7 @@ be noisy: neighbours in time meet the same noise, so what counts is the ratio of
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import statistics
 import time
@@ -48,7 +49,7 @@ class Turns:
         return statistics.median(self.seconds)
 
 
-def take_turns(entries: Mapping[str, Entry], rounds: int, steps: int, slow: float = SLOW) -> dict[str, Turns]:
+def take_turns(entries: Mapping[str, Entry], rounds: int, steps: int, slow: float = math.inf) -> dict[str, Turns]:
     """Let all contestants work in turn, in every second round in the opposite order: neighbours stay neighbours.
 
     A turn is the median of `steps` times after as many as 5 to warm up; of `steps` // 5 if one takes longer than

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minisnip import Tensor, check_grads, grad
+from minisnip.autodiff.tensor import Array, value_of
 from minisnip.nn import cross_entropy
 
 
@@ -39,11 +40,40 @@ def test_it_is_finite_for_logits_of_ten_thousand() -> None:
     ("shape", "labels", "message"),
     [
         ((3, 4), [0, 1], r"logits of shape \(3, 4\) and labels of shape \(2,\)"),
-        ((0, 4), [], r"N at least 1"),
+        ((0, 4), [], r"with N and K at least 1"),
         ((2, 4), [0, 4], r"labels run from 0 to 4, but 4 logits have classes 0 to 3"),
         ((2, 4), [-1, 0], r"labels run from -1 to 0"),
+        ((2, 0), [0, 0], r"with N and K at least 1"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(shape: tuple[int, int], labels: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cross_entropy(np.zeros(shape), np.array(labels, int))
+
+
+@pytest.mark.parametrize("labels", [np.array([0.0, 1.0]), np.array([False, True])])
+def test_labels_that_are_no_integers_are_refused(labels: Array) -> None:
+    with pytest.raises(ValueError, match=f"the labels of {labels.dtype}, expected floats and integers"):
+        cross_entropy(np.zeros((2, 2)), labels)
+
+
+def test_logits_that_are_no_floats_are_refused() -> None:
+    with pytest.raises(ValueError, match="the logits are of dtype int64"):
+        cross_entropy(np.zeros((2, 2), np.int64), np.array([0, 1]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_the_loss_and_its_vjp_have_the_precision_of_the_logits(dtype: type) -> None:
+    z = Tensor(np.ones((3, 4), dtype))
+    loss = cross_entropy(z, np.array([0, 1, 2]))
+    assert loss.op is not None
+    vjp = loss.op.vjp(0, np.ones((), dtype), loss.value, tuple(map(value_of, loss.args)), {})
+    assert loss.dtype == vjp.dtype == dtype
+
+
+def test_labels_of_any_integer_type_serve() -> None:
+    logits, labels = np.random.default_rng(0).standard_normal((3, 300)), [5, 130, 255]
+    for dtype in (np.uint8, np.int64, ">i4"):
+        z = Tensor(logits)
+        g = grad(cross_entropy(z, np.array(labels, dtype)), z)
+        assert (g < 0).nonzero()[1].tolist() == labels  # one-hot at the labels, and nowhere else

@@ -1,0 +1,97 @@
+"""The benchmarks of what a step is made of, and of what compacting gives, measure what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minisnip.autodiff.tensor import Primitive
+from minisnip.nn import MODELS, sharding
+from minisnip.training import SGD
+from minisnip.training.step import kept_connections, live, train_step
+from tests.benchmarks import compaction, op_times, step_parts, turns
+from tests.benchmarks import sharding as benchmark_of_sharding
+from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY, Problem, first, problem
+from tests.benchmarks.turns import Turns
+from tests.test_benchmarks import images_like_mnist
+
+
+def test_the_parts_of_a_step_are_a_step() -> None:
+    given = problem(MODELS["lenet-300-100"](), images_like_mnist().train, 0.95)
+    ours, theirs = ({name: w.copy() for name, w in given.params.items()} for _ in range(2))
+    parts = step_parts.one_step(given, ours, RATE)
+    assert [next(parts) for _ in range(2 * len(step_parts.PARTS))] == [*step_parts.PARTS] * 2
+    kept, optimiser = kept_connections(given.masks), SGD(MOMENTUM, WEIGHT_DECAY)
+    state = optimiser.start(live(theirs, kept))
+    for _ in range(2):
+        batch = given.images, given.labels
+        train_step(given.net, theirs, kept, batch, optimiser, state, RATE, sharding.uncut)
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    assert any(not np.array_equal(ours[name], given.params[name]) for name in ours)
+
+
+def test_parts_and_floor_are_of_each_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (step_parts, compaction):
+        monkeypatch.setattr(module, "mnist_or_glyphs", images_like_mnist)
+    asked: list[Problem] = []
+
+    def microseconds(given: Problem, steps: int) -> list[float]:
+        asked.append(given)
+        return [*range(steps, steps + len(step_parts.PARTS)), 900.0, 300.0]
+
+    monkeypatch.setattr(step_parts, "microseconds", microseconds)
+    compaction.snip.cache_clear()
+    rows = list(step_parts.rows(10))
+    compaction.snip.cache_clear()
+    assert [row[-3:] for row in rows] == [["900", "300", "600"]] * 4
+    kept = [sum(np.count_nonzero(c) for c in given.masks.values()) for given in asked]
+    assert kept[0] == 0
+    assert kept[1] == 13_331
+    assert kept[1] > kept[2] > kept[3] > 0
+    assert asked[0].net.size == asked[1].net.size > asked[2].net.size > asked[3].net.size
+    assert len(step_parts.microseconds(asked[3], 2)) == len(step_parts.PARTS) + 2
+
+
+def test_ops_are_timed_and_what_they_call_is_not_counted_twice() -> None:
+    split = first(images_like_mnist().train, 2)
+    net = MODELS["lenet-5-caffe"]()
+    times = op_times.once(net, net.init(np.random.default_rng(0)), split.images, split.labels)
+    whole = times.pop(("all", "with the walk"))
+    assert {op for op, _ in times} >= {"correlate", "linear", "relu", "cross_entropy"}
+    assert {which for _, which in times} == {"forward", "backward"}
+    assert 0 < sum(times.values()) < whole
+    assert "timed" not in Primitive.__call__.__qualname__
+
+
+def test_compaction_prints_both_tables_and_writes_json(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(turns, "PAUSE", 0)
+    monkeypatch.setattr(compaction, "mnist_or_glyphs", images_like_mnist)
+    monkeypatch.setattr(compaction, "SPARSITIES", (0.98,))
+    monkeypatch.setattr(compaction, "MODELS", {"lenet-300-100": MODELS["lenet-300-100"]})
+    monkeypatch.setattr(compaction, "EVALUATED", 20)
+    compaction.snip.cache_clear()
+    compaction.main(["--pairs", "2", "--steps", "2", "--evaluations", "3", "--out", str(tmp_path)])
+    compaction.snip.cache_clear()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| LeNet")]
+    assert [line.count("×") for line in lines] == [0, 2]
+    (row,) = json.loads((tmp_path / "compaction.json").read_text())["rows"]
+    assert {len(ms) for work in row["turns_ms"].values() for ms in work.values()} == {2}
+
+
+def test_compaction_compares_dense_with_compacted() -> None:
+    done = {"dense": Turns([], 1, [0.008, 0.010]), "masked": Turns([], 1, [0.5] * 2)}
+    assert compaction.cells({**done, "compacted": Turns([], 1, [0.002, 0.002])})[3] == "4.50× (4.00–5.00)"
+
+
+def test_sharding_times_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PAUSE", 0)
+    monkeypatch.setattr(benchmark_of_sharding, "mnist_or_glyphs", images_like_mnist)
+    monkeypatch.setattr(benchmark_of_sharding, "CASES", (("lenet-300-100", 100),))
+    (row,) = benchmark_of_sharding.rows(1, 2)
+    assert len(row) == 2 + len(benchmark_of_sharding.CUTS)
+    assert all(float(str(cell)) > 0 for cell in row[2:])
