@@ -10,6 +10,7 @@ import numpy as np
 
 from minisnip import check_grads, primitive
 from minisnip.autodiff.tensor import Array, Op
+from minisnip.exercises.differences import slopes
 from minisnip.exercises.exercise import Exercise, Trial, shown
 from minisnip.exercises.mutants import MUTANTS, kill_table, repeatable, soft_maximum
 
@@ -84,19 +85,13 @@ def _own_op(answer: Any) -> Iterator[Trial]:
         a, b = counted(a_shape) / 2, 1 - counted(b_shape)
         out = soft_maximum(a, b)
         g = 2 * counted(np.shape(out))
-        expected = (_slopes(lambda t, b=b: soft_maximum(t, b), a, g), _slopes(partial(soft_maximum, a), b, g))
+        expected = (slopes(partial(soft_maximum, b), a, g), slopes(partial(soft_maximum, a), b, g))  # it is symmetric
         given = f"a = {shown(a)}, b = {shown(b)}, g = {shown(g)}"
         yield Trial(given, partial(answer, g, out, a, b), expected)
     yield Trial("once more differentiated, at a = 1, b = 0", partial(_twice, answer), "agrees with differences", TWICE)
 
 
 TWICE = "write it with the ops of minisnip.ops, which can be differentiated again, not with those of NumPy"
-
-
-def _slopes(f: Any, x: Array, g: Array) -> Array:
-    """∂⟨g, f(x)⟩/∂x, entry by entry, by the complex step."""
-    basis = np.eye(x.size).reshape(-1, *x.shape)
-    return np.array([np.sum(g * np.imag(f(x + 1e-20j * e))) / 1e-20 for e in basis]).reshape(x.shape)
 
 
 def _twice(answer: Any) -> str:
@@ -127,7 +122,7 @@ def _run(test: Any, op: Op) -> str:
 
 def _killed(test: Any, op: Op) -> str:
     try:
-        return f"survives: the test {_run(test, op)}".replace("the test a", "the test answers with a")
+        return _run(test, op).replace("passes", "survives")
     except Exception:
         return "killed"
 
