@@ -82,8 +82,17 @@ def kills(test: Test, op: Op) -> bool:
     return False
 
 
-def kill_table(tests: Mapping[str, Test], mutants: Mapping[str, Op] = MUTANTS) -> dict[str, set[str]]:
+def kill_table(
+    tests: Mapping[str, Test], mutants: Mapping[str, Op] = MUTANTS, right: Op = soft_maximum
+) -> dict[str, set[str]]:
     """Print which test kills which mutant, and whether it lets the right op pass.
+
+    Parameters
+    ----------
+    tests : dict of functions of an op
+    mutants : dict of ops
+    right : op
+        What the mutants should be.
 
     Returns
     -------
@@ -95,6 +104,6 @@ def kill_table(tests: Mapping[str, Test], mutants: Mapping[str, Op] = MUTANTS) -
     rows = [[" " * width, *mutants, "the right op"]]
     for name, test in tests.items():
         words = [("killed" if mutant in killed[name] else "-").ljust(len(mutant)) for mutant in mutants]
-        rows.append([name.ljust(width), *words, "REFUSED" if kills(test, soft_maximum) else "passes"])
+        rows.append([name.ljust(width), *words, "REFUSED" if kills(test, right) else "passes"])
     print("\n".join("  ".join(row) for row in rows))
     return killed

@@ -43,7 +43,7 @@ def decision_boundaries(
 
 
 def _boundary(axes: Axes, p: Array, ticks: Array) -> None:
-    axes.pcolormesh(ticks, ticks, p, cmap=SHADES, vmin=0, vmax=1, shading="nearest", rasterized=True)
+    axes.contourf(ticks, ticks, p, levels=np.linspace(0, 1, 11), cmap=SHADES)
     if p.min() < 0.5 < p.max():
         axes.contour(ticks, ticks, p, levels=[0.5], colors="black", linewidths=1.2)
 

@@ -29,6 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisnip import Tensor, check_grads, grad, ops, primitive
+from minisnip.autodiff.check import CENTRAL_STEP
 from minisnip.exercises import lesson_2
 from minisnip.plots import step_errors
 from minisnip.testing import arrays, broadcastable_shapes
@@ -118,7 +119,7 @@ errors = {
     "central difference, float64": np.array([error_of(difference(np.float64, h)) for h in steps]),
     "complex step, float64": np.array([error_of(np.imag(f(points + 1j * h)) / h) for h in steps]),
 }
-chosen = {"check_grads\nsteps here": 6e-6}
+chosen = {"check_grads\nsteps here": CENTRAL_STEP}
 step_errors(steps, errors, chosen, "The slope of exp(sin x): a V for differences, a floor for the complex step")
 
 # %%
@@ -134,7 +135,7 @@ assert stepped[steps < 1e-9].max() < 1e-15
 # %% [markdown]
 # **Explain.** Two errors are added. **Truncation**, about h², falls to the left. **Round-off** rises to the left: f is
 # known to ε, and the difference is divided by h, so ε / h. At the bottom of the V the two are of a size. In float32
-# (ε ≈ 10⁻⁷) that is so early that four digits are all that can be had.
+# (ε ≈ 10⁻⁷) that is near h = 10⁻² already, and five digits are all that can be had.
 #
 # The complex step subtracts nothing: Im f(x + ih) = h f′(x) − h³ f‴(x) / 6 + …, and h can be so small that the
 # second term vanishes beside the first. What it needs is an f that is analytic: |x| as the modulus is not.
@@ -179,7 +180,7 @@ def verdict(op, dtype, h, tolerance):
     return f"off by {error:.0e}, " + ("passes" if error < tolerance else "refused")
 
 
-table = [(np.float64, 1e-13, 1e-6), (np.float32, 1e-3, 1e-3), (np.float64, 6e-6, 1e-6)]
+table = [(np.float64, 1e-13, 1e-6), (np.float32, 1e-3, 1e-3), (np.float64, CENTRAL_STEP, 1e-6)]
 verdicts = [[verdict(op, *setting) for op in (right, wrong)] for setting in table]
 for (dtype, h, tolerance), words in zip(table, verdicts, strict=True):
     print(f"{dtype.__name__}, h = {h}, tolerance {tolerance}: right {words[0]}; wrong {words[1]}")
@@ -233,7 +234,7 @@ lesson_2.own_op(soft_maximum_vjps)
 a, b = np.array([0.5, 1.0]), np.array([-0.5, 0.25])
 
 
-def by_hand(op, h=6e-6):
+def by_hand(op, h=CENTRAL_STEP):
     x = Tensor(a)
     np.testing.assert_allclose(grad(op(x, b).sum(), x), (op(a + h, b) - op(a - h, b)) / (2 * h), rtol=1e-6)
 
@@ -289,7 +290,8 @@ assert np.log(1 + np.exp(1.859375)) > 2 > np.log(1 + np.exp(1.859375 - 1 / 64))
 #
 # ### Exercise 2.4
 # Your turn: a test in one function, with `given`, that lets the right op pass and kills all five.
-# Decorate with `lesson_2.repeatable` too; and do not forget to call what you have defined.
+# Decorate with `lesson_2.repeatable` too; and do not forget to call what you have defined. While you are at it,
+# `lesson_2.kill_table({"first try": my_test})` shows which mutants each of your tests kills.
 
 
 # %%
@@ -317,6 +319,8 @@ lesson_2.property_test(my_test)
 # ## On your own
 # - Make a sixth mutant that survives your test. Is it wrong at inputs that `arrays()` never draws? (Its numbers are
 #   multiples of 1/64 between −2 and 2.) Then make a test that kills it.
+# - Take another op, say √(a² + b²), and plant mistakes of your own: `lesson_2.kill_table(tests, mutants, right)`. Which
+#   strategy of `minisnip.testing` keeps away from its kink at 0?
 # - Try `check_grads` on `ops.relu` with `arrays()`, and then with `nonzero_arrays()`. What is the difference at a kink?
 # - How do the V's change for f(1000 x)? What does that say of a step that is the same for all functions?
 #

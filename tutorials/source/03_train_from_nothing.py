@@ -153,9 +153,9 @@ decision_boundaries(panels, 2.4, points, labels, title)
 # %%
 settings = {"rate 0.1": (0.1, 0.0), "rate 0.1, momentum 0.9": (0.1, 0.9), "rate 1.0": (1.0, 0.0)}
 curves = {name: train(start, 300, *setting)[1] for name, setting in settings.items()}
-below = {name: next((i for i, loss in enumerate(curve) if loss < 0.1), None) for name, curve in curves.items()}
+below = {name: next((i for i, loss in enumerate(curve) if loss < 0.1), "never") for name, curve in curves.items()}
 print("steps to a loss below 0.1:", below)
-assert below["rate 0.1"] is None
+assert below["rate 0.1"] == "never"
 assert below["rate 0.1, momentum 0.9"] < 100 < below["rate 1.0"]
 loss_curves(curves, np.log(2), "Two spirals: momentum is more than a larger step")
 
