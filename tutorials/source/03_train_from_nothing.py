@@ -303,8 +303,8 @@ lesson_3.diagnosis(diagnose)
 # ## On your own
 # - Let A train for 3,000 steps. It wakes up: when, and how good does it become?
 # - Start with all weights 0. Which parameters move? (By symmetry, all units of a layer remain the same forever.)
-# - `hasty` is wrong by a factor that differs from unit to unit. Which wrong gradients does training forgive? Try
-#   `lambda g, out, x: 2 * g * (1 - out * out)` and `lambda g, out, x: g * (1 - out)`.
+# - `hasty` does not look at the loss at all. Other wrong gradients are forgiven, more or less: try the VJPs
+#   `lambda g, out, x: 2 * g * (1 - out * out)` and `lambda g, out, x: g * (1 - out)`. Would you have noticed?
 #
 # ## In practice
 # `minisnip.nn` has layers and the two LeNets of the paper as functions of a dict of parameters, like `network` here;
