@@ -1,24 +1,29 @@
 """Every figure: takes arrays, returns a matplotlib Figure."""
 
 from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_curves, overlap_curves, score_histogram
+from minisnip.plots.boundaries import decision_boundaries, loss_curves
 from minisnip.plots.comparison import error_curves
 from minisnip.plots.graph import computation_graph
 from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
+from minisnip.plots.steps import step_errors
 from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
 
 __all__ = [
     "class_pictures",
     "computation_graph",
+    "decision_boundaries",
     "deletion_scatter",
     "difference_curves",
     "error_curves",
     "joint_curves",
     "kept_per_layer",
     "kept_pixels",
+    "loss_curves",
     "memorisation",
     "overlap_curves",
     "score_histogram",
     "scoring_batches",
     "sparsity_curves",
+    "step_errors",
     "training_curves",
 ]

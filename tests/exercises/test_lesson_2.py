@@ -1,0 +1,158 @@
+"""Lesson 2's checks catch the answers that students give; each mutant survives the test that it was made for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minisnip import Tensor, check_grads, grad, ops
+from minisnip.autodiff.tensor import Array, Op
+from minisnip.exercises import Exercise
+from minisnip.exercises.lesson_2 import own_op, property_test, step, unbroadcast
+from minisnip.exercises.mutants import MUTANTS, kill_table, kills, repeatable, soft_maximum
+from minisnip.testing import arrays, broadcastable_shapes
+
+A, B = np.array([0.5, 1.0]), np.array([-0.5, 0.25])
+
+
+def only_added(g: Array, shape: tuple[int, ...]) -> Any:
+    return g.sum(axis=tuple(range(g.ndim - len(shape))))
+
+
+def only_stretched(g: Array, shape: tuple[int, ...]) -> Any:
+    return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1 and g.ndim == len(shape)), keepdims=True)
+
+
+def by_size(g: Array, shape: tuple[int, ...]) -> Any:
+    """Sums over the first axes whose size is not in the shape."""
+    return g.sum(axis=tuple(i for i, n in enumerate(g.shape) if n not in shape)).reshape(shape)
+
+
+def without_shape(g: Array, shape: tuple[int, ...]) -> Any:
+    added = g.ndim - len(shape)
+    return g.sum(axis=(*range(added), *(added + i for i, n in enumerate(shape) if n == 1)))
+
+
+def first_row(g: Array, shape: tuple[int, ...]) -> Any:
+    return g.reshape(-1)[: int(np.prod(shape))].reshape(shape)
+
+
+def averaged(g: Array, shape: tuple[int, ...]) -> Any:
+    return ops.sum_to(g, shape) * (np.prod(shape) / g.size)
+
+
+def one_sided(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g * ops.exp(a - out), g * ops.exp(b - out)
+
+
+def by_value(g: Any, out: Any, a: Any, b: Any) -> Any:
+    def value(x: Any) -> Any:
+        return x.value if isinstance(x, Tensor) else x
+
+    return tuple(ops.sum_to(g * np.exp(value(x) - value(out)), np.shape(value(x))) for x in (a, b))
+
+
+def exchanged(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return ops.sum_to(g * ops.exp(b - out), a.shape), ops.sum_to(g * ops.exp(a - out), b.shape)
+
+
+def without_g(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return one_sided(np.ones(np.shape(g)), out, a, b)
+
+
+def of_one_example(op: Op) -> None:
+    check_grads(op, [A, B], order=1)
+
+
+def by_hand(op: Op) -> None:
+    x = Tensor(A)
+    slope = (op(A + 6e-6, B) - op(A - 6e-6, B)) / 12e-6
+    np.testing.assert_allclose(grad(op(x, B).sum(), x), slope, rtol=1e-6)
+
+
+def property_of(pairs: Any, order: int) -> Any:
+    def test(op: Op) -> None:
+        @repeatable
+        @given(pairs)
+        def holds(pair: Any) -> None:
+            check_grads(op, pair, order)
+
+        holds()
+
+    return test
+
+
+ONE_SHAPE = st.tuples(arrays((2,)), arrays((2,)))
+ANY_SHAPES = broadcastable_shapes().flatmap(lambda shapes: st.tuples(*map(arrays, shapes)))
+
+WRONG = {
+    "added axes only": (unbroadcast, only_added, "shape = (1,)"),
+    "stretched axes only": (unbroadcast, only_stretched, "shape = ()"),
+    "the axes by their sizes": (unbroadcast, by_size, "shape = (2,)"),
+    "the shape lost": (unbroadcast, without_shape, "keep the shape"),
+    "the first row": (unbroadcast, first_row, "sum over the axes"),
+    "the mean": (unbroadcast, averaged, "sum over the axes"),
+    "nothing done": (unbroadcast, lambda g, shape: g, "g of shape (2,)"),
+    "the step of a one-sided difference": (step, lambda eps: eps**0.5, "where a larger step has"),
+    "as small as can be": (step, lambda eps: eps, "where a larger step has"),
+    "one step for all": (step, lambda eps: 6e-6, "float32"),
+    "much too large": (step, lambda eps: 0.5, "where a smaller step has"),
+    "the complex step's": (step, lambda eps: 1e-20, "round-off about eps / h"),
+    "no step": (step, lambda eps: 0.0, "above 0"),
+    "not summed back": (own_op, one_sided, "sum_to its shape"),
+    "g forgotten": (own_op, without_g, "share of g"),
+    "exchanged": (own_op, exchanged, "exp(input - out)"),
+    "computed by value": (own_op, by_value, "the ops of minisnip.ops"),
+    "NumPy's exp": (
+        own_op,
+        lambda g, out, a, b: tuple(ops.sum_to(g * np.exp(x - out), x.shape) for x in (a, b)),
+        "ops",
+    ),
+    "tests nothing": (property_test, lambda op: 1, "'swapped'"),
+    "never called": (property_test, lambda op: of_one_example, "call it"),
+    "refuses everything": (property_test, lambda op: check_grads(op, 1.0), "must let the right op pass"),
+    "by hand": (property_test, by_hand, "draws one at random"),
+    "one example": (property_test, of_one_example, "far apart"),
+    "one shape": (property_test, property_of(ONE_SHAPE, 2), "shapes that differ"),
+    "order 1": (property_test, property_of(ANY_SHAPES, 1), "takes an order"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
+    exercise: Exercise
+    answer: Any
+    exercise, answer, word = WRONG[name]
+    verdict = exercise.verdict(answer)
+    assert verdict.startswith("not yet")
+    assert word in verdict
+
+
+def test_the_soft_maximum_is_right_and_no_mutant_is() -> None:
+    pair = [np.array([[0.0], [1.9]]), np.array([-1.9, 0.25])]
+    check_grads(soft_maximum, pair)
+    assert all(kills(lambda op: check_grads(op, pair), mutant) for mutant in MUTANTS.values())
+
+
+def test_the_mutants_compute_the_right_values() -> None:
+    assert len(MUTANTS) == 5
+    for mutant in MUTANTS.values():
+        np.testing.assert_allclose(mutant(A, B), np.logaddexp(A, B))
+
+
+def test_the_table_says_who_killed_whom_and_whether_the_right_op_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    tests = {"by hand": by_hand, "one example": of_one_example, "refuses all": lambda op: check_grads(op, 1.0)}
+    killed = kill_table(tests)
+    assert killed == {
+        "by hand": {"swapped"},
+        "one example": {"swapped", "g forgotten"},
+        "refuses all": set(MUTANTS),
+    }
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split("  ")[-1] == "the right op"
+    assert [row.split()[-1] for row in rows] == ["passes", "passes", "REFUSED"]
+    assert [row.count("killed") for row in rows] == [1, 2, 5]

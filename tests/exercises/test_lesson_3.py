@@ -1,0 +1,127 @@
+"""Lesson 3's checks catch the answers that students give; its patients are as ill as they are said to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip import Tensor, check_grads, grad
+from minisnip.autodiff.tensor import Array
+from minisnip.exercises import Exercise
+from minisnip.exercises.lesson_3 import PATIENTS, SIZE, Patient, diagnosis, logits, momentum, spirals, spread
+
+
+def softmax(z: Array, axis: int = 1) -> Array:
+    p = np.exp(z - z.max(axis=axis, keepdims=True))
+    return np.asarray(p / p.sum(axis=axis, keepdims=True))
+
+
+def one_hot(z: Array, labels: Array) -> Array:
+    return np.eye(z.shape[1])[labels]
+
+
+def naive(z: Array, labels: Array) -> Any:
+    p = np.exp(z)
+    return (p / p.sum(axis=1, keepdims=True) - one_hot(z, labels)) / len(labels)
+
+
+def in_place(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
+    v = mu * v + g
+    w -= rate * v
+    return w, v
+
+
+def old_velocity(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
+    return w - rate * v, mu * v + g
+
+
+def mean_velocity(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
+    v = mu * v + (1 - mu) * g
+    return w - rate * v, v
+
+
+def nesterov(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
+    v = mu * v + g
+    return w - rate * (g + mu * v), v
+
+
+def where_it_stands(loss: Any, params: Mapping[str, Array]) -> str:
+    try:
+        check_grads(loss, dict(params), order=1)
+    except AssertionError:
+        return "gradient"
+    return "init"
+
+
+def by_its_size(loss: Any, params: Mapping[str, Array]) -> str:
+    weights = {name: Tensor(w) for name, w in params.items()}
+    return "init" if max(np.abs(g).max() for g in grad(loss(weights), weights).values()) < 1e-3 else "gradient"
+
+
+def by_the_weights(loss: Any, params: Mapping[str, Array]) -> str:
+    return "gradient" if 0.1 < np.std(params["W"]) < 5 else "init"
+
+
+WRONG = {
+    "the softmax alone": (logits, lambda z, labels: softmax(z) / len(z), "less 1 at the true one"),
+    "the sign": (logits, lambda z, labels: (one_hot(z, labels) - softmax(z)) / len(z), "less 1"),
+    "not divided by N": (logits, lambda z, labels: softmax(z) - one_hot(z, labels), "divide by N"),
+    "along the batch": (logits, lambda z, labels: (softmax(z, 0) - one_hot(z, labels)) / len(z), "share of each class"),
+    "overflow": (logits, naive, "subtract the largest"),
+    "no momentum": (momentum, lambda w, v, g, rate, mu: (w - rate * g, v), "velocity of the first goes on"),
+    "a mean of gradients": (momentum, mean_velocity, "not as (1 - momentum) g"),
+    "the old velocity": (momentum, old_velocity, "without momentum"),
+    "uphill": (momentum, lambda w, v, g, rate, mu: (w + rate * (mu * v + g), mu * v + g), "w - rate"),
+    "Nesterov": (momentum, nesterov, "counts in full"),
+    "in place": (momentum, in_place, "make a new array"),
+    "exchanged": (momentum, lambda w, v, g, rate, mu: (mu * v + g, w - rate * (mu * v + g)), "expected"),
+    "LeCun": (spread, lambda n: n**-0.5, "ReLU leaves half"),
+    "the variance": (spread, lambda n: 2 / n, "ten layers by"),
+    "one for all": (spread, lambda n: 0.01, "ten layers by"),
+    "He of fan_out": (spread, lambda n: (2 / 2000) ** 0.5, "fan_in"),
+    "always init": (diagnosis, lambda loss, params: "init", "whatever the loss does"),
+    "always gradient": (diagnosis, lambda loss, params: "gradient", "the gradient is right"),
+    "where it stands": (diagnosis, where_it_stands, "drawn at random"),
+    "by the size of the gradient": (diagnosis, by_its_size, "20"),
+    "by the size of the weights": (diagnosis, by_the_weights, "a wrong rule can give the right gradient"),
+    "no word": (diagnosis, lambda loss, params: False, "init"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
+    exercise: Exercise
+    answer: Any
+    exercise, answer, word = WRONG[name]
+    verdict = exercise.verdict(answer)
+    assert verdict.startswith("not yet")
+    assert word in verdict
+
+
+def test_the_spirals_are_balanced_two_arms_turned_into_each_other() -> None:
+    points, labels = spirals(np.random.default_rng(0), 2000)
+    assert points.shape == (2000, 2)
+    assert np.bincount(labels).tolist() == [1000, 1000]
+    assert np.abs(points).max() < 1.2 * SIZE
+    middles = [points[labels == label].mean(axis=0) for label in (0, 1)]
+    np.testing.assert_allclose(middles[0], -middles[1], atol=0.1)
+
+
+def test_the_same_seed_draws_the_same_spirals() -> None:
+    one, other, third = (spirals(np.random.default_rng(seed), 10)[0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(one, third)
+
+
+@pytest.mark.parametrize("patient", PATIENTS, ids=lambda patient: patient.complaint())
+def test_patients_have_the_illness_that_is_said(patient: Patient) -> None:
+    anywhere = {name: np.random.default_rng(0).standard_normal(w.shape) for name, w in patient.params.items()}
+    assert where_it_stands(patient.loss, anywhere) == patient.illness
+
+
+def test_one_patient_is_well_where_it_stands_and_ill_elsewhere() -> None:
+    last = PATIENTS[-1]
+    assert where_it_stands(last.loss, last.params) != last.illness
