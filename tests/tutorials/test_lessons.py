@@ -120,8 +120,8 @@ def anchor(heading: str) -> str:
 
 @pytest.mark.parametrize("page", [*SOURCES, *sorted(TUTORIALS.glob("*.md"))], ids=lambda page: page.stem)
 def test_links_lead_to_files_and_anchors_that_exist(page: Path) -> None:
-    is_script = page.suffix == ".py"
-    text = "\n".join(t for _, t in cells_of_script(page)) if is_script else page.read_text(encoding="utf-8")
+    prose = [text for kind, text in cells_of_script(page) if kind == "markdown"] if page.suffix == ".py" else []
+    text = "\n".join(prose) or page.read_text(encoding="utf-8")
     for target, fragment in LINK.findall(text):
         if "://" in target:
             continue
