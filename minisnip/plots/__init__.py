@@ -1,6 +1,7 @@
 """Every figure: takes arrays, returns a matplotlib Figure."""
 
 from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_curves, overlap_curves, score_histogram
+from minisnip.plots.collapse import collapse_and_cost
 from minisnip.plots.comparison import error_curves
 from minisnip.plots.graph import computation_graph
 from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
@@ -8,6 +9,7 @@ from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
 
 __all__ = [
     "class_pictures",
+    "collapse_and_cost",
     "computation_graph",
     "deletion_scatter",
     "difference_curves",
