@@ -114,7 +114,7 @@ lesson_8.needed(needed)
 # ## Round 2: not empty, and yet not alive
 #
 # A connection does something only if it is **effective**: on a path of kept connections from a pixel to a class.
-# SNIP's scores leave no layer empty below 99.9 %.
+# SNIP's scores leave no layer empty up to 99.8 %.
 #
 # **Predict:** at 99.8 % SNIP keeps 533 connections. How many of them are on a path?
 
@@ -131,7 +131,7 @@ for sparsity in (0.95, 0.98, 0.99, 0.995, 0.998):
     masks = pruning.keep_top(snip, sparsity)
     on_path = count(pruning.effective_masks(net, masks))
     print(f"{sparsity:.1%} removed; of each layer {per_layer(masks)}; on a path {on_path:,} of {count(masks):,}")
-assert pruning.collapse_sparsity(snip) > 0.999
+assert pruning.collapse_sparsity(snip) > 0.998
 assert on_path < count(masks) / 2
 
 # %% [markdown]
@@ -336,8 +336,8 @@ lesson_8.compacted(compacted)
 # ## In practice
 # "I pruned 90 % and it is neither smaller nor faster" is asked in every forum, and this lesson is the answer. Three
 # ways out: remove whole units or channels (structured pruning, or compacting as here); formats and kernels for sparse
-# matrices, which on usual hardware begin to win only at high sparsity; or patterns that a processor knows, such as 2 of 4.
-# In all cases: count the layers after pruning, and measure the time instead of deriving it from the sparsity.
+# matrices, which on usual hardware win only at high sparsity; or patterns that a processor knows, such as 2 of 4. In
+# all cases: count the layers after pruning, and measure the time instead of deriving it from the sparsity.
 #
 # ## Further reading
 # - H. Tanaka et al., *Pruning neural networks without any data by iteratively conserving synaptic flow*, 2020,
