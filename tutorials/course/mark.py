@@ -76,6 +76,8 @@ def main() -> None:
     """Print the marks; exit with 1 if they are not full and none."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader calls alembic
     course = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="course-")).resolve()
+    if (course / "source").exists():
+        raise SystemExit(f"{course} has a course in it already: name a folder that is empty or not there")
     try:
         found = rehearse(course)
     finally:
