@@ -187,7 +187,7 @@ for name in ("synflow", "snip"):
 assert abs(pruning.collapse_sparsity(criteria["synflow"](net, w, x, y, rng=rng)) - 0.913) < 0.005
 
 # %% [markdown]
-# **Explain.** Three times is enough against empty layers, and twenty leave hardly a connection off the paths. In every
+# **Explain.** Three times is enough against empty layers, and twenty leave few connections off the paths. In every
 # layer the SynFlow scores have the same sum. The fewer connections share it, the more each of them gets; asked anew,
 # the last of a layer has all of it, and stays.
 #
