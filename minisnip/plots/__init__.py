@@ -2,6 +2,7 @@
 
 from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_curves, overlap_curves, score_histogram
 from minisnip.plots.boundaries import decision_boundaries, loss_curves
+from minisnip.plots.collapse import collapse_and_cost
 from minisnip.plots.comparison import error_curves
 from minisnip.plots.graph import computation_graph
 from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
@@ -10,6 +11,7 @@ from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
 
 __all__ = [
     "class_pictures",
+    "collapse_and_cost",
     "computation_graph",
     "decision_boundaries",
     "deletion_scatter",

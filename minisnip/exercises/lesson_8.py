@@ -1,0 +1,161 @@
+"""Lesson 8: when a layer is emptied, what is on a path, asking again after each cut, and cutting out dead units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+from minisnip.autodiff.tensor import Array
+from minisnip.exercises.exercise import Exercise, Trial
+
+SEED = 8
+
+
+def _needed(answer: Any) -> Iterator[Trial]:
+    rng = np.random.default_rng(SEED)
+    layers: list[list[Array]] = [[np.array([3.0])], [np.array([1.0, 2.0]), np.array([3.0])]]
+    layers += [[np.array([5.0, 4.0]), np.array([1.0, 0.5]), np.array([3.0])]]
+    layers += [[rng.permutation(n) + rng.random() for n in (6, 3, 4)] for _ in range(5)]
+    for scores in layers:
+        given = f"scores = [{', '.join(str(s.tolist()) for s in scores)}]"
+        yield Trial(given, partial(answer, [s.copy() for s in scores]), _first_without_empty_layer(scores))
+
+
+def _first_without_empty_layer(scores: Sequence[Array]) -> int:
+    """By trying: keep one, two, three ... of the best."""
+    flat = np.concatenate(scores)
+    owner = np.repeat(np.arange(len(scores)), [s.size for s in scores])
+    order = owner[np.argsort(-flat)]
+    return next(k for k in range(1, flat.size + 1) if len(set(order[:k])) == len(scores))
+
+
+PATHS: tuple[tuple[tuple[tuple[int, ...], ...], ...], ...] = (
+    (((1,),), ((1,),)),
+    (((0,),), ((1,),)),
+    (((1,),), ((0,),)),
+    (((1,), (0,)), ((0, 1),)),  # into the one unit and out of the other
+    (((1,), (0,)), ((1, 1),)),
+    (((1,),), ((1,), (1,)), ((0, 0),)),
+)
+
+
+def _effective(answer: Any) -> Iterator[Trial]:
+    rng = np.random.default_rng(SEED)
+    cases = [[np.array(c) for c in masks] for masks in PATHS]
+    for widths in ((2, 3, 2), (3, 3, 2, 2), (2, 3, 3, 3, 1), (4, 3, 4, 2)):
+        cases += [[(rng.random((n, m)) < 0.4).astype(int) for m, n in pairwise(widths)]]
+    for masks in cases:
+        given = f"masks = [{', '.join(str(c.tolist()) for c in masks)}]"
+        yield Trial(given, partial(answer, [c.copy() for c in masks]), _by_walking_every_path(masks))
+
+
+def _by_walking_every_path(masks: Sequence[Array]) -> int:
+    """The connections that some whole path uses: a unit of each layer, and all connections between them kept."""
+    used = set()
+    widths = [masks[0].shape[1], *(len(c) for c in masks)]
+    for units in product(*map(range, widths)):
+        steps = [(layer, units[layer + 1], units[layer]) for layer in range(len(masks))]
+        if all(masks[layer][to, start] for layer, to, start in steps):
+            used |= set(steps)
+    return len(used)
+
+
+AS_ASKED = "each round asks once, and keeps the best of what is left"
+
+
+def _iterate(answer: Any) -> Iterator[Trial]:
+    for size, kappa, rounds in ((4, 1, 1), (4, 1, 2), (9, 4, 2), (100, 10, 2), (100, 3, 5), (50, 50, 3)):
+        given = f"size = {size}, kappa = {kappa}, rounds = {rounds}"
+        yield Trial(given, partial(_judged, answer, size, kappa, rounds), AS_ASKED)
+
+
+def _judged(answer: Any, size: int, kappa: int, rounds: int) -> str:
+    """What is wrong with the rounds, if anything is."""
+    rng, masks, seen = np.random.default_rng(SEED), list[Array](), list[Array]()
+
+    def score(mask: Array) -> Array:
+        masks.append(np.array(mask))
+        seen.append(rng.random(size) + 1 - mask)  # the removed look better than all that is left
+        return seen[-1].copy()
+
+    masks.append(np.array(answer(score, size, kappa, rounds)))
+    kept = [int(mask.sum()) for mask in masks]
+    wanted = [round(size * (kappa / size) ** (t / rounds)) for t in range(rounds + 1)]
+    if masks[-1].shape != (size,) or not set(np.unique(masks[-1])) <= {0, 1}:
+        return f"no mask of {size} zeros and ones"
+    if kept != wanted:
+        return f"after each round {kept} are kept, where {wanted} are asked for"
+    for t, (before, scores, after) in enumerate(zip(masks, seen, masks[1:], strict=False), start=1):
+        if np.any(after > before):
+            return f"round {t} keeps again what was removed before"
+        if np.any(after < before) and scores[after == 1].min() < scores[(after == 0) & (before == 1)].max():
+            return f"round {t} removes a connection of higher score than one that it keeps"
+    return AS_ASKED
+
+
+def _compacted(answer: Any) -> Iterator[Trial]:
+    """The network is w2 @ relu(w1 @ x + b1)."""
+    for w1, b1, w2 in _small_networks():
+        given = f"w1 = {w1.tolist()}, b1 = {b1.tolist()}, w2 = {w2.tolist()}"
+        alive = w2.any(axis=0) & (w1.any(axis=1) | (b1 > 0))
+        hint = "" if (w1.any(axis=1) | (b1 == 0)).all() else "a unit that reads nothing still says relu(b1)"
+        yield Trial(given, partial(_answers, answer, w1, b1, w2), (int(alive.sum()), _forward(w1, b1, w2)), hint)
+
+
+def _small_networks() -> Iterator[tuple[Array, Array, Array]]:
+    yield np.array([[1.0]]), np.array([0.0]), np.array([[2.0]])
+    yield np.array([[1.0], [0.0]]), np.zeros(2), np.array([[2.0, 3.0]])
+    yield np.array([[1.0], [1.0]]), np.zeros(2), np.array([[2.0, 0.0]])
+    yield np.array([[1.0, 0.0]]), np.zeros(1), np.array([[2.0], [0.0]])
+    yield np.array([[1.0, -1.0], [-1.0, 1.0]]), np.zeros(2), np.array([[2.0, 3.0]])  # rows that sum to 0
+    yield np.array([[1.0], [0.0], [0.0]]), np.array([0.0, 2.0, -2.0]), np.array([[1.0, 1.0, 1.0]])
+    rng = np.random.default_rng(SEED)
+    for inputs, hidden, outputs in ((2, 4, 2), (3, 6, 2), (5, 9, 3)):
+        w1 = rng.standard_normal((hidden, inputs)) * (rng.random((hidden, inputs)) < 0.4)
+        w2 = rng.standard_normal((outputs, hidden)) * (rng.random((outputs, hidden)) < 0.4)
+        yield w1, np.zeros(hidden), w2
+
+
+def _forward(w1: Array, b1: Array, w2: Array) -> Array:
+    """The outputs for three inputs."""
+    x = np.random.default_rng(SEED).standard_normal((3, w1.shape[1]))
+    out: Array = np.maximum(x @ w1.T + b1, 0) @ w2.T
+    return out
+
+
+def _answers(answer: Any, w1: Array, b1: Array, w2: Array) -> tuple[int, Array]:
+    """How many hidden units are left, and the outputs."""
+    w1, b1, w2 = answer(w1.copy(), b1.copy(), w2.copy())
+    return len(w1), _forward(w1, b1, w2)
+
+
+needed = Exercise(
+    "8.1",
+    "when a layer is emptied",
+    _needed,
+    "a layer keeps something as soon as its best score is kept; which layer has to wait longest?",
+)
+effective = Exercise(
+    "8.2",
+    "the connections on a path",
+    _effective,
+    "two walks: which units does the input reach, going forward, and which reach the output, going backward? "
+    "A connection needs a start of the first kind and an end of the second",
+)
+iterate = Exercise(
+    "8.3",
+    "ask again after each cut",
+    _iterate,
+    "round t keeps round(size * (kappa / size) ** (t / rounds)); what is removed gets the score -inf",
+)
+compacted = Exercise(
+    "8.4",
+    "cut out the dead units",
+    _compacted,
+    "expected are the number of hidden units left, and the same outputs: a unit is dead if nothing reads it, or if it "
+    "reads nothing and relu(b1) is 0; a row of w1 or a column of w2 is dead if *all* of it is zero",
+)

@@ -1,0 +1,121 @@
+"""Lesson 8's checks catch the answers that students give."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip.autodiff.tensor import Array
+from minisnip.exercises import Exercise
+from minisnip.exercises.lesson_8 import compacted, effective, iterate, needed
+
+ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "tutorials" / "data" / "08_milliseconds.csv"
+
+
+def fed_only(masks: list[Array]) -> Any:
+    """Counts what the input reaches, wherever it leads."""
+    fed: Any = np.ones(masks[0].shape[1], bool)
+    count = 0
+    for c in masks:
+        count += int((c * fed).sum())
+        fed = (c * fed).any(axis=1)
+    return count
+
+
+def neighbours(masks: list[Array]) -> int:
+    """Looks one connection back and one ahead, not along the whole path."""
+    count = 0
+    for i, c in enumerate(masks):
+        fed = masks[i - 1].any(axis=1) if i else np.ones(c.shape[1], bool)
+        read = masks[i + 1].any(axis=0) if i + 1 < len(masks) else np.ones(len(c), bool)
+        count += int((c * np.outer(read, fed)).sum())
+    return count
+
+
+def rounds_that(step: Callable[[Array, Array, int], Array], share: Callable[[int, int, float, int], float]) -> Any:
+    def answer(score: Any, size: int, kappa: int, rounds: int) -> Array:
+        mask = np.ones(size)
+        for t in range(1, rounds + 1):
+            mask = step(score(mask), mask, round(share(size, kappa, t, rounds)))
+        return mask
+
+    return answer
+
+
+def top(scores: Array, mask: Array, count: int) -> Array:
+    """Forgets that what is removed stays removed."""
+    kept = np.zeros(len(scores))
+    kept[np.argsort(-scores)[:count]] = 1
+    return kept
+
+
+def top_left(scores: Array, mask: Array, count: int) -> Array:
+    return top(np.where(mask == 1, scores, -np.inf), mask, count)
+
+
+def worst_left(scores: Array, mask: Array, count: int) -> Array:
+    return top(np.where(mask == 1, -scores, -np.inf), mask, count)
+
+
+def geometric(size: int, kappa: int, t: float, rounds: int) -> float:
+    return float(size * (kappa / size) ** (t / rounds))
+
+
+def linear(size: int, kappa: int, t: float, rounds: int) -> float:
+    return size - (size - kappa) * t / rounds
+
+
+def one_shot(score: Any, size: int, kappa: int, rounds: int) -> Array:
+    return top(score(np.ones(size)), np.ones(size), kappa)
+
+
+def units(alive: Callable[[Array, Array, Array], Any]) -> Any:
+    def answer(w1: Array, b1: Array, w2: Array) -> tuple[Array, Array, Array]:
+        left = alive(w1, b1, w2)
+        return w1[left], b1[left], w2[:, left]
+
+    return answer
+
+
+WRONG = {
+    "one for each layer": (needed, len, "which layer has to wait longest"),
+    "one too few": (needed, lambda scores: int(sum((s > min(map(max, scores))).sum() for s in scores)), "expected"),
+    "the best of all": (needed, lambda scores: int(sum((s >= max(map(max, scores))).sum() for s in scores)), "wait"),
+    "all that is kept": (effective, lambda masks: int(sum(c.sum() for c in masks)), "two walks"),
+    "forward only": (effective, fed_only, "going backward"),
+    "neighbours only": (effective, neighbours, "going forward"),
+    "one shot": (iterate, one_shot, "are asked for"),
+    "the same number each round": (iterate, rounds_that(top_left, linear), "after each round"),
+    "the removed return": (iterate, rounds_that(top, geometric), "keeps again what was removed"),
+    "the worst are kept": (iterate, rounds_that(worst_left, geometric), "higher score than one that it keeps"),
+    "nothing is cut": (compacted, lambda w1, b1, w2: (w1, b1, w2), "nothing reads it"),
+    "only unread units": (compacted, units(lambda w1, b1, w2: w2.any(axis=0)), "reads nothing"),
+    "the bias forgotten": (compacted, units(lambda w1, b1, w2: w1.any(axis=1) & w2.any(axis=0)), "relu(b1)"),
+    "any zero": (compacted, units(lambda w1, b1, w2: w1.all(axis=1) & w2.all(axis=0)), "*all* of it"),
+    "a sum for an any": (compacted, units(lambda w1, b1, w2: (w1.sum(axis=1) != 0) & (w2.sum(axis=0) != 0)), "got"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
+    exercise: Exercise
+    answer: Any
+    exercise, answer, word = WRONG[name]
+    verdict = exercise.verdict(answer)
+    assert verdict.startswith("not yet")
+    assert word in verdict
+
+
+def test_the_recorded_milliseconds_are_those_of_the_readme() -> None:
+    """After a new measurement, both change."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pattern = r"\| (LeNet\S+) \| ([\d.]+) % \| [\d-]+ \| [\d,]+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|"
+    lines = [line for line in RECORDED.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert [tuple(row.values()) for row in csv.DictReader(lines)] == re.findall(pattern, readme)
