@@ -4,7 +4,9 @@ from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_
 from minisnip.plots.comparison import error_curves
 from minisnip.plots.graph import computation_graph
 from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
+from minisnip.plots.scores import scores_and_threshold
 from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
+from minisnip.plots.weights import weight_pictures
 
 __all__ = [
     "class_pictures",
@@ -18,7 +20,9 @@ __all__ = [
     "memorisation",
     "overlap_curves",
     "score_histogram",
+    "scores_and_threshold",
     "scoring_batches",
     "sparsity_curves",
     "training_curves",
+    "weight_pictures",
 ]
