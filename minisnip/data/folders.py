@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from minisnip.data.errors import DataError
@@ -14,7 +15,9 @@ Folder = str | os.PathLike[str]
 
 def cache_folder() -> Path:
     """The folder that downloads go to, one subfolder for each data set; it need not exist yet."""
-    import pooch
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in a notebook pooch's tqdm asks for widgets, which nothing here needs
+        import pooch
 
     return Path(pooch.os_cache("minisnip"))
 

@@ -83,7 +83,8 @@ def histogram(axes: Axes, scores: Mapping[str, Array], thresholds: Mapping[str, 
         label = f"{label}: kept from {thresholds[key]:.2e}"
         axes.hist(sizes[key], bins, histtype="step", color=colour, linestyle=line, label=label)
         axes.axvline(thresholds[key], color=colour, linestyle=line, linewidth=0.9)
-    axes.set(xscale="log", xlabel="score (nats)", ylabel="connections")
+    axes.set(xscale="log", xlabel="score (nats)", ylabel="connections", ylim=(0, 1.25 * axes.get_ylim()[1]))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False, loc="upper left")
 
 

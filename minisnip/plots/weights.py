@@ -23,9 +23,9 @@ def weight_pictures(rows: Mapping[str, Array], counts: Mapping[str, int], title:
     counts : dict of int
         Parameters by layer.
     """
-    figure = Figure(figsize=(10.5, 1.4 * len(rows) + 1.2), layout="constrained")
+    figure = Figure(figsize=(10.5, 1.15 * len(rows) + 0.6), layout="constrained")
     figure.suptitle(title, fontsize=11)
-    left, right = figure.subfigures(1, 2, width_ratios=(2.6, 1), squeeze=False)[0]
+    left, right = figure.subfigures(1, 2, width_ratios=(3.1, 1), squeeze=False)[0]
     _pictures(left, rows)
     _bars(right.subplots(), counts)
     return figure
@@ -46,12 +46,11 @@ def _pictures(part: SubFigure, rows: Mapping[str, Array]) -> None:
 
 def _bars(axes: Axes, counts: Mapping[str, int]) -> None:
     total = sum(counts.values())
-    axes.barh(list(counts), list(counts.values()), color=BLUE, height=0.6)
+    axes.barh(list(counts), list(counts.values()), color=BLUE, height=0.5)
     for i, count in enumerate(counts.values()):
-        axes.annotate(
-            f"{count:,}: {100 * count / total:.1f} %", (0, i), (4, 26), textcoords="offset points", va="center"
-        )
-    axes.set(title=f"{total:,} parameters", xlabel="parameters", ylim=(len(counts) - 0.5, -0.8))
-    axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.annotate(f"{count:,}: {100 * count / total:.1f} %", (0, i - 0.25), (3, 3), textcoords="offset points")
+    axes.set_title(f"{total:,} parameters", fontsize=10)
+    axes.set(xlabel="parameters", xlim=(0, 1.15 * max(counts.values())), ylim=(len(counts) - 0.5, -0.7))
+    axes.xaxis.set_major_locator(MaxNLocator(2))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.spines[["top", "right"]].set_visible(False)
