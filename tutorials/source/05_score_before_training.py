@@ -278,7 +278,8 @@ lesson_5.layers(layers)
 joint = pruning.joint_deletion(net, w, x, y, [0.5, 0.8, 0.9, 0.95, 0.98, 0.99])
 for row in joint:
     print(f"{row['sparsity']:.0%} removed: the loss falls by {row['true']:6.3f}, the sum says {row['linear']:6.3f}")
-assert max(abs(row["linear"] / row["true"] - 1) for row in joint) > 0.5
+assert joint[1]["linear"] * joint[1]["true"] < 0
+assert max(abs(row["linear"] / row["true"] - 1) for row in joint[2:]) > 0.5
 joint_curves(joint, f"LeNet-300-100 before training, {N} images of {data.label}")
 
 # %%
@@ -292,16 +293,17 @@ for name, s in rules.items():
     _, error[name] = evaluate(net, train(net, start, data, mask, epochs, title=None).params, data.test)
     print(f"keep the highest {name:15} loss right after {loss[name]:5.2f}   test error, trained {error[name]:4.1f} %")
 assert min(error, key=error.get) == "|g|"
-assert min(loss, key=loss.get) == max(error, key=error.get) == "|g|, a sum each"
+assert max(error, key=error.get) == "|g|, a sum each"
+assert loss["|g|, a sum each"] < loss["|g|"]
 
 # %% [markdown]
 # **Explain.** The sum is no forecast: at 98 % it is off by a factor of two, at 80 % it even has the wrong sign. The
 # score *ranks* single connections; it does not tell what is left when many go.
 #
 # Nor is that loss what we want. "−g" saves what helps *now*, but the network is untrained: a connection of large |g|
-# is a lever, and training can push a lever either way; one of small |g| is none. So |g| trains best (with each of
-# three initialisations, and on MNIST too). A sum for each layer has the lowest loss right after pruning, and trains
-# worst: its first layer has too few connections left to see the image.
+# is a lever, and training can push a lever either way; one of small |g| is none. So |g| trains best (it did with
+# each of three initialisations, and on MNIST). A sum for each layer has a lower loss than |g| right after pruning, and
+# trains worst: its first layer has too few connections left to see the image.
 #
 # ## On your own
 # - Score with MNIST: `load("mnist")`. Then divide its images back to 0 … 1. How many scores are exactly 0?
