@@ -34,6 +34,8 @@ from minisnip.plots import joint_curves, scores_and_threshold
 from minisnip.pruning import apply_masks, count_kept, keep_top, mask_gradient, ones
 from minisnip.training import evaluate, train
 
+N = fast_or(100, fast=20)  # images to score with
+
 # %% [markdown]
 # ## Round 1: remove one connection, a little at a time
 #
@@ -52,9 +54,13 @@ from minisnip.training import evaluate, train
 # %%
 data, net = load("glyphs"), lenet_300_100()
 w = net.init(np.random.default_rng(0), dtype=np.float64)
-N = fast_or(100, fast=20)
 x, y = data.train.images[:N].astype(np.float64), data.train.labels[:N]
-L = lambda c: cross_entropy(net(apply_masks(c, w), x), y)  # noqa: E731  L(c ⊙ w; D)
+
+
+def L(c):
+    return cross_entropy(net(apply_masks(c, w), x), y)  # L(c ⊙ w; D)
+
+
 one = mask_gradient(net, w, x, y)["fc3.weight"]
 j = np.unravel_index(np.abs(one).argmax(), one.shape)
 for delta in (1, 1 / 2, 1 / 4, 1 / 8):
