@@ -57,7 +57,7 @@ w = net.init(np.random.default_rng(0), dtype=np.float64)
 x, y = data.train.images[:N].astype(np.float64), data.train.labels[:N]
 
 
-def L(c):
+def masked_loss(c):
     return cross_entropy(net(apply_masks(c, w), x), y)  # L(c ⊙ w; D)
 
 
@@ -66,7 +66,7 @@ j = np.unravel_index(np.abs(one).argmax(), one.shape)
 for delta in (1, 1 / 2, 1 / 4, 1 / 8):
     c = ones(w)
     c["fc3.weight"][j] -= delta
-    quotient = (L(ones(w)) - L(c)) / delta
+    quotient = (masked_loss(ones(w)) - masked_loss(c)) / delta
     print(f"δ = {delta:<6} quotient {quotient:.6f}   distance from ∂L/∂c_j {abs(quotient - one[j]):.6f}")
 
 # %% [markdown]
@@ -106,7 +106,7 @@ lesson_5.quotient(quotient_of_order_2)
 
 # %%
 c = {name: Tensor(one) for name, one in ones(w).items()}
-g = grad(L(c), c)  # one walk
+g = grad(masked_loss(c), c)  # one walk
 by_weights = {name: w[name] * slope for name, slope in pruning.weight_gradient(net, w, x, y).items()}
 largest, apart = (max(np.abs(d).max() for d in s) for s in (g.values(), [g[n] - by_weights[n] for n in g]))
 biases = np.concatenate([g[name] for name in g if name.endswith("bias")])
@@ -292,10 +292,10 @@ joint_curves(joint, f"LeNet-300-100 before training, {N} images of {data.label}"
 rules = {"|g|": score, "+g": g, "-g": {name: -g_j for name, g_j in g.items()}, "|g|, a sum each": of_each}
 start, epochs = {name: a.astype(np.float32) for name, a in w.items()}, fast_or(5, fast=2)
 loss, error = {}, {}
-print(f"{data.label}; the loss of the dense network is {L(ones(w)):.2f}")
+print(f"{data.label}; the loss of the dense network is {masked_loss(ones(w)):.2f}")
 for name, s in rules.items():
     mask = keep_top(s, 0.98)
-    loss[name] = L(mask)
+    loss[name] = masked_loss(mask)
     _, error[name] = evaluate(net, train(net, start, data, mask, epochs, title=None).params, data.test)
     print(f"keep the highest {name:15} loss right after {loss[name]:5.2f}   test error, trained {error[name]:4.1f} %")
 assert min(error, key=error.get) == "|g|"
