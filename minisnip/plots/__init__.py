@@ -6,8 +6,10 @@ from minisnip.plots.collapse import collapse_and_cost
 from minisnip.plots.comparison import error_curves
 from minisnip.plots.graph import computation_graph
 from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
+from minisnip.plots.scores import scores_and_threshold
 from minisnip.plots.steps import step_errors
 from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
+from minisnip.plots.weights import weight_pictures
 
 __all__ = [
     "class_pictures",
@@ -24,8 +26,10 @@ __all__ = [
     "memorisation",
     "overlap_curves",
     "score_histogram",
+    "scores_and_threshold",
     "scoring_batches",
     "sparsity_curves",
     "step_errors",
     "training_curves",
+    "weight_pictures",
 ]

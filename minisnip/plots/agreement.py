@@ -29,7 +29,7 @@ def deletion_scatter(g: Mapping[str, Array], deltas: Mapping[str, Array], title:
     figure.suptitle(f"{title}\n{legend}", fontsize=10)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):
-        _density(axes, np.ravel(g[name]), np.ravel(deltas[name]))
+        density(axes, np.ravel(g[name]), np.ravel(deltas[name]))
         axes.set_title(f"{name}: {g[name].size:,}", fontsize=10)
     for axes in panels[len(names) :]:
         axes.set_visible(False)
@@ -38,7 +38,8 @@ def deletion_scatter(g: Mapping[str, Array], deltas: Mapping[str, Array], title:
     return figure
 
 
-def _density(axes: Axes, x: Array, y: Array) -> None:
+def density(axes: Axes, x: Array, y: Array) -> None:
+    """y against x, both linear near 0 and logarithmic beyond, for both signs; the diagonal is y = x."""
     reach = float(max(np.abs(x).max(), np.abs(y).max()))
     threshold = reach / 1e4  # linear below
     scaled = [np.arcsinh(a / threshold) for a in (x, y)]
@@ -66,23 +67,25 @@ def score_histogram(
     """
     figure = Figure(figsize=(7.5, 4), layout="constrained")
     axes = figure.subplots()
-    scores = {"g": (g, BLUE, "-", "|g|, the derivative"), "ΔL": (deltas, ORANGE, "--", "|ΔL|, the deletion")}
-    flat = {key: np.abs(np.concatenate([np.ravel(a) for a in s.values()])) for key, (s, *_) in scores.items()}
-    top = max(a.max() for a in flat.values())
-    bins = np.geomspace(top * 1e-7, top, 120).tolist()
-    for key, (_, colour, line, label) in scores.items():
-        axes.hist(
-            flat[key],
-            bins,
-            histtype="step",
-            color=colour,
-            linestyle=line,
-            label=f"{label}: kept from {thresholds[key]:.2e}",
-        )
-        axes.axvline(thresholds[key], color=colour, linestyle=line, linewidth=0.9)
-    axes.set(xscale="log", xlabel="score (nats)", ylabel="connections", title=title)
-    axes.legend(frameon=False, loc="upper left")
+    flat = {key: np.concatenate([np.ravel(a) for a in s.values()]) for key, s in {"g": g, "ΔL": deltas}.items()}
+    histogram(axes, flat, thresholds)
+    axes.set_title(title)
     return figure
+
+
+def histogram(axes: Axes, scores: Mapping[str, Array], thresholds: Mapping[str, float]) -> None:
+    """The sizes of two flat scores, "g" and "ΔL", on a logarithmic axis, with the threshold of each."""
+    styles = {"g": (BLUE, "-", "|g|, the derivative"), "ΔL": (ORANGE, "--", "|ΔL|, the deletion")}
+    sizes = {key: np.abs(s) for key, s in scores.items()}
+    top = max(a.max() for a in sizes.values())
+    bins = np.geomspace(top * 1e-7, top, 120).tolist()
+    for key, (colour, line, label) in styles.items():
+        label = f"{label}: kept from {thresholds[key]:.2e}"
+        axes.hist(sizes[key], bins, histtype="step", color=colour, linestyle=line, label=label)
+        axes.axvline(thresholds[key], color=colour, linestyle=line, linewidth=0.9)
+    axes.set(xscale="log", xlabel="score (nats)", ylabel="connections", ylim=(0, 1.25 * axes.get_ylim()[1]))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False, loc="upper left")
 
 
 def overlap_curves(rows: Sequence[Mapping[str, float]], title: str) -> Figure:

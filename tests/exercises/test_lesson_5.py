@@ -1,0 +1,100 @@
+"""Lesson 5's checks catch the answers that students give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip import Tensor, grad
+from minisnip.exercises import Exercise
+from minisnip.exercises.lesson_5 import exactly, layers, quotient, three_ways
+
+
+def one_sided(L: Any, delta: float) -> Any:
+    return (L(1) - L(1 - delta)) / delta
+
+
+def ways(L: Any, w: Any, spoil: str = "") -> Any:
+    """Right as it stands; `spoil` names what is done wrong."""
+    c, weights = Tensor(np.ones_like(w)), Tensor(w)
+    by_mask, by_weights = grad(L(c * w), c), w * grad(L(weights), weights)
+    differences = []
+    for e in 1e-5 * np.eye(len(w)):
+        changed = (w + e, w - e) if spoil == "added to w" else ((1 + e) * w, (1 - e) * w)
+        differences.append((L(changed[0]) - L(changed[1])) / 2e-5)
+    answer = [by_mask, by_weights, np.array(differences)]
+    if spoil == "weights alone":
+        answer[1] = grad(L(weights), weights)
+    if spoil == "magnitudes":
+        answer = [np.abs(a) for a in answer]
+    if spoil == "all at once":
+        answer[2] = np.full_like(w, (L((1 + 1e-5) * w) - L((1 - 1e-5) * w)) / 2e-5)
+    if spoil == "deletion":
+        answer[2] = np.array([L(w) - L((1 - e) * w) for e in np.eye(len(w))])
+    return answer if spoil != "one of three" else by_mask
+
+
+def at_least_the_threshold(scores: Any, kappa: int) -> Any:
+    return (scores >= np.sort(scores)[::-1][max(kappa, 1) - 1]).astype(float)
+
+
+def above_the_threshold(scores: Any, kappa: int) -> Any:
+    return (scores > np.sort(scores)[::-1][min(kappa, len(scores) - 1)]).astype(float)
+
+
+def lowest(scores: Any, kappa: int) -> Any:
+    mask = np.zeros(len(scores))
+    mask[np.argsort(scores)[:kappa]] = 1
+    return mask
+
+
+def last_ones(scores: Any, kappa: int) -> Any:
+    """Slips at κ = 0: [-0:] is everything."""
+    mask = np.zeros(len(scores))
+    mask[np.argsort(scores)[-kappa:]] = 1
+    return mask
+
+
+WRONG = {
+    "one side": (quotient, one_sided, "c², δ = 0.5"),
+    "half the distance": (quotient, lambda L, d: (L(1 + d) - L(1 - d)) / d, "mind the distance"),
+    "the other sign": (quotient, lambda L, d: (L(1 - d) - L(1 + d)) / (2 * d), "3 c"),
+    "at 0": (quotient, lambda L, d: (L(d) - L(-d)) / (2 * d), "c²"),
+    "one side, but a smaller step": (quotient, lambda L, d: one_sided(L, d**2), "c²"),
+    "half the step on one side": (quotient, lambda L, d: (L(1 + d / 2) - L(1 - d)) / (1.5 * d), "c²"),
+    "the gradient by the weights": (three_ways, lambda L, w: ways(L, w, "weights alone"), "does, not what its removal"),
+    "h added to w": (three_ways, lambda L, w: ways(L, w, "added to w"), "do not add h"),
+    "all c at once": (three_ways, lambda L, w: ways(L, w, "all at once"), "each j by itself"),
+    "the deletion, not the derivative": (three_ways, lambda L, w: ways(L, w, "deletion"), "c_j = 1 + h"),
+    "without the sign": (three_ways, lambda L, w: ways(L, w, "magnitudes"), "by the mask"),
+    "one of three": (three_ways, lambda L, w: ways(L, w, "one of three"), "tuple of three"),
+    ">=": (exactly, at_least_the_threshold, "tie"),
+    ">": (exactly, above_the_threshold, "kept"),
+    "the lowest": (exactly, lowest, "is kept and"),
+    "[-κ:]": (exactly, last_ones, "κ = 0"),
+    "places, not a mask": (exactly, lambda s, kappa: np.argsort(-s)[:kappa], "not a mask"),
+    "equal sums": (layers, {"first": [1.0, 4.0], "second": [2.0, 3.0]}, "the same choice"),
+    "no difference yet": (layers, {"first": [1.0, 10.0], "second": [2.0, 20.0]}, "the same choice"),
+    "one layer": (layers, {"first": [1.0, 2.0]}, "1 layers"),
+    "ties": (layers, {"first": [1.0, 1.0], "second": [2.0, 3.0]}, "3 of them different"),
+    "zeros": (layers, {"first": [0.0, 1.0], "second": [2.0, 3.0]}, "the least 0.0"),
+    "a list": (layers, [1.0, 2.0], "AttributeError"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
+    exercise: Exercise
+    answer: Any
+    exercise, answer, word = WRONG[name]
+    verdict = exercise.verdict(answer)
+    assert verdict.startswith("not yet")
+    assert word in verdict
+
+
+def test_the_unspoilt_answers_pass() -> None:
+    assert three_ways.verdict(ways).startswith("passed")
+    assert quotient.verdict(lambda L, d: (L(1 + d) - L(1 - d)) / (2 * d)).startswith("passed")
+    assert quotient.verdict(lambda L, d: np.imag(L(1 + 1e-30j)) / 1e-30).startswith("passed")  # exact is good too
