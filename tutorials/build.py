@@ -47,7 +47,13 @@ def unexecuted(source: Path) -> Any:
 def executed(source: Path) -> Any:
     """The notebook with outputs; SystemExit names the notebook and the cell that failed."""
     notebook = unexecuted(source)
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}})
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(HERE)}},
+        coalesce_streams=True,  # a slow cell's prints come in pieces, other ones each time
+    )
     try:
         client.execute()
     except CellExecutionError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from typing import TypeVar
 
 from minisnip import data
@@ -43,7 +44,9 @@ def seed_of(student: str) -> int:
 def mnist_or_glyphs() -> data.Dataset:
     """MNIST; or where it cannot be had, the digits drawn from fonts. Prints which, and `.label` says it in titles."""
     try:
-        dataset = data.load("mnist")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "IProgress not found")  # pooch's progress bar, without ipywidgets
+            dataset = data.load("mnist")
     except data.DataUnavailableError:
         dataset = data.load("glyphs")
         print("MNIST IS NEITHER HERE NOR REACHABLE: this lesson goes on with digits drawn from fonts.")
