@@ -2,6 +2,7 @@
 
 from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_curves, overlap_curves, score_histogram
 from minisnip.plots.comparison import error_curves
+from minisnip.plots.controls import control_errors, overlap_by_batch
 from minisnip.plots.graph import computation_graph
 from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
 from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
@@ -9,6 +10,7 @@ from minisnip.plots.training import kept_per_layer, kept_pixels, training_curves
 __all__ = [
     "class_pictures",
     "computation_graph",
+    "control_errors",
     "deletion_scatter",
     "difference_curves",
     "error_curves",
@@ -16,6 +18,7 @@ __all__ = [
     "kept_per_layer",
     "kept_pixels",
     "memorisation",
+    "overlap_by_batch",
     "overlap_curves",
     "score_histogram",
     "scoring_batches",
