@@ -41,7 +41,7 @@ from minisnip.pruning import connection_sensitivity, input_connections, keep_top
 # **Predict:** what will be seen for the class 0? And what, if each of its images gets a label *drawn by lot*?
 
 # %%
-data, net, SPARSITIES = mnist_or_glyphs(), lenet_300_100(), (0.5, 0.9, 0.98)
+data, net, SPARSITIES = mnist_or_glyphs(), lenet_300_100(), (0.8, 0.98)
 w, lots = net.init(np.random.default_rng(0)), np.random.default_rng(1)
 of_class = [data.train.images[data.train.labels == digit] for digit in range(10)]
 
@@ -74,7 +74,7 @@ class_pictures(
 # columns below is higher.
 
 # %%
-means = np.stack([x.mean(axis=0).ravel() for x in of_class])
+owns, means = [], np.stack([x.mean(axis=0).ravel() for x in of_class])
 print("correlation with the mean image | of its own class | of the nine others | nearest to its own")
 for labels, pictures in {"true": true, "random": blind}.items():
     for s, row in zip(SPARSITIES, pictures, strict=True):
@@ -82,17 +82,20 @@ for labels, pictures in {"true": true, "random": blind}.items():
         own, others = np.diag(r).mean(), r[~np.eye(10, dtype=bool)].mean()
         hits = int(np.sum(r.argmax(axis=1) == np.arange(10)))
         print(f"{labels:>10} labels, {100 * s:>3g} % pruned |{own:17.2f} |{others:19.2f} |{hits:7d} of 10")
-        if data.name == "mnist":
-            assert (hits == 10 and own > 0.6) if labels == "true" else (hits == 10 and own > 0.8)
+        owns.append(own)
+        assert own > others + 0.1
+if data.name == "mnist":
+    assert np.greater(owns[2:], owns[:2]).all()  # the random labels' pictures are nearer to their class
 
 # %% [markdown]
-# **Explain.** Random labels give the *higher* correlation, at every sparsity. So the picture is no evidence that SNIP
+# **Explain.** Random labels give the *higher* correlation, at both sparsities. So the picture is no evidence that SNIP
 # "knows" digits. Where does it come from? For the weight from pixel i to unit j,
 #
 # $$g_{ij} = w_{ij}\,\textstyle\sum_n x_{ni}\,\delta_{nj},$$
 #
 # where δ is what the unit is worth to the loss of image n. The labels enter by δ alone. Whatever δ is, where there is
-# no ink in any image, all x are the same small number; where there is, the sum is large. **The picture shows x.**
+# no ink in any image, all x are the same small number (−0.42); where there is, x is up to seven times as large, and of
+# changing size. **The picture shows x.**
 #
 # ### Exercise 7.1
 # Design the control yourself: labels that say nothing about their images. Mind that the batch may be of one class only.
@@ -156,10 +159,10 @@ control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.la
 # **Explain.** For this network, this data and 98 %:
 #
 # - **May I re-initialise? Yes.** Another draw trains nearly as well: the mask does not hold "winning" weights.
-# - **Does it know the digits? Hardly.** Scored with random labels it is nearly as good. It does know the *images*:
-#   scored on noise it loses more.
+# - **Does it know the digits? Hardly.** Scored with random labels it is as good. It does know the *images*: scored on
+#   noise it loses more.
 # - **Weights or layer counts? Mostly counts.** Shuffled within each layer, it loses a little; a mask that is random in
-#   the whole network loses nearly everything. Most of SNIP's lead over random is *how many* it keeps in each layer.
+#   the whole network loses most of its digits. Most of SNIP's lead over random is *how many* it keeps in each layer.
 # - **Inverted** is bad, so the order means something.
 #
 # Five seeds and 2,700 steps at five sparsities say the same (README, "The controls"), and set a limit: at 99.5 % the
@@ -237,12 +240,13 @@ print(f"by chance: overlap {luck.chance:.3f}; {luck.chance_within_layers:.3f} wi
 assert np.mean(jaccards[1]) < np.mean(jaccards[10]) < np.mean(jaccards[100]) < np.mean(jaccards[1000])
 if data.name == "mnist":
     assert 5 * luck.chance_within_layers < np.mean(jaccards[100]) < 0.5
-    assert np.mean(by_batch[100]) < np.mean(by_batch[1]) - 0.5
+    assert max(np.mean(by_batch[size]) for size in (10, 100, 1000)) < np.mean(by_batch[1]) - 1
 
 # %% [markdown]
 # **Explain.** Two batches of 100 agree on about a third, far more than luck, and far from all. So one batch does not
-# find *the* mask; it finds *a* mask, and many masks are as good: a tenfold batch doubles the overlap, and gains little
-# accuracy. (The paper's Figure 3, at 90 %: 1.72 % with 100 images, 1.40 % with 10,000.) One *image* is too few.
+# find *the* mask; it finds *a* mask, and many are as good: here ten images serve as well as a thousand, whose masks
+# agree twice as much. One *image* is too few. The limit: after long training size may tell. In the paper's Figure 3, at
+# 90 %, 100 images give an error of 1.64 %, 10,000 give 1.40 %.
 #
 # ### Exercise 7.4
 # "They overlap by 5 %" says nothing without its chance level. Give both for two flat masks: |A ∩ B| / |A ∪ B|, and the
