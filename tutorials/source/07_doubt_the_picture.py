@@ -66,12 +66,12 @@ class_pictures(
 # %% [markdown]
 # **Explain.** The upper block is the one that papers show, and it is tempting to say "SNIP has understood what a 3 is".
 # The lower block used labels that know nothing. The network cannot have learnt from them what a 3 is, and the picture
-# is there all the same, if anything cleaner.
+# is there all the same.
 #
 # ## Round 2: the picture in numbers
 #
-# "Cleaner" is a word; correlate each picture with the mean image of each class. **Predict** which of the two label
-# columns below is higher.
+# "All the same" is a word; correlate each picture with the mean image of each class. **Predict** whose pictures are
+# nearer to their class: those with true labels, or those with random ones?
 
 # %%
 owns, means = [], np.stack([x.mean(axis=0).ravel() for x in of_class])
@@ -273,7 +273,7 @@ lesson_7.overlap_and_chance(overlap_and_chance)
 # </details>
 #
 # ## On your own
-# - Correlate the lower pictures with √(mean of x²) of their class instead of the mean image. Why is that even closer?
+# - Give every image of a batch of one class the *same* wrong label. Which of the two blocks does the picture resemble?
 # - Score with noise whose pixels have the standard deviations of MNIST's. Does *that* mask do well at 98 %?
 # - Give every layer SNIP's count and choose within it by |w|. What is left for the gradient to do?
 #
