@@ -73,7 +73,8 @@ def error(w):
 w, c = prune("snip", 0.95, seed=0)
 dense, pruned = error(trained(w, {})), error(trained(w, c))
 print(f"test error: dense {dense:.2f} %, with {sum(int(m.sum()) for m in c.values()):,} connections {pruned:.2f} %")
-assert dense < pruned < 2 * dense + 1
+assert dense < pruned
+assert pruned < 2 * dense or data.name != "mnist"
 
 # %% [markdown]
 # **Explain.** One connection in twenty does most of the work, and which twentieth was decided before any training. Is
@@ -273,7 +274,7 @@ for s, once in zip(SPARSITIES, errors["snip"].mean(axis=1), strict=True):
         snip, magnitude = np.mean([rivals(s, seed) for seed in SEEDS], axis=0)
         print(f"{100 * s:g} % pruned: SNIP {once:.2f} %, with twice the steps {snip:.2f} %; by |w|: {magnitude:.2f} %")
         assert magnitude < once
-assert magnitude < snip or STEPS < 300  # so at 98 %; in the fast setting SNIP is still ahead
+assert magnitude < snip or STEPS < 300 or data.name != "mnist"  # with few steps, SNIP is still ahead at 98 %
 
 # %% [markdown]
 # **Explain.** Magnitude after training wins. At 90 % what wins is mostly the longer training: give SNIP the same number
