@@ -122,8 +122,8 @@ lesson_7.blind_labels(blind_labels)
 #
 # ## Round 3: spoil one ingredient
 #
-# A picture is not what we prune for. So train: SNIP at 98 %, and SNIP with one ingredient spoiled, each over a few
-# seeds. `run` does what lesson 6 did by hand, and a control is a word:
+# A picture is not what we prune for. So train, for one epoch: SNIP at 98 %, and SNIP with one ingredient spoiled, each
+# over a few seeds. `run` does what lesson 6 did by hand, and a control is a word:
 #
 # - **shuffled**: the mask's ones moved to random places *within each layer* (weights, or layer counts?)
 # - **redrawn**: another draw of the weights is trained (may I re-initialise?)
@@ -152,8 +152,9 @@ as_is, redrawn, blind_error, shuffled, noise, inverted, random = (np.mean(e) for
 if data.name == "mnist":
     assert as_is < 0.5 * min(random, inverted)
     assert max(redrawn, blind_error) < as_is + 1  # the weights and the labels hardly matter
-    assert as_is + 0.5 < shuffled < random - 10  # the places matter; the counts of each layer matter more
-control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.label}, {EPOCHS} epoch")
+    assert as_is + 1 < min(shuffled, noise)  # the places matter, and the images
+    assert shuffled - as_is < 0.2 * (random - as_is)  # the counts of each layer matter more
+control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.label}, epochs: {EPOCHS}")
 
 # %% [markdown]
 # **Explain.** For this network, this data and 98 %:
@@ -161,16 +162,16 @@ control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.la
 # - **May I re-initialise? Yes.** Another draw trains nearly as well: the mask does not hold "winning" weights.
 # - **Does it know the digits? Hardly.** Scored with random labels it is as good. It does know the *images*: scored on
 #   noise it loses more.
-# - **Weights or layer counts? Mostly counts.** Shuffled within each layer, it loses a little; a mask that is random in
-#   the whole network loses most of its digits. Most of SNIP's lead over random is *how many* it keeps in each layer.
+# - **Weights or layer counts? Mostly counts.** Shuffled within each layer, it loses some 3 points; a mask that is random
+#   in the whole network loses 45. Most of SNIP's lead over random is *how many* it keeps in each layer.
 # - **Inverted** is bad, so the order means something.
 #
 # Five seeds and 2,700 steps at five sparsities say the same (README, "The controls"), and set a limit: at 99.5 % the
 # shuffle doubles the error, and noise is near to fatal. What is true at 98 % need not be true elsewhere.
 #
 # ### Exercise 7.2
-# The best-known bug of this experiment is a shuffle that changes nothing, so that the control "confirms" the method.
-# Write one that does: new masks, as many ones in each array, at random places.
+# A bug of this very experiment has been published: a shuffle that changes nothing, so that the control says "no
+# difference". Write one that does: new masks, as many ones in each array, at random places.
 
 
 # %%
