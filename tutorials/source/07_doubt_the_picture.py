@@ -162,15 +162,15 @@ control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.la
 # - **May I re-initialise? Yes.** Another draw trains nearly as well: the mask does not hold "winning" weights.
 # - **Does it know the digits? Hardly.** Scored with random labels it is as good. It does know the *images*: scored on
 #   noise it loses more.
-# - **Weights or layer counts? Mostly counts.** Shuffled within each layer, it loses some 3 points; a mask that is random
-#   in the whole network loses 45. Most of SNIP's lead over random is *how many* it keeps in each layer.
+# - **Weights or layer counts? Mostly counts.** Shuffled within each layer, it loses some 3 points; a mask that is
+#   random in the whole network loses 45. Most of SNIP's lead over random is *how many* it keeps in each layer.
 # - **Inverted** is bad, so the order means something.
 #
 # Five seeds and 2,700 steps at five sparsities say the same (README, "The controls"), and set a limit: at 99.5 % the
 # shuffle doubles the error, and noise is near to fatal. What is true at 98 % need not be true elsewhere.
 #
 # ### Exercise 7.2
-# A bug of this very experiment has been published: a shuffle that changes nothing, so that the control says "no
+# A bug of this very experiment stood in a real package: a shuffle that changes nothing, so that the control says "no
 # difference". Write one that does: new masks, as many ones in each array, at random places.
 
 
