@@ -19,6 +19,7 @@ def control_errors(errors: Mapping[str, Sequence[float]], title: str) -> Figure:
     title : str
     """
     figure = Figure(figsize=(8, 1.3 + 0.42 * len(errors)), layout="constrained")
+    figure.suptitle(title, fontsize=11)  # wider than the axes
     axes = figure.subplots()
     first = next(iter(errors.values()))
     axes.axvspan(min(first), max(first), color=BLUE, alpha=0.15, linewidth=0)
@@ -27,7 +28,7 @@ def control_errors(errors: Mapping[str, Sequence[float]], title: str) -> Figure:
         axes.plot(own, [i] * len(own), "o", color=colour, alpha=0.7)
         axes.plot(sum(own) / len(own), i, "|", color=colour, markersize=18, markeredgewidth=2)
     axes.set_yticks(range(len(errors)), list(errors))
-    axes.set(xscale="log", xlabel="test error (%); dots: seeds, bars: their mean", title=title)
+    axes.set(xscale="log", xlabel="test error (%); dots: seeds, bars: their mean")
     axes.xaxis.set_major_locator(FixedLocator([1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 90]))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
