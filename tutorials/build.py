@@ -24,6 +24,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 HERE = Path(__file__).parent
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the last digits depend on the threads of BLAS
 KEY_FIGURE = "key-figure"  # the tag of the cell whose picture stands under the title
 
 

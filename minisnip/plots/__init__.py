@@ -4,6 +4,7 @@ from minisnip.plots.agreement import deletion_scatter, difference_curves, joint_
 from minisnip.plots.boundaries import decision_boundaries, loss_curves
 from minisnip.plots.collapse import collapse_and_cost
 from minisnip.plots.comparison import error_curves
+from minisnip.plots.controls import control_errors, overlap_by_batch
 from minisnip.plots.graph import computation_graph
 from minisnip.plots.reproduction import class_pictures, memorisation, scoring_batches, sparsity_curves
 from minisnip.plots.scores import scores_and_threshold
@@ -15,6 +16,7 @@ __all__ = [
     "class_pictures",
     "collapse_and_cost",
     "computation_graph",
+    "control_errors",
     "decision_boundaries",
     "deletion_scatter",
     "difference_curves",
@@ -24,6 +26,7 @@ __all__ = [
     "kept_pixels",
     "loss_curves",
     "memorisation",
+    "overlap_by_batch",
     "overlap_curves",
     "score_histogram",
     "scores_and_threshold",

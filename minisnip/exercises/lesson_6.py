@@ -1,0 +1,130 @@
+"""Lesson 6: a step that leaves zeros zero, the score of one answer for all, where a method wins, what tickets cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from minisnip.autodiff.tensor import Array
+from minisnip.exercises.exercise import Exercise, Trial
+
+RATE, MOMENTUM, DECAY = 0.1, 0.9, 0.01
+
+
+def _masked_step(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (w, v, gradient, c) that gives w and v after one step of SGD with momentum."""
+    for c in ([1.0], [0.0], [1.0, 0.0], [0.0, 1.0, 1.0]):
+        for steps in (1, 3):
+            for speed in (0.0, 0.5):
+                mask, kept = np.array(c), np.array(c) == 1
+                start = np.linspace(1.0, 2.0, len(c)) * mask
+                w = _walked(_sgd, start, speed, np.ones(len(c)), steps)
+                given = (
+                    f"c = {c}, w = {start.tolist()}, v = {[speed] * len(c)}, gradients of 1, "
+                    f"{steps} step{'s' * (steps > 1)}; got and expected: w"
+                )
+                hint = "" if kept.any() else "v may hold a speed from before the pruning, and w moves by v"
+                got = partial(_walked, answer, start, speed, mask, steps)
+                yield Trial(given, got, np.where(kept, w, 0.0), hint)
+
+
+def _sgd(w: Array, v: Array, gradient: Array, c: Array) -> tuple[Array, Array]:
+    v = MOMENTUM * v + gradient + DECAY * w
+    return w - RATE * v, v
+
+
+def _walked(step: Any, start: Array, speed: float, c: Array, steps: int) -> Array:
+    w, v = start.copy(), np.full(len(start), speed)
+    for _ in range(steps):
+        w, v = step(w.copy(), v.copy(), np.ones(len(start)), c.copy())
+    return np.asarray(w)
+
+
+def _one_answer(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (training labels, test labels) that gives an error in percent."""
+    cases = (
+        ([1], [1], 0.0),
+        ([1], [0], 100.0),
+        ([1, 1, 0], [1, 0], 50.0),
+        ([1, 1, 0], [0, 0, 0, 1], 75.0),  # the commonest of the test labels is another
+        ([7, 7, 3, 3, 3], [3, 7, 7, 7, 3], 60.0),
+        ([0, 1, 2, 2], [0, 1, 2, 9, 9, 9, 9, 9], 87.5),
+    )
+    for train, test, expected in cases:
+        hint = "the answer is chosen on the training labels, and judged on the test labels" if len(test) > 3 else ""
+        given = f"training labels {train}, test labels {test}"
+        yield Trial(given, partial(answer, np.array(train), np.array(test)), expected, hint)
+
+
+Errors = Sequence[Sequence[float]]  # for each sparsity, those of the seeds
+
+WINS: tuple[tuple[Sequence[float], Errors, Errors, float | None, str], ...] = (
+    ((0.5,), ((1.0, 2.0),), ((3.0, 4.0),), 0.5, ""),
+    ((0.5,), ((3.0, 4.0),), ((1.0, 2.0),), None, "None where there is no such sparsity"),
+    ((0.5,), ((1.0, 3.0),), ((2.0, 9.0),), None, "the means differ, but 3 is worse than 2: compare worst with best"),
+    ((0.5, 0.9), ((1.0, 2.0), (1.0, 2.0)), ((1.5, 2.0), (3.0, 4.0)), 0.9, ""),
+    ((0.5, 0.9), ((1.0, 2.0), (5.0, 6.0)), ((3.0, 4.0), (5.5, 7.0)), None, "it wins at 0.5, but not from there on"),
+    (
+        (0.5, 0.8, 0.9),
+        ((1.0, 2.0), (3.0, 3.5), (3.0, 4.0)),
+        ((3.0, 3.0), (3.0, 4.0), (6.0, 9.0)),
+        0.9,
+        "it wins at 0.5 and again at 0.9, but not at 0.8 between them",
+    ),
+    ((0.5, 0.8), ((1.0,), (2.0,)), ((1.5,), (2.5,)), 0.5, ""),
+)
+
+
+def _first_win(answer: Any) -> Iterator[Trial]:
+    for sparsities, ours, theirs, expected, hint in WINS:
+        given = f"sparsities {list(sparsities)}, errors of ours {shown(ours)}, of theirs {shown(theirs)}"
+        got = partial(answer, list(sparsities), [list(e) for e in ours], [list(e) for e in theirs])
+        yield Trial(given, got, expected, hint)
+
+
+def shown(errors: Errors) -> str:
+    """Of each sparsity the seeds, as a reader would write them."""
+    return str([list(e) for e in errors])
+
+
+def _trainings(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (sparsity, share removed in a round) that counts rounds."""
+    for rate in (0.5, 0.2, 0.1):
+        for sparsity in (0.0, 0.1, 0.3, 0.5, 0.6, 0.8, 0.9, 0.95, 0.99):
+            expected, left = 0, 1.0
+            while left > 1 - sparsity + 1e-9:
+                left *= 1 - rate
+                expected += 1
+            given = f"sparsity {sparsity}, a round removes {rate} of what is left"
+            hint = f"after n rounds {1 - rate:g}^n is left" if expected > 1 else ""
+            yield Trial(given, partial(answer, sparsity, rate), expected, hint)
+
+
+masked_step = Exercise(
+    "6.1",
+    "zeros that stay zero",
+    _masked_step,
+    "momentum, gradient and decay all move w: whatever they do, a pruned weight must be 0 after the step, "
+    "and a kept one where plain SGD takes it",
+)
+one_answer = Exercise(
+    "6.2",
+    "always the same answer",
+    _one_answer,
+    "count the training labels, take the commonest, and see how often it is wrong of the test labels, in percent",
+)
+first_win = Exercise(
+    "6.3",
+    "from where on it wins",
+    _first_win,
+    "the least sparsity where every seed of ours has a smaller error than every seed of theirs, there and at all above",
+)
+trainings = Exercise(
+    "6.4",
+    "what a lottery ticket costs",
+    _trainings,
+    "the smallest whole number of rounds after which no more than 1 - sparsity is left",
+)

@@ -1,0 +1,104 @@
+"""Lesson 7's checks catch the answers that students give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip.exercises import Exercise
+from minisnip.exercises.lesson_7 import blind_labels, moved_masks, overlap_and_chance, what_it_shows
+
+
+def shuffled_in_place(y: Any, classes: int, rng: np.random.Generator) -> Any:
+    y[:] = rng.integers(0, classes, len(y))
+    return y
+
+
+def rebound(masks: Any, rng: np.random.Generator) -> Any:
+    for c in masks.values():
+        c = rng.permutation(c.ravel()).reshape(c.shape)
+    return masks
+
+
+def changed(masks: Any, rng: np.random.Generator) -> Any:
+    for c in masks.values():
+        rng.shuffle(c.reshape(-1))
+    return masks
+
+
+def across_layers(masks: Any, rng: np.random.Generator) -> Any:
+    flat = rng.permutation(np.concatenate([c.ravel() for c in masks.values()]))
+    parts = np.split(flat, np.cumsum([c.size for c in masks.values()])[:-1])
+    return {name: part.reshape(c.shape) for (name, c), part in zip(masks.items(), parts, strict=True)}
+
+
+def by_lot(masks: Any, rng: np.random.Generator) -> Any:
+    return {name: (rng.random(c.shape) < c.mean()).astype(float) for name, c in masks.items()}
+
+
+def means(as_is: Any, spoiled: Any, random: Any) -> str:
+    if np.mean(as_is) >= np.mean(random):
+        return "nothing to explain"
+    return "needed" if np.mean(as_is) < np.mean(spoiled) else "not needed"
+
+
+def without_random(as_is: Any, spoiled: Any, random: Any) -> str:
+    return "needed" if max(as_is) < min(spoiled) else "not needed"
+
+
+def jaccard(a: Any, b: Any) -> Any:
+    return np.sum(a * b) / np.sum(a + b > 0)
+
+
+WRONG = {
+    "a permutation": (blind_labels, lambda y, classes, rng: rng.permutation(y), "permutation"),
+    "the next class": (blind_labels, lambda y, classes, rng: (y + 1) % classes, "rng"),
+    "one label for all": (blind_labels, lambda y, classes, rng: np.full(len(y), rng.integers(classes)), "times"),
+    "never the true label": (blind_labels, lambda y, k, rng: (y + rng.integers(1, k, len(y))) % k, "times"),
+    "the last class left out": (blind_labels, lambda y, k, rng: rng.integers(0, k - 1, len(y)), "times"),
+    "in place": (blind_labels, shuffled_in_place, "return new ones"),
+    "two labels only": (blind_labels, lambda y, classes, rng: rng.integers(0, 2, len(y)), "times"),
+    "rebound names": (moved_masks, rebound, "nothing has moved"),
+    "the masks as they are": (moved_masks, lambda masks, rng: dict(masks), "nothing has moved"),
+    "in place, moved": (moved_masks, changed, "return new ones"),
+    "rows": (moved_masks, lambda masks, rng: {n: rng.permutation(c) for n, c in masks.items()}, "whole rows"),
+    "in each row": (
+        moved_masks,
+        lambda m, rng: {n: rng.permuted(c, axis=-1) for n, c in m.items()},
+        "nothing has moved",
+    ),
+    "across layers": (moved_masks, across_layers, "ones and the shape"),
+    "about as many": (moved_masks, by_lot, "ones and the shape"),
+    "shuffle's answer": (
+        moved_masks,
+        lambda masks, rng: {n: rng.shuffle(c) for n, c in masks.items()},
+        "rng.permutation",
+    ),
+    "means": (what_it_shows, means, "seeds overlap"),
+    "no random masks": (what_it_shows, without_random, "no better than random"),
+    "always needed": (what_it_shows, lambda *errors: "needed", "overlap"),
+    "intersection": (overlap_and_chance, lambda a, b: (np.sum(a * b), a.sum() * b.sum() / a.size), "the union"),
+    "agreement": (overlap_and_chance, lambda a, b: (np.mean(a == b), 0.5), "the union"),
+    "no chance": (overlap_and_chance, lambda a, b: (jaccard(a, b), 0.0), "on average"),
+    "chance of one": (overlap_and_chance, lambda a, b: (jaccard(a, b), np.mean(a)), "on average"),
+    "not over the union": (overlap_and_chance, lambda a, b: (jaccard(a, b), a.mean() * b.mean()), "on average"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
+    exercise: Exercise
+    answer: Any
+    exercise, answer, word = WRONG[name]
+    verdict = exercise.verdict(answer)
+    assert verdict.startswith("not yet")
+    assert word in verdict
+
+
+def test_the_shuffle_of_the_package_passes() -> None:
+    from minisnip.pruning import random_labels, shuffle_masks
+
+    assert moved_masks.verdict(shuffle_masks).startswith("passed")
+    assert blind_labels.verdict(random_labels).startswith("passed")
