@@ -21,7 +21,7 @@ from typing import Any
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 HERE = Path(__file__).parent
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the last digits depend on the threads of BLAS
@@ -54,20 +54,18 @@ def executed(source: Path) -> Any:
         kernel_name="python3",
         resources={"metadata": {"path": str(HERE)}},
         coalesce_streams=True,  # a slow cell's prints come in pieces, other ones each time
+        on_cell_start=lambda cell, cell_index: started.append(cell_index),
     )
+    started: list[int] = []
     try:
         client.execute()
-    except CellExecutionError as error:
-        failed = next(i for i, cell in enumerate(notebook.cells) if _failed(cell))
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        failed = started[-1]  # the kernel is there before the first cell starts
         raise SystemExit(f"{source.stem}: cell {failed} failed:\n{notebook.cells[failed].source}\n\n{error}") from None
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when it ran
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
     return notebook
-
-
-def _failed(cell: Any) -> bool:
-    return any(output.output_type == "error" for output in cell.get("outputs", []))
 
 
 def key_figure(notebook: Any) -> bytes:

@@ -22,6 +22,7 @@ Exercise 0.1, a square: passed (3 trials).
 from __future__ import annotations
 
 import dis
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
@@ -29,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+WIDTH = 84  # characters of a line of a verdict, beside its label
 EMPTY = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}  # what a body of `...` is made of
 
 
@@ -139,12 +141,16 @@ def _close(got: Any, expected: Any) -> bool:
 
 
 def _counterexample(trial: Trial, got: Any, hint: str) -> str:
+    if got is None:
+        hint = "the function returned nothing: is `return` missing?"
     rows = {"given": trial.given, "got": shown(got), "expected": shown(trial.expected), "hint": hint}
     return "not yet.\n" + "\n".join(_row(name, text) for name, text in rows.items() if text)
 
 
 def _row(name: str, text: str) -> str:
-    return f"  {name:<10}" + text.replace("\n", "\n" + " " * 12)
+    """Lines of at most WIDTH, below each other."""
+    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, WIDTH) or [""]]
+    return f"  {name:<10}" + f"\n{' ' * 12}".join(lines)
 
 
 def shown(value: Any) -> str:

@@ -102,5 +102,5 @@ accumulation = Exercise(
     "1.4",
     "the forgotten sum",
     _accumulation,
-    "a second contribution is added to the first; the first one starts from 0",
+    "a second contribution is added to the first; the first one starts from 0; and it is the dict that has to change",
 )

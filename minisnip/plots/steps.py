@@ -33,7 +33,7 @@ def step_errors(steps: Array, errors: Mapping[str, Array], chosen: Mapping[str, 
         axes.axvline(step, linestyle=":", color=GREY)
         axes.annotate(name, (step, 3e-18), (-5, 0), textcoords="offset points", ha="right", color=GREY, fontsize=9)
     axes.set(xscale="log", yscale="log", xlabel="step h", ylabel="relative error of the derivative", title=title)
-    axes.set(ylim=(1e-18, 30), xlim=(steps.min(), steps.max()))
+    axes.set(ylim=(1e-18, 300), xlim=(steps.min(), steps.max()))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize=9)
     return figure

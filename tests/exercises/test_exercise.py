@@ -56,6 +56,12 @@ def test_the_first_counterexample_is_shown_with_its_own_hint() -> None:
     assert "hint      multiply" in SQUARE.verdict(lambda x: x + 1)
 
 
+def test_a_forgotten_return_is_named_and_long_hints_are_wrapped() -> None:
+    assert SQUARE.verdict(lambda x: print(end="")).endswith("the function returned nothing: is `return` missing?")
+    long = Exercise("9", "one", lambda a: [Trial("", a, 1)], "word " * 40)
+    assert max(map(len, long.verdict(lambda: 0).splitlines())) <= 96
+
+
 def test_an_exception_is_a_counterexample() -> None:
     assert "got       KeyError: 'no'" in SQUARE.verdict(fails)
 

@@ -20,7 +20,10 @@
 # | **do** | walk a graph backwards by hand, then in twelve lines of Python, and break it |
 # | **learn** | what reverse-mode differentiation is: one local rule for each op, one order, one sum |
 # | **need** | derivatives of one variable, Python; no download |
-# | **time** | 35 minutes, of which the computer needs 5 seconds |
+# | **time** | 35 minutes, of which the computer needs a few seconds |
+#
+# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# JupyterLab.
 
 # %%
 # %matplotlib inline

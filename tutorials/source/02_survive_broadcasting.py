@@ -20,7 +20,10 @@
 # | **do** | undo a broadcast, choose a step, write an op of your own, and a test that kills five wrong versions of it |
 # | **learn** | why a stretched input gets a sum; how far a numerical derivative can be trusted; what a test sees |
 # | **need** | [lesson 1](01_walk_the_graph.ipynb), NumPy's broadcasting; no download |
-# | **time** | 50 minutes, of which the computer needs 20 seconds |
+# | **time** | 50 minutes, of which the computer needs some ten seconds |
+#
+# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# JupyterLab.
 
 # %%
 # %matplotlib inline

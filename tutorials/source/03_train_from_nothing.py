@@ -20,7 +20,10 @@
 # | **do** | train a network that is made of `ops` alone, speed it up, and find out why two others do not learn |
 # | **learn** | gradient descent, momentum, the spread of initial weights; how to tell a bad start from a bad gradient |
 # | **need** | lessons [1](01_walk_the_graph.ipynb) and [2](02_survive_broadcasting.ipynb); no download |
-# | **time** | 45 minutes, of which the computer needs 10 seconds |
+# | **time** | 45 minutes, of which the computer needs some ten seconds |
+#
+# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# JupyterLab.
 
 # %%
 # %matplotlib inline
