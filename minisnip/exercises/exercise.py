@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-WIDTH = 84  # characters of a line of a verdict, beside its label
+WIDTH, INDENT = 96, " " * 12  # characters of a printed line, and what stands before a long one that goes on
 EMPTY = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}  # what a body of `...` is made of
 
 
@@ -75,7 +75,7 @@ class Exercise:
 
     def __call__(self, answer: Any) -> None:
         """Print the verdict."""
-        print(f"Exercise {self.number}, {self.title}: {self.verdict(answer)}")
+        print(_wrapped(f"Exercise {self.number}, {self.title}: {self.verdict(answer)}"))
 
     def verdict(self, answer: Any) -> str:
         """The words after the title."""
@@ -148,9 +148,12 @@ def _counterexample(trial: Trial, got: Any, hint: str) -> str:
 
 
 def _row(name: str, text: str) -> str:
-    """Lines of at most WIDTH, below each other."""
-    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, WIDTH) or [""]]
-    return f"  {name:<10}" + f"\n{' ' * 12}".join(lines)
+    return f"  {name:<10}" + text.replace("\n", "\n" + INDENT)
+
+
+def _wrapped(verdict: str) -> str:
+    """Lines that a notebook does not break itself."""
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent=INDENT) for line in verdict.split("\n"))
 
 
 def shown(value: Any) -> str:

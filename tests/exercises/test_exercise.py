@@ -56,10 +56,15 @@ def test_the_first_counterexample_is_shown_with_its_own_hint() -> None:
     assert "hint      multiply" in SQUARE.verdict(lambda x: x + 1)
 
 
-def test_a_forgotten_return_is_named_and_long_hints_are_wrapped() -> None:
+def test_a_forgotten_return_is_named() -> None:
     assert SQUARE.verdict(lambda x: print(end="")).endswith("the function returned nothing: is `return` missing?")
-    long = Exercise("9", "one", lambda a: [Trial("", a, 1)], "word " * 40)
-    assert max(map(len, long.verdict(lambda: 0).splitlines())) <= 96
+
+
+def test_long_hints_are_wrapped_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    Exercise("9", "one", lambda a: [Trial("", a, 1)], "word " * 40)(lambda: 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 96
+    assert lines[-1].startswith(" " * 12 + "word")
 
 
 def test_an_exception_is_a_counterexample() -> None:
