@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import minisnip
+from minisnip.experiments.checkout import commit
 from minisnip.experiments.reproduce.budgets import Case
 from minisnip.experiments.run_files import digest
 from minisnip.experiments.run_folder import LABELS, versions
@@ -100,15 +99,3 @@ def _origin(command: str, rows: Sequence[Row]) -> dict[str, Any]:
 def seconds(rows: Sequence[Row]) -> float:
     """The time that all runs took, each counted once."""
     return sum({row["run"]: float(row["seconds"]) for row in rows}.values())
-
-
-def commit() -> str:
-    """Of the checkout that this package is in; "-dirty" if something in it was changed."""
-    root = Path(minisnip.__file__).parents[1]
-    if not (root / ".git").exists():
-        return "not in a checkout"
-    described = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
