@@ -42,7 +42,7 @@ def full_disk(job: Job) -> dict[str, Any]:
     def full(descriptor: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    os.fsync = full
+    setattr(os, "fsync", full)
     return {"square": job.number**2}
 
 

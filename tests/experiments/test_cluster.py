@@ -64,7 +64,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing_and_does_nothing_tw
     assert results == [{"square": n**2} for n in range(16)]
     assert [times(job, "end") for job in jobs] == [1] * 16
     assert [n for n in range(16) if times(jobs[n], "begin") > 1] == killed != []  # only what was under way began again
-    assert list(folder.glob(".*")) == []
+    assert list(folder.glob(".*.started")) == []
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_run_that_fails_once_loses_nothing(folder: Path, log: str, count: int,
     assert run_all(folder, jobs, work, count, None) == [{"square": n**2} for n in range(6)]
     assert times(jobs[2], "begin") == 2
     assert sum(times(job, "begin") for job in jobs) <= 8  # the pool dies whole: its other worker may begin again too
-    assert list(folder.glob(".*")) == []
+    assert list(folder.glob(".*.started")) == []
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -59,7 +59,7 @@ def test_a_run_that_fails_twice_is_named_when_all_others_are_finished(
     assert times(jobs[2], "begin") == 2
     found = [run_files.read(folder, job) for job in jobs]
     assert found == [None if n == 2 else {"square": n**2} for n in range(6)]
-    assert list(folder.glob(".*")) == []
+    assert list(folder.glob(".*.started")) == []
 
 
 @pytest.mark.parametrize("theirs", [{"minisnip": "0.0.1"}, {"minisnip": None}])
