@@ -42,7 +42,7 @@ def full_disk(job: Job) -> dict[str, Any]:
     def full(descriptor: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    setattr(os, "fsync", full)
+    os.fsync = full  # type: ignore[assignment]
     return {"square": job.number**2}
 
 
