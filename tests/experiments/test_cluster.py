@@ -26,7 +26,7 @@ PATIENCE = 60.0  # seconds, after which a test gives up
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """Of a cluster that gives up a run when it has killed two workers, for the sake of time."""
-    with distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=":0") as local:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as local:
         local.scheduler.allowed_failures = 1
         yield local.scheduler_address
 
@@ -104,7 +104,7 @@ def test_a_run_of_a_reproduction_is_the_same_on_a_cluster(folder: Path, schedule
 
 
 def test_a_cluster_of_one_worker_computes_there_and_not_here(folder: Path, log: str) -> None:
-    with distributed.LocalCluster(1, threads_per_worker=1, processes=True, dashboard_address=":0") as local:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0") as local:
         (found,) = run_all(folder, [Job(1, log)], where, -1, None, scheduler=local.scheduler_address)
     assert found["process"] != os.getpid()
 

@@ -26,6 +26,7 @@ def test_a_run_has_a_process_that_is_not_ours_with_one_thread(
     folder: Path, log: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("joblib._parallel_backends.cpu_count", lambda *_, **__: 8)  # joblib would give each several
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     found = run_all(folder, [Job(n, log) for n in range(4)], where, count, None)
     assert os.getpid() not in {result["process"] for result in found}
     assert {result["threads"] for result in found} == {"1"}
