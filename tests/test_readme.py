@@ -20,7 +20,7 @@ from minisnip.experiments.reproduce import BUDGETS, RESULTS, table1
 from minisnip.experiments.reproduce.report import write
 from tests.benchmarks import readme_tables, training_step
 from tests.benchmarks.table import milliseconds
-from tests.experiments.test_reproduce import rows
+from tests.experiments.fakes import rows
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -93,10 +93,11 @@ def test_the_reproduction_in_the_readme_is_that_of_the_shipped_files() -> None:
 def test_a_number_that_changes_in_the_csv_changes_in_the_readme(tmp_path: Path) -> None:
     assert readme_tables.section(tmp_path) == readme_tables.NOT_YET + "\n"
     found = rows(table1.plan(BUDGETS["smoke"], "glyphs"))
-    write(tmp_path, "table1", RESULTS["table1"].report(found), "the command", found)
+    write(tmp_path, "table1", RESULTS["table1"].report(found), "the command", found, ["a" * 40 + "-dirty", "unknown"])
     section = readme_tables.section(tmp_path)
     assert "| LeNet-300-100 | dense | – | 1.7 | 0.00 | 0.00 |" in section
     assert "Printed by `the command` at commit" in section
+    assert f"of runs computed at commit {'a' * 12}-dirty, unknown: " in section
     file = tmp_path / "table1.csv"
     file.write_text(file.read_text().replace(",0.0,0.0,-0.05,", ",0.0,7.5,-0.05,", 1))
     assert "| LeNet-300-100 | dense | – | 1.7 | 7.50 | 0.00 |" in readme_tables.section(tmp_path)

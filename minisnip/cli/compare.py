@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minisnip import data
-from minisnip.cli.options import ASKED, folder, load, one_of, or_wrong_option
+from minisnip.cli.options import ASKED, folder, load, one_of, or_wrong_option, processes
 from minisnip.experiments import compare, compare_report, run_folder
 from minisnip.experiments.compare import CONTROLS, IN_ROUNDS, TICKETS, Trial
 from minisnip.experiments.runs import run_all
@@ -78,7 +78,7 @@ def add(commands: Any) -> None:
         "--model", metavar="NAME", default="lenet-300-100", help=f"{one_of(MODELS)} (default: the first)"
     )
     parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=ASKED)
-    parser.add_argument("--jobs", metavar="N", type=int, default=-1, help="processes (default: one on each core)")
+    parser.add_argument("--jobs", metavar="N", type=processes, default=-1, help="processes (default: one on each core)")
     parser.add_argument("--out", metavar="DIR", type=folder, help="folder for the results (default: one under runs/)")
 
 

@@ -61,6 +61,13 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def processes(text: str) -> int:
+    """The type of --jobs."""
+    if (number := int(text)) < 1 and number != -1:
+        raise argparse.ArgumentTypeError(f"{number} processes: give 1 or more, or -1 for one on each core")
+    return number
+
+
 def one_of(names: Iterable[str]) -> str:
     """Names to choose from, for a help text."""
     return ", ".join(names)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minisnip import data
-from minisnip.cli.options import ASKED, folder, load, one_of, or_wrong_option
+from minisnip.cli.options import ASKED, folder, load, one_of, or_wrong_option, processes
 from minisnip.experiments import reproduce, run_folder
 from minisnip.experiments.reproduce import ALL, BUDGETS, RESULTS, Budget, RunConfig
 from minisnip.experiments.run_files import refuse_other_versions
@@ -19,13 +19,13 @@ def command(options: argparse.Namespace) -> None:
     if options.out is not None:
         or_wrong_option(options, lambda: run_folder.make(options.out))
     _, first = load(RunConfig(dataset=options.dataset or "mnist"), options)
-    out = options.out or Path("runs") / f"reproduce-{first.dataset}-{budget.name}"
+    out, runs = _folders(options, first.dataset)
     or_wrong_option(options, lambda: run_folder.make(out))
-    or_wrong_option(options, lambda: refuse_other_versions(out / "runs"))
+    or_wrong_option(options, lambda: refuse_other_versions(runs))
     for name in ALL if options.result == "all" else [options.result]:
-        typed = _typed(name, options)
+        typed = _typed(name, options, first.dataset)
         text, files = reproduce.reproduce(
-            name, budget, first.dataset, out, typed, jobs=options.jobs, scheduler=options.scheduler
+            name, budget, first.dataset, out, runs, typed, jobs=options.jobs, scheduler=options.scheduler
         )
         print(f"# {name}\n\n{text}\n\n{', '.join(file.name for file in files)}: {out}/\n", flush=True)
 
@@ -41,9 +41,18 @@ def _budget(options: argparse.Namespace) -> Budget:
     return budget if options.seeds is None else budget.with_seeds(options.seeds)
 
 
-def _typed(name: str, options: argparse.Namespace) -> str:
-    """The command that computes one result, for the record."""
-    asked = {"budget": options.budget, "seeds": options.seeds, "dataset": options.dataset}
+def _folders(options: argparse.Namespace, dataset: str) -> tuple[Path, Path]:
+    """Of the reports, one for each budget and number of seeds; and of the runs, which these share."""
+    if options.out is not None:
+        return options.out, options.out / "runs"
+    shared = Path("runs") / f"reproduce-{dataset}"
+    return shared / (options.budget + (f"-{options.seeds}-seeds" if options.seeds else "")), shared / "runs"
+
+
+def _typed(name: str, options: argparse.Namespace, dataset: str) -> str:
+    """The command that computes one result, for the record; it names the data set, unless MNIST was there unasked."""
+    named = None if (options.dataset, dataset) == (None, "mnist") else dataset
+    asked = {"budget": options.budget, "seeds": options.seeds, "dataset": named}
     return " ".join(["minisnip reproduce", name, *(f"--{k} {v}" for k, v in asked.items() if v is not None)])
 
 
@@ -63,7 +72,7 @@ def add(commands: Any) -> None:
         "--budget", metavar="NAME", default="short", help=f"{budgets}(of table1: our recipe alone, as long as short)"
     )
     parser.add_argument("--seeds", metavar="N", type=int, help="0 to N - 1 (default: what the budget says)")
-    parser.add_argument("--jobs", metavar="N", type=int, default=-1, help="processes (default: one on each core)")
+    parser.add_argument("--jobs", metavar="N", type=processes, default=-1, help="processes (default: one on each core)")
     parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=ASKED)
     parser.add_argument("--out", metavar="DIR", type=folder, help="folder for the results (default: one under runs/)")
     parser.add_argument(

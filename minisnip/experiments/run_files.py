@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from minisnip.experiments.checkout import commit
 from minisnip.experiments.run_folder import versions
 from minisnip.files import save_text
 
@@ -25,7 +26,7 @@ class OtherVersionError(ValueError):
 
 def digest(config: Any) -> str:
     """The name of a configuration: a hash, so that another configuration has another."""
-    return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:16]
+    return _hash(asdict(config))
 
 
 def file_of(folder: Path, config: Any) -> Path:
@@ -34,25 +35,29 @@ def file_of(folder: Path, config: Any) -> Path:
 
 
 def read(folder: Path, config: Any) -> dict[str, Any] | None:
-    """The result of a configuration, or None if it is not there; a damaged file counts as not there, with a warning."""
-    file = file_of(folder, config)
-    if not file.exists():
-        return None
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        result: dict[str, Any] = found["result"]
-        if found["config"] == json.loads(json.dumps(asdict(config))):
-            return result
-    except (ValueError, KeyError, TypeError):
-        pass
-    warnings.warn(f"{file} is damaged: it is computed again", stacklevel=2)
-    return None
+    """The result of a configuration, or None if it is not there; a damaged file counts as not there."""
+    content = _content(file_of(folder, config))
+    result: dict[str, Any] | None = content.get("result")
+    whole = content.get("checksum", _hash(result)) == _hash(result)  # older files have none
+    return result if result and whole and content.get("config") == json.loads(json.dumps(asdict(config))) else None
 
 
 def save(folder: Path, config: Any, result: dict[str, Any]) -> None:
     """Write the result file, atomically."""
-    content = {"format": FORMAT, "config": asdict(config), "result": result, "versions": versions()}
+    content = {
+        "format": FORMAT,
+        "config": asdict(config),
+        "result": result,
+        "checksum": _hash(result),
+        "versions": versions(),
+        "commit": commit(),
+    }
     save_text(file_of(folder, config), json.dumps(content, indent=1) + "\n")
+
+
+def commits(folder: Path, configs: Iterable[Any]) -> list[str]:
+    """Those at which the results were computed, each once; "unknown" if an older file does not tell."""
+    return sorted({_content(file_of(folder, config)).get("commit", "unknown") for config in configs})
 
 
 def refuse_other_versions(folder: Path) -> None:
@@ -62,16 +67,38 @@ def refuse_other_versions(folder: Path) -> None:
     ------
     OtherVersionError
         Names both versions. A damaged file tells nothing and is passed over.
+    ValueError
+        If there is a folder in place of a result file.
     """
     ours = versions()["minisnip"], FORMAT
     for file in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            theirs = content["versions"]["minisnip"], content.get("format")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-        if theirs != ours:
+        if file.is_dir():
+            raise ValueError(f"{file} is a folder, and a result file was expected: delete it, or choose another --out")
+        theirs = _wrote(file)
+        if theirs and theirs != ours:
             raise OtherVersionError(
                 f"{file} was written by minisnip {theirs[0]} (result format {theirs[1]}), this is {ours[0]} (result "
                 f"format {ours[1]}): choose another folder with --out, or delete {folder}"
             )
+
+
+def _wrote(file: Path) -> tuple[Any, Any] | None:
+    """The version of minisnip, and of the format."""
+    content = _content(file)
+    try:
+        return content["versions"]["minisnip"], content.get("format")
+    except (KeyError, TypeError):
+        return None
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """What the file says; nothing if it is not there or damaged."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -43,5 +43,7 @@ def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def mean_and_std(numbers: Sequence[float]) -> str:
-    """Mean ± standard deviation (n - 1) with two decimals; of one number, itself."""
-    return f"{np.mean(numbers):.2f} ± {np.std(numbers, ddof=1):.2f}" if len(numbers) > 1 else f"{numbers[0]:.2f}"
+    """Mean ± standard deviation (n - 1) with two decimals; of one number, itself; of none, a dash."""
+    if len(numbers) < 2:
+        return f"{numbers[0]:.2f}" if numbers else "–"
+    return f"{np.mean(numbers):.2f} ± {np.std(numbers, ddof=1):.2f}"

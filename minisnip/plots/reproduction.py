@@ -46,9 +46,11 @@ def _sparsity_panel(axes: Axes, curve: Mapping[str, Any]) -> None:
     axes.fill_between(kept, middle - spread, middle + spread, color=BLUE, alpha=0.2, linewidth=0)
     axes.plot(kept, middle, color=BLUE, marker="o", label="SNIP, mean ± std over seeds")
     printed = {s: error for s, error in curve["paper"].items() if s > 0}
-    axes.plot([100 - s for s in printed], [*printed.values()], "D", mfc="none", color=ORANGE, label="SNIP, the paper")
+    axes.plot(
+        [100 - s for s in printed], [*printed.values()], "D", mfc="none", color=ORANGE, label="SNIP, the paper (MNIST)"
+    )
     if 0.0 in curve["paper"]:
-        axes.axhline(curve["paper"][0.0], color=ORANGE, linestyle=":", label="dense, the paper")
+        axes.axhline(curve["paper"][0.0], color=ORANGE, linestyle=":", label="dense, the paper (MNIST)")
 
 
 def class_pictures(blocks: Mapping[str, Array], rows: Sequence[str], columns: Sequence[str], title: str) -> Figure:
@@ -95,7 +97,7 @@ def scoring_batches(
     std = np.array([np.std(errors, ddof=1) if len(errors) > 1 else 0.0 for errors in ours.values()])
     axes.fill_between([*ours], mean - std, mean + std, color=BLUE, alpha=0.2, linewidth=0)
     axes.plot([*ours], mean, color=BLUE, marker="o", label="ours, mean ± std over seeds")
-    axes.plot([*paper], [*paper.values()], "D", mfc="none", color=ORANGE, label="the paper")
+    axes.plot([*paper], [*paper.values()], "D", mfc="none", color=ORANGE, label="the paper (MNIST)")
     axes.set(xscale="log", xlabel="images in the scoring batch", ylabel="test error (%)")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)

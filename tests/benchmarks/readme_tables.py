@@ -53,10 +53,19 @@ def _shipped(results: Path, name: str) -> bool:
 def _origin(results: Path, origins: list[dict[str, Any]]) -> str:
     """Commands, commits, and the time of all runs, those that two results share counted once."""
     runs = [line for name in ALL if _shipped(results, name) for line in read_csv(results / f"{name}.csv")]
-    commits = ", ".join(dict.fromkeys(origin["commit"][:12] for origin in origins))
+    reported = ", ".join(dict.fromkeys(short(origin["commit"]) for origin in origins))
+    computed = ", ".join(sorted({short(commit) for origin in origins for commit in origin["commits"]}))
     commands = ", ".join(f"`{origin['command']}`" for origin in origins)
     count = len({run["run"] for run in runs})
-    return f"Printed by {commands} at commit {commits}: {count:,} runs, {seconds(runs) / 3600:.1f} core hours."
+    return (
+        f"Printed by {commands} at commit {reported}, of runs computed at commit {computed}: "
+        f"{count:,} runs, {seconds(runs) / 3600:.1f} core hours."
+    )
+
+
+def short(commit: str) -> str:
+    """Twelve digits, and "-dirty" where it was."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{28}\b", r"\1", commit)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minisnip import data, training
+from minisnip.experiments.prune_and_train import SGD_RATES
 from minisnip.experiments.reproduce import RunConfig, one_run
 from minisnip.experiments.reproduce.recipes import ALGORITHM_1, AUTHORS
 from minisnip.nn import lenet_300_100
@@ -78,6 +79,7 @@ def test_shuffled_labels_are_trained_on_and_true_ones_scored(monkeypatch: pytest
     labels, others = true["dataset"].train.labels, shuffled["dataset"].train.labels
     assert not np.array_equal(labels, others)
     np.testing.assert_array_equal(np.bincount(labels), np.bincount(others))
+    np.testing.assert_array_equal(true["dataset"].train.images, shuffled["dataset"].train.images)
     assert same(vars(true["dataset"].validation), vars(shuffled["dataset"].validation))
 
 
@@ -105,15 +107,36 @@ def test_without_iterations_nothing_is_trained() -> None:
     assert np.array(result["first_layer"]).shape == (28, 28)
 
 
-def test_validation_chooses_and_what_the_test_split_would_choose_stands_apart() -> None:
+def test_validation_chooses_and_what_the_test_split_would_choose_stands_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained(*_: Any, **options: Any) -> Any:
+        """The epochs that validation, test and training error would choose differ; the last is none of them."""
+        errors = ((5.0, 7.0, 3.0), (4.0, 6.0, 4.0), (6.0, 5.0, 5.0), (7.0, 8.0, 6.0))
+        names = ("validation_error_percent", "test_error_percent", "train_error_percent")
+        history = [dict(zip(names, row, strict=True)) for row in errors]
+        return training.TrainResult({}, history, best_epoch=2, seconds=1.0, finished=True, compact=None)
+
+    monkeypatch.setattr(one_run, "train", trained)
+    result = one_run.run(TINY)
+    assert result["best_epoch"] == 2
+    assert result["validation_error_percent"] == 4.0
+    assert result["test_error_percent"] == 6.0
+    assert result["test_error_percent_if_the_test_split_had_chosen"] == 5.0
+
+
+def test_the_epoch_that_is_reported_has_the_lowest_validation_error() -> None:
     result = one_run.run(replace(TINY, iterations=30))
     history = result["history"]
     assert [row["iterations"] for row in history] == [6, 12, 18, 24, 30]
     chosen = int(np.argmin([row["validation_error_percent"] for row in history]))
-    tests = [row["test_error_percent"] for row in history]
     assert result["best_epoch"] == chosen + 1
-    assert result["test_error_percent"] == tests[chosen]
-    assert result["test_error_percent_if_the_test_split_had_chosen"] == min(tests)
+    assert result["test_error_percent"] == history[chosen]["test_error_percent"]
+
+
+def test_at_the_papers_learning_rate_the_dense_lenet_5_caffe_diverges_at_once_and_at_ours_it_does_not() -> None:
+    dense = replace(TINY, model="lenet-5-caffe", sparsity=0.0, batch_size=100, iterations=20, schedule="constant")
+    dense = replace(dense, training_images=2_000)
+    assert "the training loss became" in one_run.run(replace(dense, learning_rate=0.1))["diverged"]
+    assert one_run.run(replace(dense, learning_rate=SGD_RATES["lenet-5-caffe"]))["diverged"] == ""
 
 
 def test_a_run_that_reports_validation_does_not_read_the_test_split(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,162 +1,132 @@
-"""A reproduction: the protocol is the paper's, and every file tells what was run."""
+"""The command: every file tells what was run, where it comes from, and at which commit."""
 
 from __future__ import annotations
 
 import csv
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from minisnip import training
+from minisnip import data, plots
 from minisnip.cli import main
-from minisnip.experiments import reproduce, tables
-from minisnip.experiments.reproduce import ALL, BUDGETS, RESULTS, RunConfig, search, table1
-from minisnip.experiments.reproduce.budgets import CONVNET, MLP, Budget, Case, over_seeds
-from minisnip.experiments.reproduce.report import rows_of
-from minisnip.training.recipe import Recipe
-
-
-def test_the_papers_budget_is_its_protocol() -> None:
-    cases = table1.plan(BUDGETS["paper"], "mnist")
-    papers = [config for case, config in cases if case != table1.RECIPE]
-    assert {config.seed for config in papers} == set(range(20))
-    assert {(config.iterations, config.batch_size, config.weight_decay) for config in papers} == {(100_000, 100, 5e-4)}
-    recipe = Recipe(1, 100, training.SGD(), 0.1, papers[0].schedule, papers[0].iterations)
-    rates = [recipe.rate(i, 540) for i in (0, 24_999, 25_000, 49_999, 50_000, 75_000, 99_999)]
-    np.testing.assert_allclose(rates, [1e-1, 1e-1, 1e-2, 1e-2, 1e-3, 1e-4, 1e-4])
-
-
-@pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
-def test_the_drops_lie_inside_every_run(budget: Budget) -> None:
-    steps = {c.iterations for name in ALL for _, c in RESULTS[name].plan(budget, "glyphs") if c.schedule == "step"}
-    for iterations in steps - {0}:
-        recipe = Recipe(1, 100, training.SGD(), 1.0, "step", iterations)
-        assert recipe.rate(iterations - 1, 540) == pytest.approx(1e-3)
-
-
-def test_short_has_the_seeds_that_were_asked_for_and_results_share_runs() -> None:
-    plans = {name: {c for _, c in RESULTS[name].plan(BUDGETS["short"], "mnist")} for name in ALL}
-    assert {c.seed for c in plans["table1"] if c.model == MLP} == set(range(10))
-    assert {c.seed for c in plans["table1"] if c.model == CONVNET} == set(range(3))
-    assert plans["table1"] & plans["figure1"]
-    assert plans["figure1"] & plans["figure3"]
-
-
-def test_table_3_trains_glorot_whatever_is_scored() -> None:
-    configs = [c for _, c in RESULTS["table3"].plan(BUDGETS["short"], "mnist")]
-    assert {c.init for c in configs} == {"normal", "truncated_normal", "glorot", "he"}
-    assert {(c.trained_init, c.optimiser, c.learning_rate, c.weight_decay, c.sparsity) for c in configs} == {
-        ("glorot", "adam", 1e-3, 0.0, 0.9)
-    }
-
-
-def fake(config: RunConfig) -> dict[str, Any]:
-    """A result without the work."""
-    error = 100 * config.sparsity / 20 + config.seed / 10
-    tested = None if config.report == "validation" else error
-    row = {"learning_rate": 0.1, "train_loss": 0.5, "train_error_percent": 9.0, "validation_error_percent": error}
-    epochs = [{"epoch": e, "iterations": 9 * e, **row, "test_error_percent": error} for e in (1, 2)]
-    pixels = np.random.default_rng(config.scoring_class or 0).integers(0, 300, (28, 28))
-    return {
-        "dataset": "glyphs (not MNIST)" if config.dataset == "glyphs" else config.dataset,
-        "kept": 5,
-        "emptied_layers": "",
-        "best_epoch": 1,
-        "validation_error_percent": error,
-        "test_error_percent": tested,
-        table1.IF_TEST_CHOSE: None if tested is None else tested - 0.05,
-        "diverged": "",
-        "seconds": 0.5,
-        "first_layer": pixels.tolist(),
-        "history": epochs,
-    }
-
+from minisnip.experiments import reproduce
+from minisnip.experiments.reproduce import ALL, BUDGETS, figure2, report
+from tests.experiments.fakes import fake
 
 FIGURES = {"figure1": ["figure1"], "figure2": ["figure2-glyphs"], "figure3": ["figure3"], "figure4": ["figure4"]}
+
+
+@pytest.fixture(autouse=True)
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reproduce, "run", fake)
+
+
+def files_in(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.glob("**/*") if file.is_file() and file.suffix != ".png"}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_each_command_writes_its_files_which_tell_where_they_come_from(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(reproduce, "run", fake)
-    arguments = ["reproduce", name, "--dataset", "glyphs", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path)]
+    monkeypatch.setattr(report, "commit", lambda: "c" * 40)
+    arguments = ["reproduce", name, "--dataset", "glyphs", "--seeds", "2", "--jobs", "2", "--out", str(tmp_path)]
     assert main(arguments) == 0
     figures = [f"{figure}.png" for figure in FIGURES.get(name, [])]
     files = {f"{name}.csv", f"{name}.md", f"{name}.json", *figures}
     assert {file.name for file in tmp_path.iterdir()} == files | {"runs"}
     assert (tmp_path / f"{name}.md").read_text().strip() in capsys.readouterr().out
     with (tmp_path / f"{name}.csv").open() as file:
-        assert {line["dataset"] for line in csv.DictReader(file)} == {"glyphs (not MNIST)"}
+        assert {line["label"] for line in csv.DictReader(file)} == {"glyphs (not MNIST)"}
     assert "glyphs (not MNIST)" in (tmp_path / f"{name}.md").read_text()
     origin = json.loads((tmp_path / f"{name}.json").read_text())
     assert origin["command"] == f"minisnip reproduce {name} --budget short --seeds 2 --dataset glyphs"
-    assert origin["dataset"] == "glyphs (not MNIST)"
+    assert origin["datasets"] == ["glyphs (not MNIST)"]
     assert set(origin["files"]) == files - {f"{name}.json"}
     assert all(seeds == ([0] if name == "figure2" else [0, 1]) for seeds in origin["seeds"].values())
     assert origin["seconds"] == 0.5 * origin["runs"] > 0
-    assert origin["commit"]
+    assert origin["commit"] == "c" * 40
+    written = {json.loads(file.read_text())["commit"] for file in (tmp_path / "runs").iterdir()}
+    assert set(origin["commits"]) == written
 
 
-def rows(cases: list[Case]) -> list[dict[str, Any]]:
-    return rows_of(cases, [fake(config) for _, config in cases])
+def test_the_report_names_the_commits_of_its_runs_and_not_its_own(tmp_path: Path) -> None:
+    arguments = ["reproduce", "table3", "--dataset", "glyphs", "--seeds", "1", "--out", str(tmp_path)]
+    main(arguments)
+    first, second, *others = sorted((tmp_path / "runs").iterdir())
+    for file, commit in ((first, "a" * 40), *((file, "b" * 40) for file in others)):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "commit": commit}))
+    older = json.loads(second.read_text())
+    second.write_text(json.dumps({key: older[key] for key in ("format", "config", "result", "versions")}))
+    main(arguments)
+    assert json.loads((tmp_path / "table3.json").read_text())["commits"] == ["a" * 40, "b" * 40, "unknown"]
 
 
-def test_table_1_stands_beside_the_papers_numbers_and_is_the_same_from_the_csv(tmp_path: Path) -> None:
-    report = RESULTS["table1"].report(rows(table1.plan(BUDGETS["short"].with_seeds(3), "glyphs")))
-    lines = report.text.splitlines()
-    assert "| LeNet-300-100 | dense | – | 1.7 | 0.10 ± 0.10 | 0.10 ± 0.10 |" in lines
-    assert "| LeNet-300-100 | SNIP | 98 | 2.4 | 5.00 ± 0.10 | 5.00 ± 0.10 |" in lines
-    assert "| LeNet-5-Caffe | SNIP, our recipe | 99 | – | 5.05 ± 0.10 | – |" in lines
-    assert "| LeNet-5-Caffe | L-OBS (Hessian) | 99.0 | 2.1 | – | – |" in lines
-    assert "LeNet-300-100 98 % 4.95 ± 0.10, 4.95 ± 0.10" in report.text  # had the test split chosen
-    assert "glyphs (not MNIST)" in lines[0]
-    file = tmp_path / "table1.csv"
-    file.write_text(tables.as_csv(report.lines))
-    assert table1.table(tables.read_csv(file)) == report.text
+def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
+    arguments = ["reproduce", "table3", "--dataset", "glyphs", "--seeds", "1", "--out", str(tmp_path)]
+    main(arguments)
+    file, *_ = (tmp_path / "runs").iterdir()
+    whole = json.loads(file.read_text())
+    file.write_text(json.dumps({**whole, "result": {}}))
+    with pytest.warns(UserWarning, match=f"{file.name} is damaged: it is computed again"):
+        reproduce.reproduce("table3", BUDGETS["short"].with_seeds(1), "glyphs", tmp_path, tmp_path / "runs", "again")
+    assert json.loads(file.read_text())["result"] == whole["result"]
 
 
-def test_budget_best_is_our_recipe_alone() -> None:
-    assert {case for case, _ in table1.plan(BUDGETS["best"], "mnist")} == {table1.RECIPE}
+def test_budgets_and_seeds_have_folders_of_their_own_and_share_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["--seeds", "2"], ["--seeds", "1"], ["--budget", "best", "--seeds", "2"]):
+        assert main(["reproduce", "table1", "--dataset", "glyphs", *arguments]) == 0
+    found = files_in(tmp_path / "runs" / "reproduce-glyphs")
+    runs = {name for name in found if name.startswith("runs/")}
+    folders = ("short-2-seeds", "short-1-seeds", "best-2-seeds")
+    assert found - runs == {f"{folder}/table1.{kind}" for folder in folders for kind in ("csv", "md", "json")}
+    assert len(runs) == 2 * (2 * 6 + 4)
 
 
-def test_a_diverged_run_is_named_below_the_table() -> None:
-    found = rows(table1.plan(BUDGETS["short"].with_seeds(1), "glyphs"))
-    found[0] |= {"diverged": "the training loss became inf", "test_error_percent": None, table1.IF_TEST_CHOSE: None}
-    text = RESULTS["table1"].report(found).text
-    assert "The loss became infinite in 1 runs, which end there: Algorithm 1 (seed 0)." in text
-    assert "| LeNet-300-100 | dense | – | 1.7 | – | 0.00 |" in text
+@pytest.mark.parametrize("asked", [[], ["--dataset", "glyphs"]])
+def test_the_command_is_recorded_with_the_data_set_that_took_the_place_of_mnist(
+    asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def glyphs_only(name: str, load: Any = data.load, **options: Any) -> data.Dataset:
+        if name != "glyphs":
+            raise data.DataUnavailableError(f"{name} is not here")
+        dataset: data.Dataset = load(name)
+        return dataset
+
+    monkeypatch.setattr(data, "load", glyphs_only)
+    assert main(["reproduce", "table3", "--seeds", "1", *asked, "--out", str(tmp_path)]) == 0
+    command = json.loads((tmp_path / "table3.json").read_text())["command"]
+    assert command == "minisnip reproduce table3 --budget short --seeds 1 --dataset glyphs"
 
 
-def test_the_search_never_reports_the_test_split_and_has_seeds_of_its_own() -> None:
-    searched = [config for _, config in search.plan(BUDGETS["short"], "mnist")]
-    reported = [config for _, config in table1.plan(BUDGETS["paper"], "mnist")]
-    assert {config.report for config in searched} == {"validation"}
-    assert not {config.seed for config in searched} & {config.seed for config in reported}
+def test_figure_2_names_both_data_sets_and_leaves_out_one_that_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged: list[str] = []
+    glyphs = data.load("glyphs")
 
+    def load(name: str, **options: Any) -> data.Dataset:
+        if name in damaged:
+            raise data.DataError("train-images-idx3-ubyte.gz is damaged")
+        return glyphs
 
-def test_the_search_puts_together_what_helped() -> None:
-    budget = BUDGETS["short"].with_seeds(1)
-    found = rows(search.plan(budget, "glyphs"))
-    for row in found:
-        gains = {"scoring: 10,000 images": 0.5, "scoring: FORCE": 0.2, "init: He": 0.1, "rate: half": -0.1}
-        row["validation_error_percent"] = 5.0 - gains.get(row["case"], -0.2 if row["case"] != search.PAPER else 0.0)
-    assert search.winners([r for r in found if r["sparsity"] == 0.95]) == {"scoring_images": 10_000, "init": "he"}
-    together = [config for _, config in search.together(budget, "glyphs", found)]
-    assert len(together) == len(search.POINTS)
-    assert {(c.scoring_images, c.init, c.learning_rate) for c in together if c.model == MLP} == {(10_000, "he", 0.1)}
-    text = RESULTS["search"].report(found).text
-    assert text.index("scoring: 10,000 images | 4.50 | -0.50") < text.index("the paper's | 5.00 | +0.00")
-
-
-def test_cases_share_nothing_but_what_the_options_leave() -> None:
-    (_, config), *_ = over_seeds("a case", BUDGETS["short"], "mnist", CONVNET, sparsity=0.5)
-    assert config == RunConfig(model=CONVNET, sparsity=0.5, learning_rate=0.02, iterations=5_400)
-    assert json.loads(json.dumps(asdict(config)))["sparsity"] == 0.5
+    monkeypatch.setattr(data, "load", load)
+    monkeypatch.setattr(figure2, "load", load)
+    monkeypatch.setattr(plots, "class_pictures", lambda *_: Figure())
+    arguments = ("figure2", BUDGETS["short"], "mnist", tmp_path, tmp_path / "runs", "the command")
+    _, files = reproduce.reproduce(*arguments, jobs=2)
+    assert {file.name for file in files} >= {"figure2-mnist.png", "figure2-fashion-mnist.png"}
+    assert json.loads((tmp_path / "figure2.json").read_text())["datasets"] == ["MNIST", "Fashion-MNIST"]
+    damaged.append("fashion-mnist")
+    with pytest.warns(UserWarning, match="figure 2 leaves out Fashion-MNIST: train-images"):
+        _, files = reproduce.reproduce(*arguments, jobs=2)
+    assert {file.name for file in files} == {"figure2.csv", "figure2.md", "figure2.json", "figure2-mnist.png"}
 
 
 @pytest.mark.parametrize(
@@ -165,6 +135,8 @@ def test_cases_share_nothing_but_what_the_options_leave() -> None:
         (["table2"], "unknown result 'table2': choose one of table1, table3, figure1"),
         (["table1", "--budget", "long"], "unknown budget 'long': choose one of smoke, short, paper"),
         (["table1", "--seeds", "0"], "seeds 0: at least 1"),
+        (["table1", "--jobs", "0"], "argument --jobs: 0 processes: give 1 or more, or -1 for one on each core"),
+        (["table1", "--jobs", "-2"], "argument --jobs: -2 processes: give 1 or more"),
         (["figure1", "--budget", "best"], "budget best is that of our recipe, a row of table1"),
     ],
 )

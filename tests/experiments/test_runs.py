@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import signal
-import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minisnip.experiments import cluster, run_files
-from minisnip.experiments.runs import LostRunError, run_all
-
-
-@dataclass(frozen=True)
-class Job:
-    number: int
-    log: str
-    dies: int = 0  # so often, before it is done
-    seconds: float = 0.0
-
-
-def work(job: Job) -> dict[str, Any]:
-    """What processes compute; the log tells how often."""
-    note(job, "begin")
-    time.sleep(job.seconds)
-    if times(job, "begin") <= job.dies:
-        os._exit(1)
-    note(job, "end")
-    return {"square": job.number**2}
-
-
-def note(job: Job, what: str) -> None:
-    with open(job.log, "a") as file:
-        file.write(f"{what} {job.number} in {os.getpid()}\n")
-
-
-def times(job: Job, what: str) -> int:
-    return Path(job.log).read_text().count(f"{what} {job.number} in ")
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> str:
-    return str(tmp_path / "log")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "runs"
+from minisnip.experiments import checkout, cluster, run_files
+from minisnip.experiments.runs import ABANDONED, LostRunError, run_all
+from tests.experiments.jobs import Job, full_disk, times, where, work
 
 
 def test_equal_configurations_are_one_run(folder: Path, log: str) -> None:
@@ -61,21 +21,46 @@ def test_equal_configurations_are_one_run(folder: Path, log: str) -> None:
     assert times(job, "begin") == 1
 
 
-def test_a_worker_that_dies_once_loses_nothing(folder: Path, log: str) -> None:
-    jobs = [Job(n, log, dies=int(n == 2)) for n in range(6)]
-    assert run_all(folder, jobs, work, 2, None) == [{"square": n**2} for n in range(6)]
+@pytest.mark.parametrize("count", [1, 2, -1])
+def test_a_run_has_a_process_that_is_not_ours_with_one_thread(
+    folder: Path, log: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("joblib._parallel_backends.cpu_count", lambda *_, **__: 8)  # joblib would give each several
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    found = run_all(folder, [Job(n, log) for n in range(4)], where, count, None)
+    assert os.getpid() not in {result["process"] for result in found}
+    assert {result["threads"] for result in found} == {"1"}
+
+
+def test_one_job_is_one_run_at_a_time(folder: Path, log: str) -> None:
+    run_all(folder, [Job(n, log, seconds=0.05) for n in range(6)], work, 1, None)
+    assert [line.split()[0] for line in Path(log).read_text().splitlines()] == ["begin", "end"] * 6
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("fault", ["dies", "raises"])
+def test_a_run_that_fails_once_loses_nothing(folder: Path, log: str, count: int, fault: str) -> None:
+    jobs = [Job(n, log, **{fault: int(n == 2)}) for n in range(6)]
+    assert run_all(folder, jobs, work, count, None) == [{"square": n**2} for n in range(6)]
     assert times(jobs[2], "begin") == 2
     assert sum(times(job, "begin") for job in jobs) <= 8  # the pool dies whole: its other worker may begin again too
-    assert list(folder.glob(".*")) == []
+    assert list(folder.glob(".*.started")) == []
 
 
-def test_a_run_that_kills_its_worker_twice_is_named_when_all_others_are_finished(folder: Path, log: str) -> None:
-    jobs = [Job(n, log, dies=9 * (n == 2)) for n in range(6)]
-    with pytest.raises(LostRunError, match=r"1 run\(s\) killed the worker that computed them, twice.*number=2"):
-        run_all(folder, jobs, work, 2, None)
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("dies", "it killed the worker that computed it"), ("raises", "MemoryError: no room for 2")]
+)
+def test_a_run_that_fails_twice_is_named_when_all_others_are_finished(
+    folder: Path, log: str, count: int, fault: str, reason: str
+) -> None:
+    jobs = [Job(n, log, **{fault: 9 * (n == 2)}) for n in range(6)]
+    with pytest.raises(LostRunError, match=rf"1 run\(s\) failed twice.*number=2.*: {reason}"):
+        run_all(folder, jobs, work, count, None)
     assert times(jobs[2], "begin") == 2
     found = [run_files.read(folder, job) for job in jobs]
     assert found == [None if n == 2 else {"square": n**2} for n in range(6)]
+    assert list(folder.glob(".*.started")) == []
 
 
 @pytest.mark.parametrize("theirs", [{"minisnip": "0.0.1"}, {"minisnip": None}])
@@ -100,53 +85,77 @@ def test_another_format_of_the_files_is_another_version(
         run_all(folder, [Job(1, log)], work, 1, None)
 
 
-def test_a_full_disk_leaves_nothing_half_written(folder: Path, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_in_place_of_a_result_file_gets_a_sentence(folder: Path, log: str) -> None:
+    run_files.file_of(folder, Job(1, log)).mkdir(parents=True)
+    with pytest.raises(ValueError, match="is a folder, and a result file was expected: delete it"):
+        run_all(folder, [Job(1, log)], work, 1, None)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:50],
+        lambda text: text.replace('"square": 1', '"square": 7'),
+        lambda text: text.replace('"square": 1', ""),
+        lambda text: text.replace('"number": 1', '"number": 2'),
+        lambda text: "[]",
+    ],
+)
+def test_a_damaged_file_is_computed_again(folder: Path, log: str, damage: Any) -> None:
     run_all(folder, [Job(1, log)], work, 1, None)
+    file = run_files.file_of(folder, Job(1, log))
+    file.write_text(damage(file.read_text()))
+    with pytest.warns(UserWarning, match=f"{file.name} is damaged: it is computed again"):
+        assert run_all(folder, [Job(1, log)], work, 1, None) == [{"square": 1}]
+    assert times(Job(1, log), "begin") == 2
 
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left on device"):
-            run_all(folder, [Job(1, log), Job(2, log)], work, 1, None)
-    assert [file.name for file in folder.glob("*.json")] == [run_files.file_of(folder, Job(1, log)).name]
-    assert list(folder.glob("*.tmp")) == list(folder.glob(".*.tmp")) == []
+def test_a_file_tells_the_commit_and_an_older_one_that_does_not_is_read(
+    folder: Path, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, commit in ((1, "a" * 40), (2, "b" * 40)):
+        monkeypatch.setattr(run_files, "commit", lambda commit=commit: commit)
+        run_files.save(folder, Job(number, log), {"square": number**2})
+    jobs = [Job(1, log), Job(2, log), Job(1, log)]
+    assert run_files.commits(folder, jobs) == ["a" * 40, "b" * 40]
+    file = run_files.file_of(folder, Job(1, log))
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({key: content[key] for key in ("format", "config", "result", "versions")}))
+    assert run_all(folder, jobs, work, 1, None) == [{"square": 1}, {"square": 4}, {"square": 1}]
+    assert run_files.commits(folder, jobs) == ["b" * 40, "unknown"]
+
+
+def test_the_commit_is_that_of_the_checkout() -> None:
+    assert checkout.commit().partition("-")[0].isalnum()
+    assert len(checkout.commit().partition("-")[0]) == 40 or checkout.commit() in ("not in a checkout", "unknown")
+
+
+def test_a_full_disk_leaves_nothing_half_written(folder: Path, log: str) -> None:
+    run_all(folder, [Job(1, log)], work, 1, None)
+    with pytest.raises(OSError, match="No space left on device"):
+        run_all(folder, [Job(1, log), Job(2, log)], full_disk, 1, None)
+    assert [file.name for file in folder.iterdir()] == [run_files.file_of(folder, Job(1, log)).name]
     assert run_all(folder, [Job(1, log), Job(2, log)], work, 1, None) == [{"square": 1}, {"square": 4}]
     assert times(Job(1, log), "begin") == 1
 
 
-def test_without_a_scheduler_at_the_address_a_sentence_says_so(
+def test_what_killed_commands_left_goes_and_what_another_is_at_stays(folder: Path, log: str) -> None:
+    folder.mkdir()
+    for name in (".a.1.started", ".a.json.1.tmp", ".b.2.started", ".b.json.2.tmp"):
+        (folder / name).touch()
+        if ".a" in name:
+            os.utime(folder / name, (0, time.time() - ABANDONED - 60))
+    run_all(folder, [Job(1, log)], work, 1, None)
+    assert {file.name for file in folder.glob(".*")} == {".b.2.started", ".b.json.2.tmp"}
+
+
+def test_a_result_that_another_command_has_finished_meanwhile_is_kept(
     folder: Path, log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("distributed", reason="distributed is not installed: pip install '.[cluster]'")
-    monkeypatch.setattr(cluster, "TIMEOUT", "500ms")
-    with pytest.raises(cluster.ClusterError, match="no Dask scheduler answers at tcp://127"):
-        run_all(folder, [Job(1, log)], work, 1, None, scheduler="tcp://127.0.0.1:9")
+    def meanwhile(*arguments: Any) -> Any:
+        run_files.save(folder, Job(1, log), {"square": "theirs"})
+        return cluster.workers(*arguments)
 
-
-@pytest.mark.filterwarnings("default")
-def test_a_dask_cluster_whose_worker_is_killed_loses_nothing_and_does_nothing_twice(folder: Path, log: str) -> None:
-    distributed = pytest.importorskip("distributed", reason="distributed is not installed: pip install '.[cluster]'")
-    jobs = [Job(n, log, seconds=0.5) for n in range(16)]
-    killed: list[int] = []
-
-    def kill_one_in_the_middle() -> None:
-        while not os.path.exists(log) or "end" not in Path(log).read_text():
-            time.sleep(0.01)
-        seen = len(Path(log).read_text().splitlines())
-        while not (new := [line for line in Path(log).read_text().splitlines()[seen:] if line.startswith("begin")]):
-            time.sleep(0.01)
-        _, number, _, process = new[0].split()
-        killed.append(int(number))
-        os.kill(int(process), signal.SIGKILL)
-
-    with distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=":0") as local:
-        killer = threading.Thread(target=kill_one_in_the_middle)
-        killer.start()
-        results = run_all(folder, jobs, work, -1, None, scheduler=local.scheduler_address)
-        killer.join()
-    assert results == [{"square": n**2} for n in range(16)]
-    assert [times(job, "end") for job in jobs] == [1] * 16
-    assert [n for n in range(16) if times(jobs[n], "begin") > 1] == killed  # only what was under way began again
-    assert list(folder.glob(".*")) == []
+    monkeypatch.setattr("minisnip.experiments.runs.workers", meanwhile)
+    assert run_all(folder, [Job(1, log)], work, 1, None) == [{"square": "theirs"}]
+    assert not Path(log).exists()

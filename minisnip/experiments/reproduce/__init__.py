@@ -10,6 +10,7 @@ from minisnip.experiments.reproduce import figure1, figure2, figure3, figure4, s
 from minisnip.experiments.reproduce.budgets import BUDGETS, Budget, Case
 from minisnip.experiments.reproduce.one_run import RunConfig, run
 from minisnip.experiments.reproduce.report import Report, rows_of, write
+from minisnip.experiments.run_files import commits
 from minisnip.experiments.runs import run_all
 from minisnip.experiments.tables import Row
 
@@ -42,6 +43,7 @@ def reproduce(
     budget: Budget,
     dataset: str,
     folder: Path,
+    runs: Path,
     command: str,
     jobs: int = -1,
     scheduler: str | None = None,
@@ -55,7 +57,9 @@ def reproduce(
     budget : Budget
     dataset : str
     folder : Path
-        For the report; the result files of the runs are in its sub-folder `runs`, shared by all results.
+        For the report.
+    runs : Path
+        For the result files of the runs, which all results share.
     command : str
         What the user typed, for the record.
     jobs, scheduler
@@ -69,9 +73,12 @@ def reproduce(
 
     def computed(cases: Sequence[Case]) -> list[dict[str, object]]:
         configs = [config for _, config in cases]
-        return rows_of(cases, run_all(folder / "runs", configs, run, jobs, name, scheduler))
+        return rows_of(cases, run_all(runs, configs, run, jobs, name, scheduler))
 
-    rows = computed(result.plan(budget, dataset))
-    rows += computed(result.then(budget, dataset, rows))
+    cases = result.plan(budget, dataset)
+    rows = computed(cases)
+    more = result.then(budget, dataset, rows)
+    rows += computed(more)
     report = result.report(rows)
-    return report.text, write(folder, name, report, command, rows)
+    computed_at = commits(runs, [config for _, config in (*cases, *more)])
+    return report.text, write(folder, name, report, command, rows, computed_at)

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from minisnip.experiments.prune_and_train import SGD_RATES
 from minisnip.experiments.reproduce.budgets import CONVNET, Budget, Case, over_seeds
-from minisnip.experiments.reproduce.recipes import ALGORITHM_1
-from minisnip.experiments.reproduce.report import Report, by_case, diverged, where
+from minisnip.experiments.reproduce.cells import by_case, cell, diverged, where
+from minisnip.experiments.reproduce.recipes import ALGORITHM_1, protocol
+from minisnip.experiments.reproduce.report import Report
 from minisnip.experiments.run_folder import TITLES
-from minisnip.experiments.tables import Row, markdown, mean_and_std
+from minisnip.experiments.tables import Row, markdown
 
 NETWORKS = {"dense": 0.0, "99 %": 0.99}
 COLUMNS = ("epoch", "iterations", "learning_rate", "train_loss", "train_error_percent", "validation_error_percent")
@@ -41,31 +43,34 @@ def report(rows: Sequence[Row]) -> Report:
 
     images = rows[0]["training_images"]
     trained = f"the first {images:,} training images" if images else "all training images"
-    title = f"{TITLES[CONVNET]}, {where(rows)}, {trained}"
+    title = f"{TITLES[CONVNET]}, {where(rows)}, learning rate {SGD_RATES[CONVNET]:g}, {trained}"
     figure = plots.memorisation({case: _histories(group) for case, group in by_case(rows).items()}, title)
     header = ["network, labels trained on", "training loss, nats", "training error, %", "test error, %"]
     ends = ("train_loss", "train_error_percent", "test_error_percent")
     cells = [[case, *(_end(group, key) for key in ends)] for case, group in by_case(rows).items()]
-    text = f"{title}\n\nIn the last epoch:\n\n{markdown(header, cells)}{diverged(rows)}"
+    text = f"{title}\n\nIn the last epoch:\n\n{markdown(header, cells)}\n\n{protocol(CONVNET)}{diverged(rows)}"
     return Report(list(_lines(rows)), text, {"figure4": figure})
 
 
 def _end(rows: Sequence[Row], key: str) -> str:
-    found = [row["history"][-1][key] for row in rows if row["history"]]
-    return mean_and_std(found) if found else "–"
+    return cell([history[-1][key] for history in _whole(rows)], len(rows))
 
 
 def _histories(rows: Sequence[Row]) -> dict[str, list[float]]:
     """Mean over the seeds that went to the end, by iteration."""
-    whole = [row["history"] for row in rows if row["history"] and not row["diverged"]]
-    keys = ("iterations", "train_loss", "train_error_percent")
+    keys, whole = ("iterations", "train_loss", "train_error_percent"), _whole(rows)
     if not whole:
         return {key: [] for key in keys}
     return {key: np.mean([[epoch[key] for epoch in history] for history in whole], axis=0).tolist() for key in keys}
 
 
+def _whole(rows: Sequence[Row]) -> list[list[Row]]:
+    """The histories of the runs that did not diverge."""
+    return [row["history"] for row in rows if not row["diverged"]]
+
+
 def _lines(rows: Sequence[Row]) -> Iterator[Row]:
-    shared = ("case", "run", "model", "dataset", "seed", "sparsity", "training_labels", "training_images", "seconds")
+    shared = ("case", "run", "model", "label", "seed", "sparsity", "training_labels", "training_images", "seconds")
     for row in rows:
         for epoch in row["history"]:
             yield {**{key: row[key] for key in shared}, **{key: epoch[key] for key in (*COLUMNS, "test_error_percent")}}

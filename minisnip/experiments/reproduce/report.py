@@ -1,16 +1,15 @@
-"""What the results have in common: rows from runs, the words under a title, and the files with where they come from."""
+"""What the results have in common: rows from runs, and the files with where they come from."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import minisnip
+from minisnip.experiments.checkout import commit
 from minisnip.experiments.reproduce.budgets import Case
 from minisnip.experiments.run_files import digest
 from minisnip.experiments.run_folder import LABELS, versions
@@ -33,9 +32,18 @@ class Report:
 
 
 def rows_of(cases: Sequence[Case], results: Sequence[Row]) -> list[dict[str, Any]]:
-    """One row for each run: its case, the name of its result file, its configuration, and its result."""
+    """One row for each run: its case, the name of its result file, its configuration, its result, and its data's title.
+
+    "dataset" is the name of the data set, as in the configuration; "label" what a reader is told, "glyphs (not MNIST)".
+    """
     return [
-        {"case": case, "run": digest(config), **asdict(config), **result}
+        {
+            "case": case,
+            "run": digest(config),
+            **asdict(config),
+            **{key: value for key, value in result.items() if key != "dataset"},
+            "label": LABELS.get(result["dataset"], result["dataset"]),
+        }
         for (case, config), result in zip(cases, results, strict=True)
     ]
 
@@ -45,51 +53,28 @@ def lines_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in LONG} for row in rows]
 
 
-def by_case(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows of all seeds, for each case."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row["case"], []).append(row)
-    return groups
-
-
-def errors(rows: Sequence[Row], which: str = "test_error_percent") -> list[float]:
-    """Of all seeds that have one; a run that diverged in its first epoch has none."""
-    return [row[which] for row in rows if row[which] is not None]
-
-
-def where(rows: Sequence[Row]) -> str:
-    """Data set, iterations and seeds, for the title of a figure or the caption of a table."""
-    seeds, steps = len({row["seed"] for row in rows}), sorted({row["iterations"] for row in rows})
-    label = LABELS.get(rows[0]["dataset"], rows[0]["dataset"])
-    return f"{label}, {' or '.join(f'{n:,}' for n in steps)} iterations, {seeds} seed{'s' if seeds > 1 else ''}"
-
-
-def diverged(rows: Sequence[Row]) -> str:
-    """A sentence on the runs whose loss became infinite; nothing if there are none."""
-    bad = [f"{row['case']} (seed {row['seed']})" for row in rows if row["diverged"]]
-    return f"\nThe loss became infinite in {len(bad)} runs, which end there: {', '.join(bad)}." if bad else ""
-
-
-def write(folder: Path, name: str, report: Report, command: str, rows: Sequence[Row]) -> list[Path]:
+def write(
+    folder: Path, name: str, report: Report, command: str, rows: Sequence[Row], commits: Sequence[str]
+) -> list[Path]:
     """The CSV, the text, the figures, and a JSON that tells where they come from; the paths of all."""
     save_text(folder / f"{name}.csv", as_csv(report.lines))
     save_text(folder / f"{name}.md", report.text + "\n")
     for figure_name, figure in report.figures.items():
         write_atomically(folder / f"{figure_name}.png", partial(figure.savefig, dpi=110))
     files = [folder / f"{name}.csv", folder / f"{name}.md", *(folder / f"{n}.png" for n in report.figures)]
-    origin = {"files": [file.name for file in files], **_origin(command, rows)}
+    origin = {"files": [file.name for file in files], **_origin(command, rows, commits)}
     save_text(folder / f"{name}.json", json.dumps(origin, indent=1) + "\n")
     return [*files, folder / f"{name}.json"]
 
 
-def _origin(command: str, rows: Sequence[Row]) -> dict[str, Any]:
+def _origin(command: str, rows: Sequence[Row], commits: Sequence[str]) -> dict[str, Any]:
     models = {row["model"] for row in rows}
     seeds = {model: sorted({row["seed"] for row in rows if row["model"] == model}) for model in sorted(models)}
     return {
         "command": command,
-        "commit": commit(),
-        "dataset": rows[0]["dataset"],
+        "commit": commit(),  # of this report
+        "commits": [*commits],  # of its runs
+        "datasets": list(dict.fromkeys(row["label"] for row in rows)),
         "seeds": seeds,
         "runs": len({row["run"] for row in rows}),
         "seconds": round(seconds(rows), 1),  # of all runs, one after the other; those side by side are faster
@@ -100,15 +85,3 @@ def _origin(command: str, rows: Sequence[Row]) -> dict[str, Any]:
 def seconds(rows: Sequence[Row]) -> float:
     """The time that all runs took, each counted once."""
     return sum({row["run"]: float(row["seconds"]) for row in rows}.values())
-
-
-def commit() -> str:
-    """Of the checkout that this package is in; "-dirty" if something in it was changed."""
-    root = Path(minisnip.__file__).parents[1]
-    if not (root / ".git").exists():
-        return "not in a checkout"
-    described = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -14,12 +14,14 @@ import numpy as np
 
 from minisnip.experiments.prune_and_train import SGD_RATES
 from minisnip.experiments.reproduce.budgets import CONVNET, FIRST_SEARCH_SEED, MLP, Budget, Case, over_seeds
-from minisnip.experiments.reproduce.report import Report, diverged, errors, lines_of, where
+from minisnip.experiments.reproduce.cells import by_case, diverged, errors, percent, plural, score, select, where
+from minisnip.experiments.reproduce.report import Report, lines_of
 from minisnip.experiments.run_folder import TITLES
-from minisnip.experiments.tables import Row, markdown, mean_and_std
+from minisnip.experiments.tables import Row, markdown
 
 POINTS = [(MLP, 0.95), (MLP, 0.98), (CONVNET, 0.98), (CONVNET, 0.99)]
 PAPER, TOGETHER = "the paper's", "all that helped"
+ERROR = "validation_error_percent"
 SEEDS = {MLP: 3, CONVNET: 1}  # at most: of the convolutional network a run takes minutes
 
 # ingredient -> value -> what it sets; "longer" and "rate" are factors on what the budget and the network say
@@ -54,7 +56,8 @@ def together(budget: Budget, dataset: str, rows: Sequence[Row]) -> list[Case]:
     return [
         case
         for model, sparsity in POINTS
-        for case in _cases(TOGETHER, budget, dataset, model, sparsity, winners(_at(rows, model, sparsity)))
+        for options in [winners(select(rows, model=model, sparsity=sparsity))]
+        for case in _cases(TOGETHER, budget, dataset, model, sparsity, options)
     ]
 
 
@@ -71,7 +74,7 @@ def winners(rows: Sequence[Row]) -> dict[str, Any]:
 
 def report(rows: Sequence[Row]) -> Report:
     """CSV, and a table for each network and sparsity, the best first."""
-    tables = [_table(_at(rows, model, sparsity), model, sparsity) for model, sparsity in POINTS]
+    tables = [_table(select(rows, model=model, sparsity=sparsity)) for model, sparsity in POINTS]
     return Report(lines_of(rows), "\n\n".join(tables) + diverged(rows))
 
 
@@ -85,28 +88,25 @@ def _cases(name: str, budget: Budget, dataset: str, model: str, sparsity: float,
     return [(case, replace(config, seed=FIRST_SEARCH_SEED + config.seed)) for case, config in cases]
 
 
-def _at(rows: Sequence[Row], model: str, sparsity: float) -> list[Row]:
-    return [row for row in rows if (row["model"], row["sparsity"]) == (model, sparsity)]
-
-
-def _validation(rows: Sequence[Row], case: str) -> list[float]:
-    return errors([row for row in rows if row["case"] == case], "validation_error_percent")
-
-
 def _mean(rows: Sequence[Row], case: str) -> float:
-    """Infinite if a seed diverged before it had any error."""
-    found = _validation(rows, case)
-    return float(np.mean(found)) if found else np.inf
+    """Infinite if the loss of any seed was: a recipe that works at times is none."""
+    found = select(rows, case=case)
+    return float(np.mean(errors(found, ERROR))) if found and not any(row["diverged"] for row in found) else np.inf
 
 
-def _table(rows: Sequence[Row], model: str, sparsity: float) -> str:
-    cases = sorted(dict.fromkeys(row["case"] for row in rows), key=lambda case: _mean(rows, case))
-    base = _mean(rows, PAPER)
-    cells = []
-    for case in cases:
-        found = _validation(rows, case)
-        cells.append([case, mean_and_std(found) if found else "–", f"{_mean(rows, case) - base:+.2f}"])
-    title = f"{TITLES[model]} at {100 * sparsity:g} %, {where([row for row in rows if row['case'] == PAPER])}"
+def _table(rows: Sequence[Row]) -> str:
+    """Of the runs of one network and sparsity."""
+    cases = sorted(by_case(rows), key=lambda case: _mean(rows, case))
+    paper = select(rows, case=PAPER)
+    cells = [[case, score(select(rows, case=case), ERROR), _difference(rows, case)] for case in cases]
+    title = f"{TITLES[rows[0]['model']]} at {percent(rows[0]['sparsity'])}, {where(paper)}"
     helped = ", ".join(f"{key} {value}" for key, value in winners(rows).items()) or "nothing"
     table = markdown(("change", "validation error, %", "difference"), cells)
-    return f"{title}\n\n{table}\n\n{TOGETHER}: {helped}"
+    seeds = plural(len(paper), "seed")
+    return f"{title}\n\n{table}\n\n{TOGETHER}: {helped}. The best of these settings on {seeds}: {cases[0]}."
+
+
+def _difference(rows: Sequence[Row], case: str) -> str:
+    """To the paper's setting."""
+    means = _mean(rows, case), _mean(rows, PAPER)
+    return f"{means[0] - means[1]:+.2f}" if np.isfinite(means).all() else "–"

@@ -7,9 +7,10 @@ from typing import Any
 
 from minisnip.experiments.reproduce import paper
 from minisnip.experiments.reproduce.budgets import CONVNET, MLP, Budget, Case, over_seeds
-from minisnip.experiments.reproduce.report import Report, diverged, errors, lines_of, where
+from minisnip.experiments.reproduce.cells import diverged, score, select, where
+from minisnip.experiments.reproduce.report import Report, lines_of
 from minisnip.experiments.run_folder import TITLES
-from minisnip.experiments.tables import Row, markdown, mean_and_std
+from minisnip.experiments.tables import Row, markdown
 
 NAMES = {
     "normal": "normal, std 0.1 (RN)",
@@ -40,15 +41,14 @@ def report(rows: Sequence[Row]) -> Report:
 
 def table(lines: Sequence[Row]) -> str:
     """The table of the CSV's lines."""
-    header = ["initialisation scored", *(f"{TITLES[m]}, {who}" for m in MODELS for who in ("paper", "ours"))]
+    header = ["initialisation scored", *(f"{TITLES[m]}, {who}" for m in MODELS for who in ("paper (MNIST)", "ours"))]
     cells = []
     for init, name in NAMES.items():
         row = [name]
         for model in MODELS:
-            ours = errors([r for r in lines if (r["model"], r["case"]) == (model, init)])
-            row += [paper.INITIALISATIONS[init][model], mean_and_std(ours) if ours else "–"]
+            row += [paper.INITIALISATIONS[init][model], score(select(lines, model=model, case=init))]
         cells.append(row)
-    captions = "; ".join(f"{TITLES[m]} on {where([r for r in lines if r['model'] == m])}" for m in MODELS)
+    captions = "; ".join(f"{TITLES[m]} on {where(select(lines, model=m))}" for m in MODELS)
     return "\n\n".join(
         [
             "Test error in percent at 90 %, mean ± standard deviation over seeds: " + captions + ".",
