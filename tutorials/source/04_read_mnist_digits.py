@@ -39,7 +39,7 @@ from minisnip.plots import weight_pictures
 from minisnip.pruning import weight_gradient
 from minisnip.training import SGD, evaluate, train
 
-threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; and the numbers are the same everywhere
+_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; and the numbers are the same
 
 # %% [markdown]
 # ## Round 1: 784 bytes are a digit

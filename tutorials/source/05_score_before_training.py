@@ -287,7 +287,7 @@ lesson_5.layers(layers)
 joint = pruning.joint_deletion(net, w, x, y, [0.5, 0.8, 0.9, 0.95, 0.98, 0.99])
 print("change of the loss, removed minus dense\n       removed   measured   by the sum of the g_j")
 for row in joint:
-    print(f"{row['sparsity']:>14.0%}   {-row['true']:+8.3f}   {-row['linear']:+26.3f}")
+    print(f"{row['sparsity']:>14.0%}   {-row['true']:+8.3f}   {-row['linear']:+21.3f}")
 assert joint[1]["linear"] * joint[1]["true"] < 0
 assert max(abs(row["linear"] / row["true"] - 1) for row in joint[2:]) > 0.5
 joint_curves(joint, f"LeNet-300-100 before training, {N} images of {data.label}")

@@ -40,15 +40,15 @@ from minisnip.nn import lenet_300_100
 from minisnip.plots import collapse_and_cost
 from minisnip.training import evaluate, train
 
-threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; and the numbers are the same everywhere
+_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; and the numbers are the same
 
 # %% [markdown]
 # ## Round 1: a layer vanishes
 #
 # LeNet-300-100 again, and the simplest score of all: |w|, the magnitude. The weights come from a normal distribution
 # that is cut at two standard deviations, with variance 2 / (fan in + fan out) after the cut. So the largest |w| there
-# can be is 0.098 in fc1, 0.161 in fc2 and 0.307 in fc3 (2 · 1.137 standard deviations: cutting makes the spread smaller,
-# so it is drawn wider).
+# can be is 0.098 in fc1, 0.161 in fc2 and 0.307 in fc3 (2 · 1.137 standard deviations: cutting makes the spread
+# smaller, so it is drawn wider).
 #
 # **Predict:** one threshold serves all three layers and rises. Which layer is emptied first, and when about? And what
 # is the test error at 98 %, after training? 5,332 connections are left then, and SNIP gets some 7 % with as many and
