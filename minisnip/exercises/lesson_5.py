@@ -32,8 +32,8 @@ LOSSES: dict[str, tuple[Function, list[float]]] = {
 TIED: tuple[tuple[list[float], int], ...] = (
     ([1.0, 2.0], 1),
     ([1.0], 1),
-    ([1.0], 0),
     ([1.0, 1.0], 1),
+    ([1.0], 0),
     ([0.0, 0.0, 0.0], 2),
     ([3.0, 1.0, 2.0, 2.0, 2.0], 2),
     ([0.5, 0.0, 0.0, 0.7], 3),
@@ -98,7 +98,8 @@ def _exactly(answer: Any) -> Iterator[Trial]:
     drawn = [(np.round(rng.random(9), 1).tolist(), kappa) for kappa in (0, 2, 4, 8)]
     for scores, kappa in (*TIED, *drawn):
         promise = f"{kappa} kept, none of them below one that goes"
-        yield Trial(f"scores = {scores}, κ = {kappa}", partial(_judged, answer, scores, kappa, promise), promise)
+        hint = "" if kappa else "`[-0:]` is the whole array: keep from the front of the descending order"
+        yield Trial(f"scores = {scores}, κ = {kappa}", partial(_judged, answer, scores, kappa, promise), promise, hint)
 
 
 def _judged(answer: Any, scores: list[float], kappa: int, promise: str) -> str:
@@ -144,8 +145,12 @@ def _kept(layers: Mapping[str, Array]) -> dict[str, list[bool]]:
 
 
 def _changed(layers: Mapping[str, Array], each: Mapping[str, Array]) -> str:
-    before, after = _kept(layers), _kept(each)
-    return f"the same choice, {before}" if before == after else "another choice"
+    before, flat = _kept(layers), np.concatenate([*each.values()])
+    kept = np.concatenate([*before.values()])
+    lowest, highest = flat[kept].min(), flat[~kept].max()  # of those that were kept, of those that were not
+    if np.isclose(lowest, highest, rtol=1e-9, atol=0):
+        return "a tie at the cut: both orders are right, so nothing is shown"
+    return f"the same choice, {before}" if lowest > highest else "another choice"
 
 
 quotient = Exercise(

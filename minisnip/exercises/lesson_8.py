@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, product
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.tensor import Array
-from minisnip.exercises.exercise import Exercise, Trial
+from minisnip.exercises.exercise import Exercise, Trial, agree, shown
 
 SEED = 8
 
@@ -97,13 +98,30 @@ def _judged(answer: Any, size: int, kappa: int, rounds: int) -> str:
     return AS_ASKED
 
 
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What is seen of a network with one hidden layer; its outputs may differ by round-off."""
+
+    hidden: int
+    outputs: Array
+
+    def __eq__(self, other: object) -> bool:
+        same = isinstance(other, Outcome) and self.hidden == other.hidden
+        return same and agree(self.outputs, other.outputs)  # type: ignore[union-attr]
+
+    def __str__(self) -> str:
+        outputs = shown(self.outputs).replace("\n", "")
+        return f"{self.hidden} hidden unit{'s' * (self.hidden != 1)}; outputs {outputs}"
+
+
 def _compacted(answer: Any) -> Iterator[Trial]:
     """The network is w2 @ relu(w1 @ x + b1)."""
     for w1, b1, w2 in _small_networks():
         given = f"w1 = {w1.tolist()}, b1 = {b1.tolist()}, w2 = {w2.tolist()}"
         alive = w2.any(axis=0) & (w1.any(axis=1) | (b1 > 0))
         hint = "" if (w1.any(axis=1) | (b1 == 0)).all() else "a unit that reads nothing still says relu(b1)"
-        yield Trial(given, partial(_answers, answer, w1, b1, w2), (int(alive.sum()), _forward(w1, b1, w2)), hint)
+        expected = Outcome(int(alive.sum()), _forward(w1, b1, w2))
+        yield Trial(given, partial(_answers, answer, w1, b1, w2), expected, hint)
 
 
 def _small_networks() -> Iterator[tuple[Array, Array, Array]]:
@@ -121,16 +139,15 @@ def _small_networks() -> Iterator[tuple[Array, Array, Array]]:
 
 
 def _forward(w1: Array, b1: Array, w2: Array) -> Array:
-    """The outputs for three inputs."""
-    x = np.random.default_rng(SEED).standard_normal((3, w1.shape[1]))
-    out: Array = np.maximum(x @ w1.T + b1, 0) @ w2.T
+    """The outputs for x, -x and another: a unit is on for one of the first two, whatever its weights are."""
+    x, another = np.random.default_rng(SEED).standard_normal((2, w1.shape[1]))
+    out: Array = np.maximum(np.array([x, -x, another]) @ w1.T + b1, 0) @ w2.T
     return out
 
 
-def _answers(answer: Any, w1: Array, b1: Array, w2: Array) -> tuple[int, Array]:
-    """How many hidden units are left, and the outputs."""
+def _answers(answer: Any, w1: Array, b1: Array, w2: Array) -> Outcome:
     w1, b1, w2 = answer(w1.copy(), b1.copy(), w2.copy())
-    return len(w1), _forward(w1, b1, w2)
+    return Outcome(len(w1), _forward(w1, b1, w2))
 
 
 needed = Exercise(

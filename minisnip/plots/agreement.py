@@ -24,7 +24,7 @@ def deletion_scatter(g: Mapping[str, Array], deltas: Mapping[str, Array], title:
     columns = 2 if len(names) == 4 else min(3, len(names))
     rows = math.ceil(len(names) / columns)
     figure = Figure(figsize=(3.7 * columns, 0.9 + 3.6 * rows), layout="constrained")
-    left_out = "\nparameters whose g_j are all 0 are left out" if len(names) < len(g) else ""
+    left_out = "\nparameters whose $g_j$ are all 0 are left out" if len(names) < len(g) else ""
     legend = f"darker: more connections; axes linear near 0, logarithmic beyond{left_out}"
     figure.suptitle(f"{title}\n{legend}", fontsize=10)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -33,8 +33,8 @@ def deletion_scatter(g: Mapping[str, Array], deltas: Mapping[str, Array], title:
         axes.set_title(f"{name}: {g[name].size:,}", fontsize=10)
     for axes in panels[len(names) :]:
         axes.set_visible(False)
-    figure.supxlabel("g_j, the derivative (nats)", fontsize=10)
-    figure.supylabel("ΔL_j, the deletion (nats)", fontsize=10)
+    figure.supxlabel("$g_j$, the derivative (nats)", fontsize=10)
+    figure.supylabel(r"$\Delta L_j$, the deletion (nats)", fontsize=10)
     return figure
 
 
@@ -129,7 +129,7 @@ def difference_curves(errors: Mapping[str, Any], title: str) -> Figure:
         axes.set(xscale="log", yscale="log", xlabel="δ", title=dtype, ylim=(2e-18, 10))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8, loc="lower right" if dtype == "float32" else (0.02, 0.33))
-    panels[0].set_ylabel("relative error against g_j")
+    panels[0].set_ylabel("relative error against $g_j$")
     return figure
 
 
@@ -144,10 +144,12 @@ def joint_curves(rows: Sequence[Mapping[str, float]], title: str) -> Figure:
     axes = figure.subplots()
     kept = [100 * (1 - row["sparsity"]) for row in rows]
     axes.plot(kept, [row["true"] for row in rows], color=BLUE, marker="o", label="L(w) − L(c ⊙ w), measured")
-    axes.plot(kept, [row["linear"] for row in rows], "--", color=ORANGE, marker="s", label="Σ g_j over what goes")
+    axes.plot(
+        kept, [row["linear"] for row in rows], "--", color=ORANGE, marker="s", label=r"$\Sigma\,g_j$ over what goes"
+    )
     axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set(xscale="log", xlabel="connections kept (%)", ylabel="change of the loss (nats)")
-    axes.set_title(f"{title}\ng_j speaks of one connection, not of many at once")
+    axes.set(xscale="log", xlabel="connections kept (%)", ylabel="fall of the loss (nats)")
+    axes.set_title(f"{title}\n$g_j$ speaks of one connection, not of many at once")
     percent_axis(axes)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

@@ -27,7 +27,7 @@ def scores_and_threshold(
     figure.suptitle(title, fontsize=11)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     density(left, x, y)
-    left.set(xlabel="g_j, the derivative (nats)", ylabel="ΔL_j, the deletion (nats)")
+    left.set(xlabel="$g_j$, the derivative (nats)", ylabel=r"$\Delta L_j$, the deletion (nats)")
     left.set_title(f"{x.size:,} connections; darker: more of them", fontsize=10)
     histogram(right, {"g": x, "ΔL": y}, thresholds)
     right.set_title("the size of the score, and where the cut falls", fontsize=10)

@@ -40,6 +40,10 @@ def at_least_the_threshold(scores: Any, kappa: int) -> Any:
     return (scores >= np.sort(scores)[::-1][max(kappa, 1) - 1]).astype(float)
 
 
+def at_least_the_last_of_the_sorted(scores: Any, kappa: int) -> Any:
+    return (scores >= np.sort(scores)[-kappa]).astype(float)
+
+
 def above_the_threshold(scores: Any, kappa: int) -> Any:
     return (scores > np.sort(scores)[::-1][min(kappa, len(scores) - 1)]).astype(float)
 
@@ -71,15 +75,24 @@ WRONG = {
     "without the sign": (three_ways, lambda L, w: ways(L, w, "magnitudes"), "by the mask"),
     "one of three": (three_ways, lambda L, w: ways(L, w, "one of three"), "tuple of three"),
     ">=": (exactly, at_least_the_threshold, "tie"),
+    ">=, the usual way": (exactly, at_least_the_last_of_the_sorted, "scores = [1.0, 1.0], κ = 1\n"),
     ">": (exactly, above_the_threshold, "kept"),
     "the lowest": (exactly, lowest, "is kept and"),
-    "[-κ:]": (exactly, last_ones, "κ = 0"),
+    "[-κ:]": (exactly, last_ones, "κ = 0\n"),
+    "[-κ:], its hint": (exactly, last_ones, "`[-0:]` is the whole array"),
     "places, not a mask": (exactly, lambda s, kappa: np.argsort(-s)[:kappa], "not a mask"),
     "equal sums": (layers, {"first": [1.0, 4.0], "second": [2.0, 3.0]}, "the same choice"),
     "no difference yet": (layers, {"first": [1.0, 10.0], "second": [2.0, 20.0]}, "the same choice"),
     "one layer": (layers, {"first": [1.0, 2.0]}, "1 layers"),
     "ties": (layers, {"first": [1.0, 1.0], "second": [2.0, 3.0]}, "3 of them different"),
     "zeros": (layers, {"first": [0.0, 1.0], "second": [2.0, 3.0]}, "the least 0.0"),
+    "a tie at the cut": (layers, {"first": [1], "second": [2]}, "a tie at the cut"),
+    "a tie at the cut, bare": (layers, {"first": 1, "second": 2}, "a tie at the cut"),
+    "a tie at the cut but for rounding": (
+        layers,
+        {"first": [1, 2, 3], "second": [0.51, 2.04, 3.57]},
+        "a tie at the cut",
+    ),
     "a list": (layers, [1.0, 2.0], "AttributeError"),
 }
 
@@ -95,6 +108,9 @@ def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
 
 
 def test_the_unspoilt_answers_pass() -> None:
+    assert layers.verdict({"first": [1, 2, 3], "second": [0.1, 0.4, 0.7]}).startswith(
+        "passed"
+    )  # a tie, but no way back
     assert three_ways.verdict(ways).startswith("passed")
     assert quotient.verdict(lambda L, d: (L(1 + d) - L(1 - d)) / (2 * d)).startswith("passed")
     assert quotient.verdict(lambda L, d: np.imag(L(1 + 1e-30j)) / 1e-30).startswith("passed")  # exact is good too

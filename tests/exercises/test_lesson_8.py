@@ -96,6 +96,8 @@ WRONG = {
     "the removed return": (iterate, rounds_that(top, geometric), "keeps again what was removed"),
     "the worst are kept": (iterate, rounds_that(worst_left, geometric), "higher score than one that it keeps"),
     "nothing is cut": (compacted, lambda w1, b1, w2: (w1, b1, w2), "nothing reads it"),
+    "nothing is cut, in words": (compacted, lambda w1, b1, w2: (w1, b1, w2), "2 hidden units; outputs [["),
+    "the other sign": (compacted, lambda w1, b1, w2: (-w1, b1, w2), "given     w1 = [[1.0]], b1 = [0.0]"),
     "only unread units": (compacted, units(lambda w1, b1, w2: w2.any(axis=0)), "reads nothing"),
     "the bias forgotten": (compacted, units(lambda w1, b1, w2: w1.any(axis=1) & w2.any(axis=0)), "relu(b1)"),
     "any zero": (compacted, units(lambda w1, b1, w2: w1.all(axis=1) & w2.all(axis=0)), "*all* of it"),

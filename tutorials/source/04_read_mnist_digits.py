@@ -21,6 +21,9 @@
 # | **learn** | what the first layer sees, where the parameters are, and what normalising does to black pixels |
 # | **need** | lesson 3, or having trained a network before; MNIST, downloaded once (or else digits drawn from fonts) |
 # | **time** | 45 minutes, of which the computer needs 15 seconds |
+#
+# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# JupyterLab.
 
 # %%
 # %matplotlib inline
@@ -28,12 +31,15 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minisnip.exercises import fast_or, lesson_4, mnist_or_glyphs
 from minisnip.nn import lenet_5_caffe, lenet_300_100
 from minisnip.plots import weight_pictures
 from minisnip.pruning import weight_gradient
 from minisnip.training import SGD, evaluate, train
+
+_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; and the numbers are the same
 
 # %% [markdown]
 # ## Round 1: 784 bytes are a digit

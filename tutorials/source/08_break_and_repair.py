@@ -21,6 +21,9 @@
 # | **learn** | why a layer collapses and what repairs it; why zeros are neither memory nor speed until rows vanish |
 # | **need** | lesson 5 (scores and masks); MNIST, or the built-in glyphs |
 # | **time** | 45 minutes, of which the computer needs half a minute |
+#
+# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# JupyterLab.
 
 # %%
 # %matplotlib inline
@@ -29,6 +32,7 @@ from pathlib import Path
 from timeit import repeat
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minisnip import pruning
 from minisnip.exercises import fast_or, lesson_8, mnist_or_glyphs
@@ -36,20 +40,25 @@ from minisnip.nn import lenet_300_100
 from minisnip.plots import collapse_and_cost
 from minisnip.training import evaluate, train
 
+_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; and the numbers are the same
+
 # %% [markdown]
 # ## Round 1: a layer vanishes
 #
 # LeNet-300-100 again, and the simplest score of all: |w|, the magnitude. The weights come from a normal distribution
-# that is cut at two standard deviations, with variance 2 / (fan in + fan out). So the largest |w| there can be is 0.098
-# in fc1, 0.161 in fc2 and 0.307 in fc3.
+# that is cut at two standard deviations, with variance 2 / (fan in + fan out) after the cut. So the largest |w| there
+# can be is 0.098 in fc1, 0.161 in fc2 and 0.307 in fc3 (2 · 1.137 standard deviations: cutting makes the spread
+# smaller, so it is drawn wider).
 #
 # **Predict:** one threshold serves all three layers and rises. Which layer is emptied first, and when about? And what
-# is the test error at 98 %, after training? 5,332 connections are left then, and SNIP gets below 5 % with as many.
+# is the test error at 98 %, after training? 5,332 connections are left then, and SNIP gets some 7 % with as many and
+# as short a training (lesson 7).
 
 # %%
 data, net = mnist_or_glyphs(), lenet_300_100()
 w = net.init(np.random.default_rng(0))
 magnitude = {name: abs(weight) for name, weight in w.items()}
+longest = [magnitude[f"{layer}.weight"].max() for layer in ("fc1", "fc2", "fc3")]
 
 
 def per_layer(masks):
@@ -59,23 +68,25 @@ def per_layer(masks):
 with warnings.catch_warnings(record=True) as said:
     for sparsity in (0.9, 0.95, 0.97, 0.98):
         print(f"{sparsity:.0%} removed; kept of fc1, fc2, fc3: {per_layer(pruning.keep_top(magnitude, sparsity))}")
-print(said[0].message)
-print(f"fc1 is empty above {pruning.collapse_sparsity(magnitude):.1%}")
+print(said[0].message, f"fc1 is empty above {pruning.collapse_sparsity(magnitude):.1%}", sep="\n")
 assert abs(pruning.collapse_sparsity(magnitude) - 0.977) < 0.001
+assert np.allclose(longest, [0.0977, 0.1607, 0.305], atol=5e-4)
 
 # %%
 warnings.simplefilter("ignore", pruning.LayerCollapseWarning)  # read once; from here on the counts say it
 
 
 def test_error(masks, epochs):
-    trained = train(net, w, data, masks, epochs=epochs, compact=True, title=None)
-    return evaluate(net, trained.params, data.test)[1]
+    return evaluate(net, train(net, w, data, masks, epochs=epochs, compact=True, title=None).params, data.test)[1]
 
 
-error, always_0 = test_error(pruning.keep_top(magnitude, 0.98), 1), 100 * np.mean(data.test.labels != 0)
-print(f"test error {error:.1f} %; of answering 0 to every image {always_0:.1f} %")
+x, y = data.train.images[:100], data.train.labels[:100]
+snip, always_0 = pruning.connection_sensitivity(net, w, x, y), 100 * np.mean(data.test.labels != 0)
+error, snip_error = (test_error(pruning.keep_top(scores, 0.98), 1) for scores in (magnitude, snip))
+print(f"test error: |w| {error:.1f} %, SNIP {snip_error:.1f} %, of answering 0 to every image {always_0:.1f} %")
 assert np.isclose(error, always_0)
-longer = [np.mean(magnitude[f"{layer}.weight"] > magnitude["fc1.weight"].max()) for layer in ("fc2", "fc3")]
+assert data.name != "mnist" or 5 < snip_error < 9
+longer = [np.mean(magnitude[f"{layer}.weight"] > longest[0]) for layer in ("fc2", "fc3")]
 print("longer than all of fc1: {:.0%} of fc2, {:.0%} of fc3".format(*longer))
 assert np.allclose(longer, [0.19, 0.50], atol=0.03)
 
@@ -114,7 +125,7 @@ lesson_8.needed(needed)
 # ## Round 2: not empty, and yet not alive
 #
 # A connection does something only if it is **effective**: on a path of kept connections from a pixel to a class.
-# SNIP's scores leave no layer empty up to 99.8 %.
+# SNIP's scores leave no layer empty up to 99.9 %.
 #
 # **Predict:** at 99.8 % SNIP keeps 533 connections. How many of them are on a path?
 
@@ -124,14 +135,12 @@ def count(masks):
     return int(sum(c.sum() for c in masks.values()))
 
 
-x, y = data.train.images[:100], data.train.labels[:100]
-snip = pruning.connection_sensitivity(net, w, x, y)
 print(f"SNIP, asked once: a layer is empty above {pruning.collapse_sparsity(snip):.2%}")
 for sparsity in (0.95, 0.98, 0.99, 0.995, 0.998):
     masks = pruning.keep_top(snip, sparsity)
     on_path = count(pruning.effective_masks(net, masks))
     print(f"{sparsity:.1%} removed; of each layer {per_layer(masks)}; on a path {on_path:,} of {count(masks):,}")
-assert pruning.collapse_sparsity(snip) > 0.998
+assert pruning.collapse_sparsity(snip) > 0.999
 assert on_path < count(masks) / 2
 
 # %% [markdown]
