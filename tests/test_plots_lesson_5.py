@@ -16,8 +16,8 @@ def test_every_connection_is_in_the_scatter_and_the_histogram_marks_the_threshol
     figure.savefig(io.BytesIO(), format="png")
     scatter, histogram = figure.axes
     assert np.asarray(scatter.collections[0].get_array()).sum() == 100
-    assert scatter.get_xlabel() == "g_j, the derivative (nats)"
-    assert scatter.get_ylabel() == "ΔL_j, the deletion (nats)"
+    assert scatter.get_xlabel() == "$g_j$, the derivative (nats)"
+    assert scatter.get_ylabel() == r"$\Delta L_j$, the deletion (nats)"
     assert [line.get_xdata()[0] for line in histogram.lines] == [1e-2, 2e-2]  # type: ignore[index]
     assert histogram.get_xlabel() == "score (nats)"
     assert figure.get_suptitle() == "a title"
