@@ -86,13 +86,13 @@ print("correlation with the mean image | of its own class | of the nine others |
 for labels, pictures in {"true": true, "random": blind}.items():
     for s, row in zip(SPARSITIES, pictures, strict=True):
         r = np.corrcoef(row.reshape(10, -1), means)[:10, 10:]  # (10 pictures, 10 classes)
-        own, others = np.diag(r).mean(), r[~np.eye(10, dtype=bool)].mean()
-        margin, hits = own - others, np.sum(r.argmax(axis=1) == np.arange(10))
-        found.append((own, others, margin, hits))
-        print(f"{labels:>10} labels, {100 * s:>3g} % pruned |{own:17.2f} |{others:19.2f} |{margin:13.2f} |{hits:7d} of 10")
-own, others, margin, hits = np.reshape(found, (2, 2, 4)).T  # each by sparsity and labels
+        own, rest = np.diag(r).mean(), r[~np.eye(10, dtype=bool)].mean()
+        margin, hits = own - rest, np.sum(r.argmax(axis=1) == np.arange(10))
+        found.append((own, rest, margin, hits))
+        print(f"{labels:>10} labels, {100 * s:3g} % pruned |{own:17.2f} |{rest:19.2f} |{margin:13.2f} |{hits:7d} of 10")
+own, rest, margin, hits = np.reshape(found, (2, 2, 4)).T  # each by sparsity and labels
 assert margin.min() > 0.1
-assert data.name != "mnist" or (np.diff([own, others, -margin], axis=2).min() > 0 and hits.min() == 10)
+assert data.name != "mnist" or (np.diff([own, rest, -margin], axis=2).min() > 0 and hits.min() == 10)
 
 # %% [markdown]
 # **Explain.** With random labels the pictures are *nearer* to their class, but to the nine others too; the margin is
