@@ -284,8 +284,7 @@ for s, once in zip(SPARSITIES, errors["snip"].mean(axis=1), strict=True):
         snip, magnitude = np.mean([rivals(s, seed) for seed in SEEDS], axis=0)
         print(f"{100 * s:g} % pruned: SNIP {once:.2f} %, with twice the steps {snip:.2f} %; by |w|: {magnitude:.2f} %")
         assert magnitude < once
-        if data.name == "mnist" and STEPS == 300:  # with fewer steps, SNIP is still ahead at 98 %
-            assert abs(magnitude - snip) < 0.3 if s == 0.9 else magnitude < snip - 0.3
+        assert (abs(magnitude - snip) < 0.3 if s == 0.9 else magnitude < snip) or STEPS < 300 or data.name != "mnist"
 
 # %% [markdown]
 # **Explain.** Against SNIP as it was, magnitude after training wins at both. But it trained twice as long: at equal
