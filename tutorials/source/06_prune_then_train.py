@@ -21,6 +21,9 @@
 # | **learn** | from which sparsity on SNIP is worth its backward pass, and what pruning *after* training does better |
 # | **need** | lesson 5; MNIST, or the built-in glyphs |
 # | **time** | 50 minutes, of which the computer needs one |
+#
+# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# JupyterLab.
 
 # %%
 # %matplotlib inline
@@ -28,6 +31,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minisnip.data import Split
 from minisnip.exercises import fast_or, lesson_6, mnist_or_glyphs
@@ -35,6 +39,8 @@ from minisnip.nn import lenet_300_100
 from minisnip.plots import error_curves
 from minisnip.pruning import METHODS, LayerCollapseWarning, apply_masks, keep_top, scoring_batch
 from minisnip.training import SGD, evaluate, train
+
+_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; the numbers are the same everywhere
 
 # %% [markdown]
 # ## Round 1: Algorithm 1
@@ -179,9 +185,9 @@ errors = {
 }
 print("test error, %   " + "".join(f"{100 * s:>12g} %" for s in SPARSITIES))
 for method, e in errors.items():
-    print(f"{method:<16}" + "".join(f"{m:8.2f} ±{d:4.1f}" for m, d in zip(e.mean(axis=1), e.std(axis=1), strict=True)))
+    print(f"{method:<16}" + "".join(f"{m:7.2f} ±{d:5.2f}" for m, d in zip(e.mean(axis=1), e.std(axis=1), strict=True)))
 lead = errors["random"].mean(axis=1) - errors["snip"].mean(axis=1)
-print(f"{'SNIP is ahead by':<16}" + "".join(f"{points:8.2f}      " for points in lead))
+print(f"{'SNIP is ahead by':<16}" + "".join(f"{points:7.2f}       " for points in lead))
 assert data.name != "mnist" or (errors["snip"].max(axis=1) < errors["random"].min(axis=1))[1:].all()  # from 80 % on
 
 # %% tags=["key-figure"]
@@ -191,6 +197,11 @@ curves = {
     for method, e in errors.items()
 }
 chance = 100 * np.mean(data.test.labels != np.bincount(data.train.labels).argmax())
+if data.name == "mnist":
+    worse, sparse = (errors["least-sensitive"] - errors["random"]).mean(axis=1), np.array(SPARSITIES) > 0.97
+    assert worse[~sparse].min() > 0 > worse[sparse].max() - 5  # up to 95 % worse than random, from 98 % on no more
+    assert np.isclose(errors["least-sensitive"], chance, atol=0.01).any()  # some networks are dead
+    assert errors["snip"][0].max() >= errors["random"][0].min() or STEPS < 300  # at 50 % the seeds overlap
 error_curves(curves, chance, f"LeNet-300-100 on {data.label}, {STEPS} steps; bands: all {len(SEEDS)} seeds")
 
 # %% [markdown]
@@ -206,7 +217,6 @@ dead = error({name: 0 * value for name, value in w.items()})
 print(f"always the commonest digit: {chance:.2f} %; all weights and biases zero: {dead:.2f} %")
 if data.name == "mnist":
     assert abs(at[0.5]) < 0.7 < at[0.8] < at[0.9] < 10 < at[0.98]
-    assert (errors["least-sensitive"].mean(axis=1) > errors["random"].mean(axis=1))[:3].all()  # up to 90 %
     assert random - snip < 0.7 * at[0.8]
     assert np.allclose((chance, dead), (88.65, 90.20))
 
@@ -217,10 +227,10 @@ if data.name == "mnist":
 # - **Short training flatters SNIP.** Its networks learn faster, and a lottery catches up. After 2,700 steps (five
 #   seeds, the README's table) random's error at 80 % is 2.13 ± 0.06, SNIP's 1.96 ± 0.07, and at 50 % 1.77 and 1.79. So
 #   **SNIP does not beat random below some 80 %**, if you train on; from 90 % on it does.
-# - **Least sensitive is worse than random** where random still works, so the order of the scores says something. Its
-#   band is wide: some of its networks are dead and answer 1 to everything, the commonest digit (88.65 %, dotted). A
-#   dead network *without* biases, which SNIP prunes, has ten equal logits, and `argmax` takes the first: it answers 0,
-#   which is 90.20 %.
+# - **Least sensitive is worse than random** where random still works, up to 95 %, so the order of the scores says
+#   something; at 98 and 99 % it is no longer worse. Its band is wide: some of its networks are dead and answer 1 to
+#   everything, the commonest digit (88.65 %, dotted). A dead network *without* biases, which SNIP prunes, has ten equal
+#   logits, and `argmax` takes the first: it answers 0, which is 90.20 %.
 #
 # ### Exercise 6.3
 # "SNIP beats random from … on": say it so that a program can. Given the sparsities in rising order and for each the
@@ -274,12 +284,12 @@ for s, once in zip(SPARSITIES, errors["snip"].mean(axis=1), strict=True):
         snip, magnitude = np.mean([rivals(s, seed) for seed in SEEDS], axis=0)
         print(f"{100 * s:g} % pruned: SNIP {once:.2f} %, with twice the steps {snip:.2f} %; by |w|: {magnitude:.2f} %")
         assert magnitude < once
-assert magnitude < snip or STEPS < 300 or data.name != "mnist"  # with few steps, SNIP is still ahead at 98 %
+        assert (abs(magnitude - snip) < 0.3 if s == 0.9 else magnitude < snip) or STEPS < 300 or data.name != "mnist"
 
 # %% [markdown]
-# **Explain.** Magnitude after training wins. At 90 % what wins is mostly the longer training: give SNIP the same number
-# of steps and the two are close. At 98 % it stays ahead even so. (In the README's table, where each method trains for
-# 2,700 steps *after* its pruning, it leads at every sparsity.) The cost: twice the steps, half of them dense.
+# **Explain.** Against SNIP as it was, magnitude after training wins at both. But it trained twice as long: at equal
+# steps it is a tie at 90 % (3.7 and 3.7), and magnitude wins at 98 %. (In the README's table, where each method trains
+# for 2,700 steps *after* its pruning, it leads at every sparsity.) The cost: twice the steps, half of them dense.
 #
 # What SNIP saves is *work before the choice*: one backward pass instead of a training, and never a dense network in the
 # optimiser, so no momentum for what is pruned. Whether a step also becomes faster is lesson 8's question.

@@ -21,16 +21,22 @@
 # | **learn** | what a picture proves; what the mask needs (images, counts), and what hardly (labels, weights) |
 # | **need** | lessons 5 and 6; MNIST, or the built-in glyphs |
 # | **time** | 50 minutes, of which the computer needs one |
+#
+# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# JupyterLab.
 
 # %%
 # %matplotlib inline
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minisnip.exercises import fast_or, lesson_7, mnist_or_glyphs
 from minisnip.experiments.compare import CONTROLS, Trial, run
 from minisnip.nn import lenet_300_100
 from minisnip.plots import class_pictures, control_errors, overlap_by_batch
 from minisnip.pruning import connection_sensitivity, input_connections, keep_top, overlap, random_labels
+
+_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; the numbers are the same everywhere
 
 # %% [markdown]
 # ## Round 1: a beautiful picture
@@ -60,7 +66,8 @@ class_pictures(
     {"scored with true labels": true, "the control: scored with random labels": blind},
     [f"{100 * s:g} %" for s in SPARSITIES],
     data.class_names,
-    f"{data.label}: share of the 300 first units that read each pixel,\nscored with 100 images of one class",
+    f"{data.label}: how many of the 300 first units read each pixel (brightness is relative within each picture),\n"
+    "scored with 100 images of one class",
 )
 
 # %% [markdown]
@@ -71,25 +78,26 @@ class_pictures(
 # ## Round 2: the picture in numbers
 #
 # "All the same" is a word; correlate each picture with the mean image of each class. **Predict** whose pictures are
-# nearer to their class: those with true labels, or those with random ones?
+# nearer to their class: those with true labels, or those with random ones? And whose are nearer to the other classes?
 
 # %%
-owns, means = [], np.stack([x.mean(axis=0).ravel() for x in of_class])
-print("correlation with the mean image | of its own class | of the nine others | nearest to its own")
+found, means = [], np.stack([x.mean(axis=0).ravel() for x in of_class])
+print("correlation with the mean image | of its own class | of the nine others | own - others | nearest to its own")
 for labels, pictures in {"true": true, "random": blind}.items():
     for s, row in zip(SPARSITIES, pictures, strict=True):
         r = np.corrcoef(row.reshape(10, -1), means)[:10, 10:]  # (10 pictures, 10 classes)
-        own, others = np.diag(r).mean(), r[~np.eye(10, dtype=bool)].mean()
-        hits = int(np.sum(r.argmax(axis=1) == np.arange(10)))
-        print(f"{labels:>10} labels, {100 * s:>3g} % pruned |{own:17.2f} |{others:19.2f} |{hits:7d} of 10")
-        owns.append(own)
-        assert own > others + 0.1
-if data.name == "mnist":
-    assert np.greater(owns[2:], owns[:2]).all()  # the random labels' pictures are nearer to their class
+        own, rest = np.diag(r).mean(), r[~np.eye(10, dtype=bool)].mean()
+        margin, hits = own - rest, np.sum(r.argmax(axis=1) == np.arange(10))
+        found.append((own, rest, margin, hits))
+        print(f"{labels:>10} labels, {100 * s:3g} % pruned |{own:17.2f} |{rest:19.2f} |{margin:13.2f} |{hits:7d} of 10")
+own, rest, margin, hits = np.reshape(found, (2, 2, 4)).T  # each by sparsity and labels
+assert margin.min() > 0.1
+assert data.name != "mnist" or (np.diff([own, rest, -margin], axis=2).min() > 0 and hits.min() == 10)
 
 # %% [markdown]
-# **Explain.** Random labels give the *higher* correlation, at both sparsities. So the picture is no evidence that SNIP
-# "knows" digits. Where does it come from? For the weight from pixel i to unit j,
+# **Explain.** With random labels the pictures are *nearer* to their class, but to the nine others too; the margin is
+# .34–.38 against .39–.40. Either way 10 of 10 are nearest to their own: the labels are not needed, and the picture is
+# no evidence that SNIP "knows" digits. Where does it come from? For the weight from pixel i to unit j,
 #
 # $$g_{ij} = w_{ij}\,\textstyle\sum_n x_{ni}\,\delta_{nj},$$
 #
@@ -154,6 +162,7 @@ if data.name == "mnist":
     assert max(redrawn, blind_error) < as_is + 1  # the weights and the labels hardly matter
     assert as_is + 1 < min(shuffled, noise)  # the places matter, and the images
     assert shuffled - as_is < 0.2 * (random - as_is)  # the counts of each layer matter more
+    assert inverted < random + 10  # at 98 %: lesson 6 has less sparse ones
 control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.label}, epochs: {EPOCHS}")
 
 # %% [markdown]
@@ -164,7 +173,8 @@ control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.la
 #   noise it loses more.
 # - **Weights or layer counts? Mostly counts.** Shuffled within each layer, it loses some 3 points; a mask that is
 #   random in the whole network loses 45. Most of SNIP's lead over random is *how many* it keeps in each layer.
-# - **Inverted** is bad, so the order means something.
+# - **Inverted** is five times worse than SNIP, with a wide spread. But at 98 % it is on average *no worse than random*:
+#   this control alone does not show that the order matters. Up to 90 % it does (lesson 6).
 #
 # Five seeds and 2,700 steps at five sparsities say the same (README, "The controls"), and set a limit: at 99.5 % the
 # shuffle doubles the error, and noise is near to fatal. What is true at 98 % need not be true elsewhere.
@@ -241,13 +251,15 @@ print(f"by chance: overlap {luck.chance:.3f}; {luck.chance_within_layers:.3f} wi
 assert np.mean(jaccards[1]) < np.mean(jaccards[10]) < np.mean(jaccards[100]) < np.mean(jaccards[1000])
 if data.name == "mnist":
     assert 5 * luck.chance_within_layers < np.mean(jaccards[100]) < 0.5
-    assert max(np.mean(by_batch[size]) for size in (10, 100, 1000)) < np.mean(by_batch[1]) - 1
+    assert 3 < np.mean(jaccards[1000]) / np.mean(jaccards[10]) < 4
+    enough = [np.mean(by_batch[size]) for size in (10, 100, 1000)]
+    assert np.ptp(enough) < 1 < np.mean(by_batch[1]) - max(enough)
 
 # %% [markdown]
 # **Explain.** Two batches of 100 agree on about a third, far more than luck, and far from all. So one batch does not
 # find *the* mask; it finds *a* mask, and many are as good: here ten images serve as well as a thousand, whose masks
-# agree twice as much. One *image* is too few. The limit: after long training size may tell. In the paper's Figure 3, at
-# 90 %, 100 images give an error of 1.64 %, 10,000 give 1.40 %.
+# agree nearly four times as much. One *image* is too few. The limit: after long training size may tell. In the paper's
+# Figure 3, at 90 %, 100 images give an error of 1.64 %, 10,000 give 1.40 %.
 #
 # ### Exercise 7.4
 # "They overlap by 5 %" says nothing without its chance level. Give both for two flat masks: |A ∩ B| / |A ∪ B|, and the
