@@ -106,8 +106,9 @@ class Outcome:
     outputs: Array
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Outcome) and self.hidden == other.hidden
-        return same and agree(self.outputs, other.outputs)  # type: ignore[union-attr]
+        if not isinstance(other, Outcome):
+            return NotImplemented
+        return self.hidden == other.hidden and agree(self.outputs, other.outputs)
 
     def __str__(self) -> str:
         outputs = shown(self.outputs).replace("\n", "")
