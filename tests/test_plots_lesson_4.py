@@ -24,4 +24,6 @@ def test_weight_pictures_share_one_scale_and_the_bars_carry_counts_and_shares() 
 
 
 def test_pictures_that_are_all_zero_can_be_drawn() -> None:
-    plots.weight_pictures({"change": np.zeros((1, 2, 2))}, {"fc1": 4}, "t").savefig(io.BytesIO(), format="png")
+    figure = plots.weight_pictures({"change": np.zeros((1, 2, 2))}, {"fc1": 4}, "t")
+    figure.savefig(io.BytesIO(), format="png")
+    assert figure.subfigs[0].axes[0].images[0].get_clim() == (-1, 1)  # a scale of 0 could not be drawn

@@ -24,8 +24,8 @@ from minisnip.autodiff import ops
 from minisnip.autodiff.tensor import Array, Tensor, Value, value_of
 
 
-def _path(output: Tensor, targets: set[int]) -> dict[int, Tensor]:
-    """The Tensors between the targets and the output, by id, in the order in which they were made.
+def ancestors(output: Tensor) -> list[Tensor]:
+    """All that the output was computed from and itself, in the order in which they were made.
 
     A Tensor is made after those it was computed from; so this order is one in which no Tensor comes before its
     parents, and backwards it is one in which all uses of a Tensor come before itself. Each is visited once, however
@@ -37,8 +37,13 @@ def _path(output: Tensor, targets: set[int]) -> dict[int, Tensor]:
             if id(parent) not in found:
                 found[id(parent)] = parent
                 stack.append(parent)
+    return sorted(found.values(), key=lambda tensor: tensor.born)
+
+
+def _path(output: Tensor, targets: set[int]) -> dict[int, Tensor]:
+    """The Tensors between the targets and the output, by id, in the order in which they were made."""
     path: dict[int, Tensor] = {}
-    for node in sorted(found.values(), key=lambda tensor: tensor.born):
+    for node in ancestors(output):
         if id(node) in targets or any(id(parent) in path for _, parent in node.parents):
             path[id(node)] = node
     return path

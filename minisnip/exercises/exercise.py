@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import dis
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -169,8 +169,3 @@ def shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{name}: {shown(v)}" for name, v in value.items()) + "}"
     return str(value)
-
-
-def numbered(exercises: Iterable[Any]) -> Iterator[Exercise]:
-    """The exercises among some objects, by their numbers."""
-    return iter(sorted((e for e in exercises if isinstance(e, Exercise)), key=lambda e: e.number))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from minisnip.exercises.differences import slope
 from minisnip.exercises.exercise import Exercise, Trial
 
 SMALL = (0.0, 1.0, -1.0, 2.0, 0.5, 3.0)
@@ -21,11 +22,6 @@ GRAPHS: tuple[Graph, ...] = (
     {"loss": ("p", "x"), "p": ("x", "y"), "y": ("x",), "x": ()},
     {"loss": ("d", "a"), "d": ("b", "c"), "c": ("b",), "b": ("a",), "a": ()},
 )
-
-
-def slope(f: Callable[[complex], complex], x: float) -> float:
-    """f'(x) by the complex step: exact to the last digits."""
-    return float(np.imag(f(complex(x, 1e-20))) / 1e-20)
 
 
 def _product(answer: Any) -> Iterator[Trial]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.tensor import Array
+from minisnip.exercises.differences import slope
 from minisnip.exercises.exercise import Exercise, Trial
 
 Function = Callable[[Any], Any]
@@ -40,14 +41,9 @@ TIED: tuple[tuple[list[float], int], ...] = (
 )
 
 
-def slope(L: Function, at: float = 1.0) -> float:
-    """L'(c) by the complex step, which is exact to the last digits."""
-    return float(np.imag(L(complex(at, 1e-20))) / 1e-20)
-
-
 def _quotient(answer: Any) -> Iterator[Trial]:
     for name, L in POLYNOMIALS.items():
-        yield Trial(f"L(c) = {name}, δ = 0.5", partial(answer, L, 0.5), slope(L))
+        yield Trial(f"L(c) = {name}, δ = 0.5", partial(answer, L, 0.5), slope(L, 1.0))
     for name, L in SMOOTH.items():
         yield Trial(
             f"L(c) = {name}, the errors at δ = 0.02 and at 0.01", partial(_order, answer, L), "order 2, or exact"
@@ -55,7 +51,7 @@ def _quotient(answer: Any) -> Iterator[Trial]:
 
 
 def _order(answer: Any, L: Function) -> str:
-    coarse, fine = (abs(answer(L, delta) - slope(L)) for delta in (0.02, 0.01))
+    coarse, fine = (abs(answer(L, delta) - slope(L, 1.0)) for delta in (0.02, 0.01))
     if fine < EXACT or np.log2(coarse / fine) > 1.9:
         return "order 2, or exact"
     return f"{coarse:.2e} and {fine:.2e}: order {np.log2(coarse / fine):.2f}"
@@ -64,7 +60,7 @@ def _order(answer: Any, L: Function) -> str:
 def _three_ways(answer: Any) -> Iterator[Trial]:
     for name, (L, start) in LOSSES.items():
         w = np.array(start)
-        exact = np.array([slope(partial(_along, L, w, j)) for j in range(len(w))])
+        exact = np.array([slope(partial(_along, L, w, j), 1.0) for j in range(len(w))])
         for which, (way, hint) in enumerate(WAYS.items()):
             yield Trial(f"L = {name}, w = {w}; {way}", partial(_way, answer, L, w, which, exact), exact, hint)
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from minisnip.autodiff.engine import ancestors
 from minisnip.autodiff.tensor import Tensor
 from minisnip.plots.colours import BLUE, GREY, ORANGE
 
@@ -25,7 +26,7 @@ def computation_graph(output: Tensor, gradients: Mapping[int, float], names: Map
     names : dict
         What a node is called, by its id; the op's name where there is none.
     """
-    nodes = _nodes(output)
+    nodes = ancestors(output)
     places = _places(nodes)
     width = 1 + max(x for x, _ in places.values())
     height = 1 + max(y for _, y in places.values())
@@ -59,17 +60,6 @@ def _arrow(axes: Axes, start: Place, end: Place) -> None:
     """From the right side of a box to the left side of another."""
     tail, head = (start[0] + BOX[0] / 2, start[1]), (end[0] - BOX[0] / 2, end[1])
     axes.annotate("", head, tail, arrowprops={"arrowstyle": "-|>", "color": GREY, "shrinkA": 0, "shrinkB": 0})
-
-
-def _nodes(output: Tensor) -> list[Tensor]:
-    """All that the output was computed from, in the order in which it was made."""
-    found, stack = {id(output): output}, [output]
-    while stack:
-        for _, parent in stack.pop().parents:
-            if id(parent) not in found:
-                found[id(parent)] = parent
-                stack.append(parent)
-    return sorted(found.values(), key=lambda node: node.born)
 
 
 def _places(nodes: list[Tensor]) -> dict[int, tuple[float, float]]:

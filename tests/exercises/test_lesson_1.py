@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from minisnip.exercises import Exercise
 from minisnip.exercises.lesson_1 import accumulation, order, product, tanh
+from tests.exercises.wrong import assert_caught
 
 
 def overwritten(gradients: dict[str, float], node: str, contribution: float) -> None:
@@ -52,9 +50,4 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
-    exercise: Exercise
-    answer: Any
-    exercise, answer, word = WRONG[name]
-    verdict = exercise.verdict(answer)
-    assert verdict.startswith("not yet")
-    assert word in verdict
+    assert_caught(*WRONG[name])

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from minisnip import Tensor, check_grads, grad, ops
 from minisnip.autodiff.tensor import Array, Op
-from minisnip.exercises import Exercise
 from minisnip.exercises.lesson_2 import own_op, property_test, step, unbroadcast
 from minisnip.exercises.mutants import MUTANTS, kill_table, kills, repeatable, soft_maximum
 from minisnip.testing import arrays, broadcastable_shapes
+from tests.exercises.wrong import assert_caught
 
 A, B = np.array([0.5, 1.0]), np.array([-0.5, 0.25])
 
@@ -124,12 +124,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
-    exercise: Exercise
-    answer: Any
-    exercise, answer, word = WRONG[name]
-    verdict = exercise.verdict(answer)
-    assert verdict.startswith("not yet")
-    assert word in verdict
+    assert_caught(*WRONG[name])
 
 
 def test_the_soft_maximum_is_right_and_no_mutant_is() -> None:

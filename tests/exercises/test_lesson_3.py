@@ -10,8 +10,8 @@ import pytest
 
 from minisnip import Tensor, check_grads, grad
 from minisnip.autodiff.tensor import Array
-from minisnip.exercises import Exercise
 from minisnip.exercises.lesson_3 import PATIENTS, SIZE, Patient, diagnosis, logits, momentum, spirals, spread
+from tests.exercises.wrong import assert_caught
 
 
 def softmax(z: Array, axis: int = 1) -> Array:
@@ -93,12 +93,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
-    exercise: Exercise
-    answer: Any
-    exercise, answer, word = WRONG[name]
-    verdict = exercise.verdict(answer)
-    assert verdict.startswith("not yet")
-    assert word in verdict
+    assert_caught(*WRONG[name])
 
 
 def test_the_spirals_are_balanced_two_arms_turned_into_each_other() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.exercises import Exercise
 from minisnip.exercises.lesson_4 import dead, idx, idx_bytes, normalise, parameters
+from tests.exercises.wrong import assert_caught
 
 
 def read(content: bytes, size: str = ">u4", order: Any = "C", start: int = 0) -> Any:
@@ -71,12 +71,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
-    exercise: Exercise
-    answer: Any
-    exercise, answer, word = WRONG[name]
-    verdict = exercise.verdict(answer)
-    assert verdict.startswith("not yet")
-    assert word in verdict
+    assert_caught(*WRONG[name])
 
 
 def test_the_bytes_are_those_of_mnist_s_files() -> None:

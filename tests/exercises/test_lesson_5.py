@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from minisnip import Tensor, grad
-from minisnip.exercises import Exercise
 from minisnip.exercises.lesson_5 import exactly, layers, quotient, three_ways
+from tests.exercises.wrong import assert_caught
 
 
 def one_sided(L: Any, delta: float) -> Any:
@@ -99,12 +99,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
-    exercise: Exercise
-    answer: Any
-    exercise, answer, word = WRONG[name]
-    verdict = exercise.verdict(answer)
-    assert verdict.startswith("not yet")
-    assert word in verdict
+    assert_caught(*WRONG[name])
 
 
 def test_the_unspoilt_answers_pass() -> None:

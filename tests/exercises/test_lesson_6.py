@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.exercises import Exercise
 from minisnip.exercises.lesson_6 import first_win, masked_step, one_answer, trainings
+from tests.exercises.wrong import assert_caught
 
 
 def sgd(w: Any, v: Any, gradient: Any, c: Any) -> Any:
@@ -83,12 +83,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
-    exercise: Exercise
-    answer: Any
-    exercise, answer, word = WRONG[name]
-    verdict = exercise.verdict(answer)
-    assert verdict.startswith("not yet")
-    assert word in verdict
+    assert_caught(*WRONG[name])
 
 
 def test_masking_the_weights_after_the_step_is_as_good_as_masking_all() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.exercises import Exercise
 from minisnip.exercises.lesson_7 import blind_labels, moved_masks, overlap_and_chance, what_it_shows
+from tests.exercises.wrong import assert_caught
 
 
 def shuffled_in_place(y: Any, classes: int, rng: np.random.Generator) -> Any:
@@ -89,12 +89,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
-    exercise: Exercise
-    answer: Any
-    exercise, answer, word = WRONG[name]
-    verdict = exercise.verdict(answer)
-    assert verdict.startswith("not yet")
-    assert word in verdict
+    assert_caught(*WRONG[name])
 
 
 def test_the_shuffle_of_the_package_passes() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from minisnip.autodiff.tensor import Array
-from minisnip.exercises import Exercise
 from minisnip.exercises.lesson_8 import compacted, effective, iterate, needed
+from tests.exercises.wrong import assert_caught
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tutorials" / "data" / "08_milliseconds.csv"
@@ -107,12 +107,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
-    exercise: Exercise
-    answer: Any
-    exercise, answer, word = WRONG[name]
-    verdict = exercise.verdict(answer)
-    assert verdict.startswith("not yet")
-    assert word in verdict
+    assert_caught(*WRONG[name])
 
 
 def test_the_recorded_milliseconds_are_those_of_the_readme() -> None:
