@@ -1,0 +1,104 @@
+"""A run that was stopped goes on where it was, and says how."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minisnip import data
+from minisnip.cli import main
+from minisnip.experiments import run_folder
+from minisnip.experiments.prune_and_train import Config, run
+from tests.test_cli import COMMAND, read
+
+
+@pytest.mark.parametrize("attempt", range(2))
+def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path, attempt: int) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "12", "--compare-dense"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run([*COMMAND, *arguments, "--out", str(whole)], check=True, capture_output=True)
+
+    process = subprocess.Popen([*COMMAND, *arguments, "--out", str(killed)], stdout=subprocess.DEVNULL)
+    while not list(killed.glob("*.checkpoint.npz")) and process.poll() is None:
+        time.sleep(0.01)
+    seconds = read(whole)["seconds"]
+    delay = random.uniform(0, 0.9 * (seconds["train_pruned"] + seconds["train_dense"]))
+    print(f"killed {delay:.3f} s after the first checkpoint")  # shown if the test fails
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    again = [*COMMAND, *arguments, "--out", str(killed)]
+    if not (killed / "result.json").exists():
+        refused = subprocess.run(again, capture_output=True, text=True)
+        assert refused.returncode == 2
+        assert "holds an unfinished run: add --resume" in refused.stderr
+    subprocess.run([*again, "--resume"], check=True, capture_output=True)
+    for name in ("params.npz", "masks.npz", "history.csv", "dense_params.npz", "dense_history.csv"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+    errors = [{k: v for k, v in read(folder).items() if k != "seconds"} for folder in (whole, killed)]
+    assert errors[0] == errors[1]
+
+
+def test_ctrl_c_says_how_to_go_on_and_ends_with_130(tmp_path: Path) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "1000", "--out", str(tmp_path)]
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob("*.checkpoint.npz")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130
+    assert "of 1000 epochs" in error
+    assert "--resume" in error
+    assert "Traceback" not in error
+    assert (tmp_path / "pruned.checkpoint.npz").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK half of a zip"])
+def test_resuming_from_a_damaged_or_another_runs_checkpoint_ends_with_a_sentence_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    (tmp_path / "pruned.checkpoint.npz").write_bytes(content)
+    assert main(["train", "--dataset", "glyphs", "--resume", "--out", str(tmp_path)]) == 1
+    assert "pruned.checkpoint.npz" in capsys.readouterr().err
+
+
+def test_resuming_with_other_options_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--out", str(tmp_path)]
+    assert main([*arguments, "--epochs", "1"]) == 0
+    train_one_epoch_of_two(tmp_path)
+    assert main([*arguments, "--resume", "--epochs", "3"]) == 1
+    assert "epochs was 2, now 3" in capsys.readouterr().err
+
+
+def train_one_epoch_of_two(folder: Path) -> None:
+    """Leave the checkpoint of an unfinished run, and no result."""
+    for file in folder.iterdir():
+        file.unlink()
+    config = Config(dataset="glyphs", epochs=2)
+    run(config, data.load("glyphs"), folder)
+
+
+def test_a_rerun_of_a_finished_run_is_unfinished_until_it_ends(tmp_path: Path) -> None:
+    config = Config(dataset="glyphs", epochs=1)
+    assert main(["train", "--dataset", "glyphs", "--epochs", "1", "--out", str(tmp_path)]) == 0
+    assert run_folder.open_for(tmp_path, config, resume=True) is not None
+    assert run_folder.open_for(tmp_path, config, resume=False) is None
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_ctrl_c_before_the_training_says_that_it_was_interrupted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "load", interrupt)
+    assert main(["train", "--dataset", "glyphs"]) == 130
+    assert "minisnip: interrupted" in capsys.readouterr().err
