@@ -6,26 +6,25 @@ is never read, and the seeds are none of those that table 1 reports.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from minisnip.experiments.prune_and_train import SGD_RATES
 from minisnip.experiments.reproduce.budgets import CONVNET, FIRST_SEARCH_SEED, MLP, Budget, Case, over_seeds
-from minisnip.experiments.reproduce.cells import by_case, diverged, errors, percent, plural, score, select, where
+from minisnip.experiments.reproduce.cells import diverged, errors, percent, plural, score, select, where
+from minisnip.experiments.reproduce.recipes import Changes, changed
 from minisnip.experiments.reproduce.report import Report, lines_of
 from minisnip.experiments.run_folder import TITLES
 from minisnip.experiments.tables import Row, markdown
 
 POINTS = [(MLP, 0.95), (MLP, 0.98), (CONVNET, 0.98), (CONVNET, 0.99)]
-PAPER, TOGETHER = "the paper's", "all that helped"
+PAPER = "the paper's"
+TOGETHER = {"all that helped": (), "the same, but for the rate": ("rate",)}  # and the ingredients left out
 ERROR = "validation_error_percent"
 SEEDS = {MLP: 3, CONVNET: 1}  # at most: of the convolutional network a run takes minutes
 
-# ingredient -> value -> what it sets; "longer" and "rate" are factors on what the budget and the network say
-INGREDIENTS: dict[str, dict[str, dict[str, Any]]] = {
+INGREDIENTS: dict[str, dict[str, Changes]] = {
     "scoring": {
         "1,000 images": {"scoring_images": 1_000},
         "10,000 images": {"scoring_images": 10_000},
@@ -38,16 +37,16 @@ INGREDIENTS: dict[str, dict[str, dict[str, Any]]] = {
     "rate": {"half": {"rate": 0.5}, "double": {"rate": 2.0}},
     "iterations": {"twice": {"longer": 2}},
 }
+ALONE: dict[str, Changes] = {f"{i}: {name}": made for i, values in INGREDIENTS.items() for name, made in values.items()}
 
 
 def plan(budget: Budget, dataset: str) -> list[Case]:
     """The paper's setting, and each change of it alone."""
-    changes = {f"{i}: {name}": options for i, values in INGREDIENTS.items() for name, options in values.items()}
     return [
         case
         for model, sparsity in POINTS
-        for name, options in {PAPER: {}, **changes}.items()
-        for case in _cases(name, budget, dataset, model, sparsity, options)
+        for name, changes in {PAPER: {}, **ALONE}.items()
+        for case in _cases(name, budget, dataset, model, sparsity, changes)
     ]
 
 
@@ -56,57 +55,84 @@ def together(budget: Budget, dataset: str, rows: Sequence[Row]) -> list[Case]:
     return [
         case
         for model, sparsity in POINTS
-        for options in [winners(select(rows, model=model, sparsity=sparsity))]
-        for case in _cases(TOGETHER, budget, dataset, model, sparsity, options)
+        for name in TOGETHER
+        for changes in [changes_of(name, select(rows, model=model, sparsity=sparsity))]
+        for case in _cases(name, budget, dataset, model, sparsity, changes)
     ]
 
 
-def winners(rows: Sequence[Row]) -> dict[str, Any]:
-    """The options of all that helped, of the runs of one network and sparsity."""
-    chosen: dict[str, Any] = {}
-    for ingredient, values in INGREDIENTS.items():
-        means = {name: _mean(rows, f"{ingredient}: {name}") for name in values}
-        best = min(means, key=lambda name: means[name])
-        if means[best] < _mean(rows, PAPER):
-            chosen |= values[best]
-    return chosen
+def changes_of(case: str, rows: Sequence[Row]) -> Changes:
+    """What a case changes; of those that put together what helped, what the runs of one network and sparsity say."""
+    if case not in TOGETHER:
+        return ALONE.get(case, {})
+    kept = [ingredient for ingredient in INGREDIENTS if ingredient not in TOGETHER[case]]
+    return {key: value for ingredient in kept for key, value in _helped(rows, ingredient).items()}
 
 
-def report(rows: Sequence[Row]) -> Report:
-    """CSV, and a table for each network and sparsity, the best first."""
-    tables = [_table(select(rows, model=model, sparsity=sparsity)) for model, sparsity in POINTS]
-    return Report(lines_of(rows), "\n\n".join(tables) + diverged(rows))
+def _helped(rows: Sequence[Row], ingredient: str) -> Changes:
+    """The best value of an ingredient, if it is better than the paper's."""
+    means = {name: mean(rows, f"{ingredient}: {name}") for name in INGREDIENTS[ingredient]}
+    best = min(means, key=lambda name: means[name])
+    return INGREDIENTS[ingredient][best] if means[best] < mean(rows, PAPER) else {}
 
 
-def _cases(name: str, budget: Budget, dataset: str, model: str, sparsity: float, options: dict[str, Any]) -> list[Case]:
-    """The runs of one setting, with the seeds of the search."""
-    own = dict(options)
-    own["iterations"] = own.pop("longer", 1) * budget.iterations[model]
-    own["learning_rate"] = own.pop("rate", 1.0) * SGD_RATES[model]
-    few = budget.with_seeds(min(SEEDS[model], budget.seeds[model]))
-    cases = over_seeds(name, few, dataset, model, sparsity=sparsity, report="validation", **own)
-    return [(case, replace(config, seed=FIRST_SEARCH_SEED + config.seed)) for case, config in cases]
+def best(rows: Sequence[Row]) -> str:
+    """The case with the lowest error, of the runs of one network and sparsity."""
+    return min(dict.fromkeys(row["case"] for row in rows), key=lambda case: mean(rows, case))
 
 
-def _mean(rows: Sequence[Row], case: str) -> float:
+def mean(rows: Sequence[Row], case: str) -> float:
     """Infinite if the loss of any seed was: a recipe that works at times is none."""
     found = select(rows, case=case)
     return float(np.mean(errors(found, ERROR))) if found and not any(row["diverged"] for row in found) else np.inf
 
 
-def _table(rows: Sequence[Row]) -> str:
-    """Of the runs of one network and sparsity."""
-    cases = sorted(by_case(rows), key=lambda case: _mean(rows, case))
-    paper = select(rows, case=PAPER)
-    cells = [[case, score(select(rows, case=case), ERROR), _difference(rows, case)] for case in cases]
-    title = f"{TITLES[rows[0]['model']]} at {percent(rows[0]['sparsity'])}, {where(paper)}"
-    helped = ", ".join(f"{key} {value}" for key, value in winners(rows).items()) or "nothing"
-    table = markdown(("change", "validation error, %", "difference"), cells)
-    seeds = plural(len(paper), "seed")
-    return f"{title}\n\n{table}\n\n{TOGETHER}: {helped}. The best of these settings on {seeds}: {cases[0]}."
+def report(rows: Sequence[Row]) -> Report:
+    """CSV, and the table."""
+    lines = lines_of(rows)
+    return Report(lines, table(lines))
 
 
-def _difference(rows: Sequence[Row], case: str) -> str:
-    """To the paper's setting."""
-    means = _mean(rows, case), _mean(rows, PAPER)
-    return f"{means[0] - means[1]:+.2f}" if np.isfinite(means).all() else "–"
+def table(lines: Sequence[Row]) -> str:
+    """A line for each change, a column for each network and sparsity."""
+    points = {point: select(lines, model=point[0], sparsity=point[1]) for point in POINTS}
+    header = ("change of the paper's setting", *(_title(*point) for point in points))
+    cases = dict.fromkeys(row["case"] for row in lines)
+    cells = [[case, *(_cell(found, case) for found in points.values())] for case in cases]
+    captions = "; ".join(f"{TITLES[model]} on {where(select(lines, model=model, case=PAPER))}" for model in SEEDS)
+    return "\n\n".join(
+        [
+            f"Validation error in percent, and the difference that a change makes: {captions}.",
+            markdown(header, cells),
+            "\n".join(_outcomes(points)) + diverged(lines),
+        ]
+    )
+
+
+def _title(model: str, sparsity: float) -> str:
+    return f"{TITLES[model]}, {percent(sparsity)}"
+
+
+def _cell(rows: Sequence[Row], case: str) -> str:
+    """The error, the difference to the paper's setting, and a mark if nothing is better."""
+    means = mean(rows, case), mean(rows, PAPER)
+    difference = f" ({means[0] - means[1]:+.2f})" if case != PAPER and np.isfinite(means).all() else ""
+    text = f"{score(select(rows, case=case), ERROR)}{difference}"
+    return f"**{text}**" if case == best(rows) else text
+
+
+def _outcomes(points: dict[tuple[str, float], list[Row]]) -> Iterator[str]:
+    """For each network and sparsity, what helped and what was the best."""
+    for point, rows in points.items():
+        changes = changes_of("all that helped", rows)
+        helped = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in changes.items()) or "nothing"
+        seeds = plural(len(select(rows, case=PAPER)), "seed")
+        yield f"- {_title(*point)}: what helped is {helped}. The best on {seeds}: {best(rows)}."
+
+
+def _cases(name: str, budget: Budget, dataset: str, model: str, sparsity: float, changes: Changes) -> list[Case]:
+    """The runs of one setting, with the seeds of the search."""
+    few = budget.with_seeds(min(SEEDS[model], budget.seeds[model]))
+    options = {"sparsity": sparsity, "report": "validation", **changed(model, budget, changes)}
+    cases = over_seeds(name, few, dataset, model, **options)
+    return [(case, replace(config, seed=FIRST_SEARCH_SEED + config.seed)) for case, config in cases]

@@ -99,4 +99,5 @@ def _recipes(lines: Sequence[Row]) -> Iterator[str]:
         for sparsity in sparsities[1:]:
             ours = select(lines, model=model, case=RECIPE, sparsity=sparsity)[0]
             own = [f"{key.replace('_', ' ')} {ours[key]}" for key in CHANGEABLE if ours[key] != usual[key]]
-            yield f"{TITLES[model]} {percent(sparsity)}: {', '.join(own)}, {ours['iterations']:,} iterations"
+            own += [f"{ours['iterations']:,} iterations"]
+            yield f"{TITLES[model]} {percent(sparsity)}: {', '.join(own)}"
