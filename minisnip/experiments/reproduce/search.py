@@ -78,7 +78,8 @@ def _helped(rows: Sequence[Row], ingredient: str) -> Changes:
 
 def best(rows: Sequence[Row]) -> str:
     """The case with the lowest error, of the runs of one network and sparsity."""
-    return min(dict.fromkeys(row["case"] for row in rows), key=lambda case: mean(rows, case))
+    cases: list[str] = list(dict.fromkeys(row["case"] for row in rows))
+    return min(cases, key=lambda case: mean(rows, case))
 
 
 def mean(rows: Sequence[Row], case: str) -> float:
