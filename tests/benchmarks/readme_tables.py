@@ -3,7 +3,7 @@
     python -m tests.benchmarks.readme_tables            print it
     python -m tests.benchmarks.readme_tables --write    put it into the README
 
-The shipped files are those of `minisnip reproduce all`, in tests/benchmarks/results/.
+The shipped files are those of `minisnip reproduce all` and `minisnip reproduce search`, in tests/benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from minisnip.experiments.reproduce import ALL, table1, table3
+from minisnip.experiments.reproduce import ALL, search, table1, table3
 from minisnip.experiments.reproduce.report import seconds
 from minisnip.experiments.tables import read_csv
 
 ROOT = Path(__file__).parents[2]
-README, RESULTS = ROOT / "README.md", Path(__file__).parent / "results"
+FOLDER = "tests/benchmarks/results"
+README, RESULTS = ROOT / "README.md", ROOT / FOLDER
 SECTION = re.compile(r"(?<=<!-- table: reproduce -->\n).*?(?=<!-- /table -->)", re.DOTALL)
 TABLES = {"table1": ("Table 1", table1.table), "table3": ("Table 3", table3.table)}
 NOT_YET = "No results are shipped yet: `minisnip reproduce all` computes them."
@@ -38,24 +39,34 @@ def replaced(readme: str, results: Path = RESULTS) -> str:
 
 def _parts(results: Path) -> Iterator[str]:
     for name, (title, table) in TABLES.items():
-        if (results / f"{name}.csv").exists():
+        if _shipped(results, name):
             yield f"**{title}.** {table(read_csv(results / f'{name}.csv'))}"
-    origins = [json.loads((results / f"{name}.json").read_text()) for name in ALL if _shipped(results, name)]
-    for figure in (file for origin in origins for file in origin["files"] if file.endswith(".png")):
-        yield f"![{figure.removesuffix('.png')}](tests/benchmarks/results/{figure})"
-    yield _origin(results, origins)
+    shipped = [name for name in ALL if _shipped(results, name)]
+    for name in shipped:
+        for file in (file for file in _record(results, name)["files"] if file.endswith(".png")):
+            yield f"![{file.removesuffix('.png')}]({FOLDER}/{file})\n[Its numbers]({FOLDER}/{name}.md)"
+    yield _origin(results, shipped)
+    if _shipped(results, "search"):
+        yield f"**What the difference is made of.** {search.table(read_csv(results / 'search.csv'))}"
+        yield _origin(results, ["search"])
 
 
 def _shipped(results: Path, name: str) -> bool:
     return (results / f"{name}.json").exists()
 
 
-def _origin(results: Path, origins: list[dict[str, Any]]) -> str:
+def _record(results: Path, name: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((results / f"{name}.json").read_text())
+    return record
+
+
+def _origin(results: Path, names: Sequence[str]) -> str:
     """Commands, commits, and the time of all runs, those that two results share counted once."""
-    runs = [line for name in ALL if _shipped(results, name) for line in read_csv(results / f"{name}.csv")]
-    reported = ", ".join(dict.fromkeys(short(origin["commit"]) for origin in origins))
-    computed = ", ".join(sorted({short(commit) for origin in origins for commit in origin["commits"]}))
-    commands = ", ".join(f"`{origin['command']}`" for origin in origins)
+    records = [_record(results, name) for name in names]
+    runs = [line for name in names for line in read_csv(results / f"{name}.csv")]
+    reported = ", ".join(dict.fromkeys(short(record["commit"]) for record in records))
+    computed = ", ".join(sorted({short(commit) for record in records for commit in record["commits"]}))
+    commands = ", ".join(dict.fromkeys(f"`{record['command']}`" for record in records))
     count = len({run["run"] for run in runs})
     return (
         f"Printed by {commands} at commit {reported}, of runs computed at commit {computed}: "

@@ -62,7 +62,8 @@ def test_all_that_helped_need_not_be_the_best() -> None:
         row["validation_error_percent"] = 5.1
     text = RESULTS["search"].report([*found, *more]).text
     assert "| all that helped | 5.10 (+0.10) |" in text
-    assert "95 %: what helped is schedule cosine, init he. The best on 1 seed: schedule: cosine." in text
+    assert "95 %: what helped is schedule: cosine; init: He. The best on 1 seed is schedule: cosine." in text
     assert (
-        "95 %: what helped is nothing. The best on 1 seed: the paper's." in RESULTS["search"].report(searched({})).text
+        "95 %: what helped is nothing. The best on 1 seed is the paper's."
+        in RESULTS["search"].report(searched({})).text
     )

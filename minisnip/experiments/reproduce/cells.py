@@ -53,7 +53,7 @@ def percent(sparsity: float) -> str:
 def diverged(rows: Sequence[Row]) -> str:
     """A sentence on the runs whose loss became infinite; nothing if there are none."""
     bad = "; ".join(map(_name, found := [row for row in rows if row["diverged"]]))
-    return f"\nNot averaged, as the loss became infinite, in {plural(len(found), 'run')}: {bad}." if found else ""
+    return f"\n\nNot averaged, as the loss became infinite, in {plural(len(found), 'run')}: {bad}." if found else ""
 
 
 def _name(row: Row) -> str:

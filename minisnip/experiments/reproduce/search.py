@@ -61,19 +61,20 @@ def together(budget: Budget, dataset: str, rows: Sequence[Row]) -> list[Case]:
     ]
 
 
+def helped(rows: Sequence[Row]) -> list[str]:
+    """The best value of each ingredient that has one better than the paper's, of one network and sparsity."""
+    best_values = [
+        min((f"{ingredient}: {value}" for value in values), key=lambda case: mean(rows, case))
+        for ingredient, values in INGREDIENTS.items()
+    ]
+    return [case for case in best_values if mean(rows, case) < mean(rows, PAPER)]
+
+
 def changes_of(case: str, rows: Sequence[Row]) -> Changes:
-    """What a case changes; of those that put together what helped, what the runs of one network and sparsity say."""
-    if case not in TOGETHER:
-        return ALONE.get(case, {})
-    kept = [ingredient for ingredient in INGREDIENTS if ingredient not in TOGETHER[case]]
-    return {key: value for ingredient in kept for key, value in _helped(rows, ingredient).items()}
-
-
-def _helped(rows: Sequence[Row], ingredient: str) -> Changes:
-    """The best value of an ingredient, if it is better than the paper's."""
-    means = {name: mean(rows, f"{ingredient}: {name}") for name in INGREDIENTS[ingredient]}
-    best = min(means, key=lambda name: means[name])
-    return INGREDIENTS[ingredient][best] if means[best] < mean(rows, PAPER) else {}
+    """What a case changes; what helped, the runs of one network and sparsity tell."""
+    left_out = TOGETHER.get(case, ())
+    names = [name for name in helped(rows) if name.split(":")[0] not in left_out] if case in TOGETHER else [case]
+    return {key: value for name in names for key, value in ALONE.get(name, {}).items()}
 
 
 def best(rows: Sequence[Row]) -> str:
@@ -101,13 +102,8 @@ def table(lines: Sequence[Row]) -> str:
     cases = dict.fromkeys(row["case"] for row in lines)
     cells = [[case, *(_cell(found, case) for found in points.values())] for case in cases]
     captions = "; ".join(f"{TITLES[model]} on {where(select(lines, model=model, case=PAPER))}" for model in SEEDS)
-    return "\n\n".join(
-        [
-            f"Validation error in percent, and the difference that a change makes: {captions}.",
-            markdown(header, cells),
-            "\n".join(_outcomes(points)) + diverged(lines),
-        ]
-    )
+    caption = f"Validation error in percent, and the difference that a change makes: {captions}."
+    return "\n\n".join([caption, markdown(header, cells), "\n".join(_outcomes(points)) + diverged(lines)])
 
 
 def _title(model: str, sparsity: float) -> str:
@@ -117,18 +113,18 @@ def _title(model: str, sparsity: float) -> str:
 def _cell(rows: Sequence[Row], case: str) -> str:
     """The error, the difference to the paper's setting, and a mark if nothing is better."""
     means = mean(rows, case), mean(rows, PAPER)
-    difference = f" ({means[0] - means[1]:+.2f})" if case != PAPER and np.isfinite(means).all() else ""
-    text = f"{score(select(rows, case=case), ERROR)}{difference}"
+    difference = round(means[0] - means[1], 2) + 0.0  # -0.0 is 0.0 then
+    change = f" ({difference:+.2f})" if case != PAPER and np.isfinite(means).all() else ""
+    text = f"{score(select(rows, case=case), ERROR)}{change}"
     return f"**{text}**" if case == best(rows) else text
 
 
 def _outcomes(points: dict[tuple[str, float], list[Row]]) -> Iterator[str]:
     """For each network and sparsity, what helped and what was the best."""
     for point, rows in points.items():
-        changes = changes_of("all that helped", rows)
-        helped = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in changes.items()) or "nothing"
         seeds = plural(len(select(rows, case=PAPER)), "seed")
-        yield f"- {_title(*point)}: what helped is {helped}. The best on {seeds}: {best(rows)}."
+        found = "; ".join(helped(rows)) or "nothing"
+        yield f"- {_title(*point)}: what helped is {found}. The best on {seeds} is {best(rows)}."
 
 
 def _cases(name: str, budget: Budget, dataset: str, model: str, sparsity: float, changes: Changes) -> list[Case]:
