@@ -16,8 +16,10 @@ import pytest
 
 from minisnip import data
 from minisnip.experiments.compare_report import error_table
-from minisnip.experiments.reproduce import BUDGETS, RESULTS, table1
+from minisnip.experiments.reproduce import BUDGETS, RESULTS, recipes, search, table1
+from minisnip.experiments.reproduce.cells import select
 from minisnip.experiments.reproduce.report import write
+from minisnip.experiments.tables import read_csv
 from tests.benchmarks import readme_tables, training_step
 from tests.benchmarks.table import milliseconds
 from tests.experiments.fakes import rows
@@ -101,3 +103,10 @@ def test_a_number_that_changes_in_the_csv_changes_in_the_readme(tmp_path: Path) 
     file = tmp_path / "table1.csv"
     file.write_text(file.read_text().replace(",0.0,0.0,-0.05,", ",0.0,7.5,-0.05,", 1))
     assert "| LeNet-300-100 | dense | – | 1.7 | 7.50 | 0.00 |" in readme_tables.section(tmp_path)
+
+
+def test_our_recipe_is_what_the_shipped_search_chose() -> None:
+    lines = read_csv(readme_tables.RESULTS / "search.csv")
+    for (model, sparsity), changes in recipes.BEST.items():
+        found = select(lines, model=model, sparsity=sparsity)
+        assert changes == search.changes_of(search.best(found), found)
