@@ -17,11 +17,12 @@ Changes = dict[str, Any]
 
 # the best of `minisnip reproduce search` (a test reads the shipped results of it)
 BEST_IS = "the one with the lowest validation error in `minisnip reproduce search`"
+FORCE: Changes = {"method": "force", "scoring_images": 1_000}
 BEST: dict[tuple[str, float], Changes] = {
     (MLP, 0.95): {"longer": 2},
-    (MLP, 0.98): {"longer": 2},
-    (CONVNET, 0.98): {"longer": 2},
-    (CONVNET, 0.99): {"longer": 2},
+    (MLP, 0.98): {**FORCE, "schedule": "cosine", "init": "lecun", "rate": 2.0, "longer": 2},
+    (CONVNET, 0.98): {**FORCE, "schedule": "cosine", "weight_decay": 0.0, "init": "he", "longer": 2},
+    (CONVNET, 0.99): {"method": "iterative-snip", "scoring_images": 1_000},
 }
 
 
