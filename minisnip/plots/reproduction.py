@@ -93,10 +93,9 @@ def scoring_batches(
     figure.suptitle(title)
     above, below = figure.subfigures(2, 1, height_ratios=(1.6, 1), squeeze=False)[:, 0]
     axes = above.subplots()
-    mean = np.array([np.mean(errors) for errors in ours.values()])
-    std = np.array([np.std(errors, ddof=1) if len(errors) > 1 else 0.0 for errors in ours.values()])
-    axes.fill_between([*ours], mean - std, mean + std, color=BLUE, alpha=0.2, linewidth=0)
-    axes.plot([*ours], mean, color=BLUE, marker="o", label="ours, mean ± std over seeds")
+    axes.plot([*ours], [np.mean(errors) for errors in ours.values()], color=BLUE, marker="o", label="ours, mean")
+    seeds = [(images, error) for images, errors in ours.items() for error in errors]
+    axes.plot(*zip(*seeds, strict=True), ".", color=BLUE, alpha=0.5, label="ours, each seed")
     axes.plot([*paper], [*paper.values()], "D", mfc="none", color=ORANGE, label="the paper (MNIST)")
     axes.set(xscale="log", xlabel="images in the scoring batch", ylabel="test error (%)")
     axes.xaxis.set_major_formatter("{x:,.0f}")

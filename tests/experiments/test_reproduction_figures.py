@@ -62,7 +62,8 @@ def test_figure_3_draws_the_means_of_each_scoring_batch_and_its_picture() -> Non
         row["first_layer"] = np.full((28, 28), row["scoring_images"])
     assert "| 1,000 | 1.56 | 2.10 ± 0.10 | 784 |" in RESULTS["figure3"].report(found).text
     curve, *pictures, _ = drawn("figure3", found).axes
-    ours, printed = curve.lines
+    ours, seeds, printed = curve.lines
+    np.testing.assert_allclose(seeds.get_ydata()[:3], [5.0, 5.1, 5.2])
     np.testing.assert_allclose(ours.get_data(), [[1.0, 10.0, 100.0, 1_000.0, 10_000.0], [5.1, 4.1, 3.1, 2.1, 1.1]])
     np.testing.assert_allclose(printed.get_ydata(), [1.94, 1.72, 1.64, 1.56, 1.40])
     assert [axes.images[0].get_array()[0, 0] for axes in pictures] == [1, 10, 100, 1_000, 10_000]
