@@ -61,7 +61,7 @@ def class_pictures(blocks: Mapping[str, Array], rows: Sequence[str], columns: Se
     blocks : dict of (rows, columns, H, W) arrays, in 0 … 1, by name
         Of each picture, white is its largest value: at 90 % as at 10 % the shape is to be seen.
     """
-    figure = Figure(figsize=(0.72 * len(columns) + 1.2, 0.72 * len(rows) * len(blocks) + 1.8), layout="constrained")
+    figure = Figure(figsize=(0.55 * len(columns) + 1.2, 0.55 * len(rows) * len(blocks) + 1.8), layout="constrained")
     figure.suptitle(f"{title}\nblack: by none; white: the most of each picture; rows: sparsity", fontsize=10)
     for part, (name, pictures) in zip(
         figure.subfigures(len(blocks), 1, squeeze=False)[:, 0], blocks.items(), strict=True
