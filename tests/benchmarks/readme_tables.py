@@ -24,6 +24,12 @@ FOLDER = "tests/benchmarks/results"
 README, RESULTS = ROOT / "README.md", ROOT / FOLDER
 SECTION = re.compile(r"(?<=<!-- table: reproduce -->\n).*?(?=<!-- /table -->)", re.DOTALL)
 TABLES = {"table1": ("Table 1", table1.table), "table3": ("Table 3", table3.table)}
+FIGURES = {
+    "figure1": "test error against the connections kept",
+    "figure2": "the pixels that the first layer reads, for each class, with true labels and with random ones",
+    "figure3": "test error, and the pixels that are read, against the images to score",
+    "figure4": "training loss and error on true and on shuffled labels",
+}
 NOT_YET = "No results are shipped yet: `minisnip reproduce all` computes them."
 
 
@@ -43,12 +49,18 @@ def _parts(results: Path) -> Iterator[str]:
             yield f"**{title}.** {table(read_csv(results / f'{name}.csv'))}"
     shipped = [name for name in ALL if _shipped(results, name)]
     for name in shipped:
-        for file in (file for file in _record(results, name)["files"] if file.endswith(".png")):
-            yield f"![{file.removesuffix('.png')}]({FOLDER}/{file})\n[Its numbers]({FOLDER}/{name}.md)"
+        yield from _figures(results, name)
     yield _origin(results, shipped)
     if _shipped(results, "search"):
         yield f"**What the difference is made of.** {search.table(read_csv(results / 'search.csv'))}"
         yield _origin(results, ["search"])
+
+
+def _figures(results: Path, name: str) -> Iterator[str]:
+    for file in _record(results, name)["files"]:
+        if file.endswith(".png"):
+            title = f"**{name.replace('figure', 'Figure ')}**: {FIGURES[name]} ([numbers]({FOLDER}/{name}.md))."
+            yield f"{title}\n\n![{FIGURES[name]}]({FOLDER}/{file})"
 
 
 def _shipped(results: Path, name: str) -> bool:
