@@ -99,7 +99,7 @@ def test_a_number_that_changes_in_the_csv_changes_in_the_readme(tmp_path: Path) 
     section = readme_tables.section(tmp_path)
     assert "| LeNet-300-100 | dense | – | 1.7 | 0.00 | 0.00 |" in section
     assert "Printed by `the command` at commit" in section
-    assert f"of runs computed at commit {'a' * 12}-dirty, unknown: " in section
+    assert f"of runs computed at {'a' * 12}-dirty, unknown: " in section
     file = tmp_path / "table1.csv"
     file.write_text(file.read_text().replace(",0.0,0.0,-0.05,", ",0.0,7.5,-0.05,", 1))
     assert "| LeNet-300-100 | dense | – | 1.7 | 7.50 | 0.00 |" in readme_tables.section(tmp_path)

@@ -62,7 +62,7 @@ def class_pictures(blocks: Mapping[str, Array], rows: Sequence[str], columns: Se
         Of each picture, white is its largest value: at 90 % as at 10 % the shape is to be seen.
     """
     figure = Figure(figsize=(0.55 * len(columns) + 1.2, 0.55 * len(rows) * len(blocks) + 1.8), layout="constrained")
-    figure.suptitle(f"{title}\nblack: by none; white: the most of each picture; rows: sparsity", fontsize=10)
+    figure.suptitle(f"{title}\nrows: sparsity; black: no unit; white: the most of this picture", fontsize=10)
     for part, (name, pictures) in zip(
         figure.subfigures(len(blocks), 1, squeeze=False)[:, 0], blocks.items(), strict=True
     ):
@@ -94,11 +94,14 @@ def scoring_batches(
     above, below = figure.subfigures(2, 1, height_ratios=(1.6, 1), squeeze=False)[:, 0]
     axes = above.subplots()
     axes.plot([*ours], [np.mean(errors) for errors in ours.values()], color=BLUE, marker="o", label="ours, mean")
-    seeds = [(images, error) for images, errors in ours.items() for error in errors]
+    seeds = [(1.12 * images, error) for images, errors in ours.items() for error in errors]  # beside the mean
     axes.plot(*zip(*seeds, strict=True), ".", color=BLUE, alpha=0.5, label="ours, each seed")
     axes.plot([*paper], [*paper.values()], "D", mfc="none", color=ORANGE, label="the paper (MNIST)")
-    axes.set(xscale="log", xlabel="images in the scoring batch", ylabel="test error (%)")
+    axes.set(xscale="log", yscale="log", xlabel="images in the scoring batch", ylabel="test error (%)")
     axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     top = max(picture.max() for picture in pictures.values())

@@ -81,7 +81,7 @@ def _origin(results: Path, names: Sequence[str]) -> str:
     commands = ", ".join(dict.fromkeys(f"`{record['command']}`" for record in records))
     count = len({run["run"] for run in runs})
     return (
-        f"Printed by {commands} at commit {reported}, of runs computed at commit {computed}: "
+        f"Printed by {commands} at commit {reported}, of runs computed at {computed}: "
         f"{count:,} runs, {seconds(runs) / 3600:.1f} core hours."
     )
 

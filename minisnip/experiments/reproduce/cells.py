@@ -31,6 +31,8 @@ def score(rows: Sequence[Row], which: str = "test_error_percent") -> str:
 
 def cell(numbers: Sequence[float], seeds: int) -> str:
     """Mean ± standard deviation, and how many of the seeds that is, if not all."""
+    if seeds and not numbers:
+        return "diverged"
     return mean_and_std(numbers) + (f" ({len(numbers)} of {seeds})" if len(numbers) < seeds else "")
 
 

@@ -16,7 +16,6 @@ AUTHORS: dict[str, Any] = {"init": "lecun", "trained_init": "lecun"}  # one draw
 Changes = dict[str, Any]
 
 # the best of `minisnip reproduce search` (a test reads the shipped results of it)
-BEST_IS = "the one with the lowest validation error in `minisnip reproduce search`"
 FORCE: Changes = {"method": "force", "scoring_images": 1_000}
 BEST: dict[tuple[str, float], Changes] = {
     (MLP, 0.95): {"longer": 2},

@@ -10,7 +10,7 @@ from minisnip.experiments.reproduce import paper
 from minisnip.experiments.reproduce.budgets import CONVNET, MLP, Budget, Case, over_seeds
 from minisnip.experiments.reproduce.cells import diverged, percent, score, select, where
 from minisnip.experiments.reproduce.one_run import RunConfig
-from minisnip.experiments.reproduce.recipes import ALGORITHM_1, AUTHORS, BEST_IS, best, protocol
+from minisnip.experiments.reproduce.recipes import ALGORITHM_1, AUTHORS, best, protocol
 from minisnip.experiments.reproduce.report import Report, lines_of
 from minisnip.experiments.run_folder import TITLES
 from minisnip.experiments.tables import Row, markdown
@@ -76,8 +76,10 @@ def _footnotes(lines: Sequence[Row]) -> str:
         "The validation split chose the epoch. If the test split had chosen it, as in the authors' code, the same runs "
         f"would report:\n\n{_if_test_chose(lines)}\n\n"
         f"{protocol(MLP, CONVNET)} 100 images to score. Algorithm 1 trains the weights that were scored (Glorot); the "
-        f"authors' code trains another draw (LeCun). Our recipe, {BEST_IS}, is Algorithm 1 but for: "
-        f"{'; '.join(_recipes(lines))}.{diverged(lines)}"
+        f"authors' code trains another draw (LeCun). Our recipe, the one with the lowest validation "
+        "error in `minisnip reproduce search`, is Algorithm 1 but for:\n\n"
+        + "\n".join(_recipes(lines))
+        + diverged(lines)
     )
 
 
@@ -99,5 +101,5 @@ def _recipes(lines: Sequence[Row]) -> Iterator[str]:
         for sparsity in sparsities[1:]:
             ours = select(lines, model=model, case=RECIPE, sparsity=sparsity)[0]
             own = [f"{key.replace('_', ' ')} {ours[key]}" for key in CHANGEABLE if ours[key] != usual[key]]
-            own += [f"{ours['iterations']:,} iterations"]
-            yield f"{TITLES[model]} {percent(sparsity)}: {', '.join(own)}"
+            iterations = f"{ours['iterations']:,} iterations"
+            yield f"- {TITLES[model]} {percent(sparsity)}: {', '.join([iterations, *own])}"
