@@ -105,6 +105,13 @@ def test_a_number_that_changes_in_the_csv_changes_in_the_readme(tmp_path: Path) 
     assert "| LeNet-300-100 | dense | – | 1.7 | 7.50 | 0.00 |" in readme_tables.section(tmp_path)
 
 
+def test_the_digest_of_table_1_has_its_numbers() -> None:
+    digest = re.findall(r"^\| our.+?((?:\| \d\.\d\d )+)\|$", README, re.MULTILINE)
+    numbers = [number for line in digest for number in re.findall(r"\d\.\d\d", line)]
+    assert len(numbers) == 12
+    assert [number for number in numbers if f"| {number} ± " not in readme_tables.section()] == []
+
+
 def test_our_recipe_is_what_the_shipped_search_chose() -> None:
     lines = read_csv(readme_tables.RESULTS / "search.csv")
     for (model, sparsity), changes in recipes.BEST.items():
