@@ -65,6 +65,15 @@ def test_the_report_names_the_commits_of_its_runs_and_not_its_own(tmp_path: Path
     assert json.loads((tmp_path / "table3.json").read_text())["commits"] == ["a" * 40, "b" * 40, "unknown"]
 
 
+def test_a_result_has_the_seeds_that_its_budget_says_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked_for(runs: Path, configs: list[reproduce.RunConfig], *_: object) -> None:
+        raise RuntimeError(f"seeds {sorted({config.seed for config in configs})}")
+
+    monkeypatch.setattr(reproduce, "run_all", asked_for)
+    with pytest.raises(RuntimeError, match=r"seeds \[0, 1, 2\]"):
+        reproduce.reproduce("table3", BUDGETS["short"], "glyphs", tmp_path, tmp_path / "runs", "the command")
+
+
 def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
     arguments = ["reproduce", "table3", "--dataset", "glyphs", "--seeds", "1", "--out", str(tmp_path)]
     main(arguments)

@@ -43,6 +43,14 @@ def test_short_has_the_seeds_that_were_asked_for_and_results_share_runs() -> Non
     assert plans["figure1"] & plans["figure3"]
 
 
+def test_what_short_would_compute_for_longer_than_it_is_worth_has_fewer_seeds_unless_they_are_asked_for() -> None:
+    short = BUDGETS["short"]
+    assert [short.of(name).seeds[MLP] for name in ALL] == [10, 3, 10, 10, 10, 1]
+    assert [short.of(name).seeds[CONVNET] for name in ALL] == [3, 3, 3, 3, 3, 1]
+    assert [short.with_seeds(7).of(name).seeds[MLP] for name in ALL] == [7] * 6
+    assert BUDGETS["paper"].of("figure4").seeds[CONVNET] == 20
+
+
 def test_cases_share_nothing_but_what_the_options_leave() -> None:
     (_, config), *_ = over_seeds("a case", BUDGETS["short"], "mnist", CONVNET, sparsity=0.5)
     assert config == RunConfig(model=CONVNET, sparsity=0.5, learning_rate=0.02, iterations=5_400)

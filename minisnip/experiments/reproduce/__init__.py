@@ -69,7 +69,7 @@ def reproduce(
     -------
     The text of the report, and the files that were written.
     """
-    result = RESULTS[name]
+    result, budget = RESULTS[name], budget.of(name)
 
     def computed(cases: Sequence[Case]) -> list[dict[str, object]]:
         configs = [config for _, config in cases]
