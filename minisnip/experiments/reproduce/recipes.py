@@ -43,6 +43,6 @@ def changed(model: str, budget: Budget, changes: Changes) -> dict[str, Any]:
     return {**options, "iterations": iterations, "learning_rate": rate}
 
 
-def best(model: str, sparsity: float, budget: Budget) -> dict[str, Any]:
+def our_recipe(model: str, sparsity: float, budget: Budget) -> dict[str, Any]:
     """The options of our recipe."""
     return changed(model, budget, BEST[model, sparsity])

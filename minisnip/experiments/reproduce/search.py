@@ -38,7 +38,7 @@ INGREDIENTS: dict[str, dict[str, Changes]] = {
     "iterations": {"twice": {"longer": 2}},
 }
 # about as many iterations as others took: for comparison, too many for a recipe and for the convolutional network
-LONG: dict[str, Changes] = {"iterations: six times": {"longer": 6}}
+FOR_COMPARISON: dict[str, Changes] = {"iterations: six times": {"longer": 6}}
 ALONE: dict[str, Changes] = {f"{i}: {name}": made for i, values in INGREDIENTS.items() for name, made in values.items()}
 
 
@@ -47,7 +47,7 @@ def plan(budget: Budget, dataset: str) -> list[Case]:
     return [
         case
         for model, sparsity in POINTS
-        for name, changes in {PAPER: {}, **ALONE, **(LONG if model == MLP else {})}.items()
+        for name, changes in {PAPER: {}, **ALONE, **(FOR_COMPARISON if model == MLP else {})}.items()
         for case in _cases(name, budget, dataset, model, sparsity, changes)
     ]
 
@@ -81,7 +81,7 @@ def changes_of(case: str, rows: Sequence[Row]) -> Changes:
 
 def best(rows: Sequence[Row]) -> str:
     """The recipe with the lowest error, of the runs of one network and sparsity."""
-    cases: list[str] = [case for case in dict.fromkeys(row["case"] for row in rows) if case not in LONG]
+    cases: list[str] = [case for case in dict.fromkeys(row["case"] for row in rows) if case not in FOR_COMPARISON]
     return min(cases, key=lambda case: mean(rows, case))
 
 

@@ -10,7 +10,7 @@ from minisnip.experiments.reproduce import paper
 from minisnip.experiments.reproduce.budgets import CONVNET, MLP, Budget, Case, over_seeds
 from minisnip.experiments.reproduce.cells import diverged, percent, score, select, where
 from minisnip.experiments.reproduce.one_run import RunConfig
-from minisnip.experiments.reproduce.recipes import ALGORITHM_1, AUTHORS, best, protocol
+from minisnip.experiments.reproduce.recipes import ALGORITHM_1, AUTHORS, our_recipe, protocol
 from minisnip.experiments.reproduce.report import Report, lines_of
 from minisnip.experiments.run_folder import TITLES
 from minisnip.experiments.tables import Row, markdown
@@ -31,7 +31,7 @@ def plan(budget: Budget, dataset: str) -> list[Case]:
         for column, options in COLUMNS.items() if budget.name != "best" else ():
             cases += over_seeds(column, budget, dataset, model, sparsity=sparsity, **options)
         if sparsity:
-            own = best(model, sparsity, budget)
+            own = our_recipe(model, sparsity, budget)
             cases += over_seeds(RECIPE, budget, dataset, model, sparsity=sparsity, **own)
     return cases
 
