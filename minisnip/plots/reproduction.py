@@ -95,7 +95,7 @@ def scoring_batches(
     axes = above.subplots()
     axes.plot([*ours], [np.mean(errors) for errors in ours.values()], color=BLUE, marker="o", label="ours, mean")
     seeds = [(1.12 * images, error) for images, errors in ours.items() for error in errors]  # beside the mean
-    axes.plot(*zip(*seeds, strict=True), ".", color=BLUE, alpha=0.5, label="ours, each seed")
+    axes.plot([x for x, _ in seeds], [y for _, y in seeds], ".", color=BLUE, alpha=0.5, label="ours, each seed")
     axes.plot([*paper], [*paper.values()], "D", mfc="none", color=ORANGE, label="the paper (MNIST)")
     axes.set(xscale="log", yscale="log", xlabel="images in the scoring batch", ylabel="test error (%)")
     axes.xaxis.set_major_formatter("{x:,.0f}")

@@ -57,6 +57,11 @@ def test_cases_share_nothing_but_what_the_options_leave() -> None:
     assert json.loads(json.dumps(asdict(config)))["sparsity"] == 0.5
 
 
+def test_smoke_scores_our_recipe_with_few_images_to_take_a_minute() -> None:
+    scored = {(name, c.scoring_images) for name in ("smoke", "short") for _, c in table1.plan(BUDGETS[name], "mnist")}
+    assert scored == {("smoke", 100), ("short", 100), ("short", 1_000)}
+
+
 def test_budget_best_is_our_recipe_alone() -> None:
     assert {case for case, _ in table1.plan(BUDGETS["best"], "mnist")} == {table1.RECIPE}
 
