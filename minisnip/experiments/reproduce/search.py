@@ -74,9 +74,10 @@ def helped(rows: Sequence[Row]) -> list[str]:
 
 def changes_of(case: str, rows: Sequence[Row]) -> Changes:
     """What a case changes; what helped, the runs of one network and sparsity tell."""
-    left_out = TOGETHER.get(case, ())
-    names = [name for name in helped(rows) if name.split(":")[0] not in left_out] if case in TOGETHER else [case]
-    return {key: value for name in names for key, value in ALONE.get(name, {}).items()}
+    if case not in TOGETHER:
+        return ALONE.get(case, {})
+    names = [name for name in helped(rows) if name.split(":")[0] not in TOGETHER[case]]
+    return {key: value for name in names for key, value in ALONE[name].items()}
 
 
 def best(rows: Sequence[Row]) -> str:
