@@ -46,6 +46,7 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Pa
     assert errors[0] == errors[1]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_says_how_to_go_on_and_ends_with_130(tmp_path: Path) -> None:
     arguments = ["train", "--dataset", "glyphs", "--epochs", "1000", "--out", str(tmp_path)]
     process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

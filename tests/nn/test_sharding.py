@@ -134,6 +134,7 @@ def test_an_exception_in_a_worker_surfaces_as_itself(workers: int) -> None:
         shards(fail, 2 * SHARD)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_is_raised_when_the_shards_under_way_are_done() -> None:
     done = []
 
