@@ -7,7 +7,7 @@ the answer has the same bytes.
 
 The rule, measured (`python -m tests.benchmarks.sharding`): a network with a convolution is cut into shards of 50 images
 or fewer, with one BLAS thread for each. An MLP is all matrix products: threads of ours only wait for Python's lock,
-every shard costs one more gradient of all the weights, and one shard with BLAS's own threads is faster.
+and every shard costs one more gradient of all the weights, so its batch is not cut. BLAS has one thread in both cases.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import copy_context
 from itertools import pairwise
 from typing import Any, TypeAlias, TypeVar
@@ -60,8 +60,15 @@ def sharding(net: Sequential, workers: int | None = None) -> Iterator[Shards]:
         raise ValueError(f"workers {workers} must be at least 1")
     keep_freed_memory()
     convolution = any(isinstance(layer, Conv2d) for layer in net.layers.values())
-    with in_threads(workers) if convolution else nullcontext(uncut) as shards:
+    with in_threads(workers) if convolution else one_thread() as shards:
         yield shards
+
+
+@contextmanager
+def one_thread() -> Iterator[Shards]:
+    """No cut. BLAS's own threads spin while they wait: beside any other busy process they are slower than one."""
+    with threadpool_limits(1):
+        yield uncut
 
 
 def uncut(f: Callable[[slice], Result], n: int) -> list[Result]:

@@ -110,12 +110,13 @@ def test_cores_are_those_of_the_process_or_fewer_if_the_environment_says_so(monk
         assert cores() == expected
 
 
-def test_blas_has_one_thread_inside_and_as_many_as_before_outside() -> None:
+@pytest.mark.parametrize("net", [CONV, lenet_300_100()], ids=["convolution", "mlp"])
+def test_blas_has_one_thread_inside_and_as_many_as_before_outside(net: Sequential) -> None:
     def blas(_: slice) -> list[int]:
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
     before = blas(slice(0))
-    with sharding.sharding(CONV, 2) as shards:
+    with sharding.sharding(net, 2) as shards:
         assert all(set(counts) <= {1} for counts in shards(blas, 100))
     assert blas(slice(0)) == before
 
