@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -33,7 +33,7 @@ except ImportError as error:
         "minisnip.testing needs Hypothesis, which is not installed: pip install 'minisnip[test]'"
     ) from error
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = Shape | st.SearchStrategy[Shape]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset, Split
 from minisnip.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 

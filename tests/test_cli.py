@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from minisnip import data
-from minisnip.cli import main
 from minisnip.files import load_arrays
+from minisnip.lab.cli import main
 
-COMMAND = [sys.executable, "-m", "minisnip.cli"]
+COMMAND = [sys.executable, "-m", "minisnip.lab.cli"]
 FILES = {"history.csv", "kept_per_layer.png", "kept_pixels.png", "masks.npz", "params.npz", "result.json"}
 FILES |= {"training_curves.png"}
 KEYS = {"dataset", "model", "criterion", "sparsity", "seed", "m", "kappa", "kept", "kept_per_layer"}
@@ -70,7 +70,7 @@ def test_what_is_not_mnist_says_so_everywhere(finished: Path, capsys: pytest.Cap
 
 
 def test_figures_of_glyphs_say_so_in_their_titles(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from minisnip import plots
+    from minisnip.lab import plots
 
     titles: list[str] = []
 

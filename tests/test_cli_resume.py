@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from minisnip import data
-from minisnip.cli import main
-from minisnip.experiments import run_folder
-from minisnip.experiments.prune_and_train import Config, run
+from minisnip.lab import run_folder
+from minisnip.lab.cli import main
+from minisnip.lab.prune_and_train import Config, run
 from tests.test_cli import COMMAND, read
 
 

@@ -11,7 +11,7 @@ import pytest
 import minisnip
 
 MODULES = [module.name for module in pkgutil.walk_packages(minisnip.__path__, "minisnip.")]
-NEEDS = {"minisnip.experiments.dask_backend": "distributed"}  # what is imported only where an extra is installed
+NEEDS = {"minisnip.lab.dask_backend": "distributed"}  # what is imported only where an extra is installed
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "minisnip"
-ORDER = ["autodiff", "nn", "pruning", "training", "experiments", "cli"]
+ORDER = ["autodiff", "nn", "pruning", "training", "lab"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -40,8 +40,6 @@ def test_arrows_point_one_way(file: Path) -> None:
         assert imported(file) <= {"autodiff"}
     if here == "data":
         assert imported(file) <= {"data"}
-    if here == "plots":
-        assert imported(file) <= {"autodiff", "plots"}
 
 
 def test_every_file_opens_with_its_idea() -> None:
@@ -58,7 +56,7 @@ def test_nothing_is_pickled() -> None:
 
 def test_importing_minisnip_does_not_wait_for_matplotlib_or_the_network() -> None:
     slow = {"matplotlib", "pooch", "requests", "torch"}
-    code = f"import sys, minisnip, minisnip.cli; print(sorted({slow} & set(sys.modules)))"
+    code = f"import sys, minisnip, minisnip.lab.cli; print(sorted({slow} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert printed.strip() == "[]"
 

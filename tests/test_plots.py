@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from minisnip import plots
+from minisnip.lab import plots
 from minisnip.pruning import DifferenceErrors
 
 
@@ -118,6 +118,6 @@ def test_figures_of_the_paper_have_their_axes_and_a_picture_for_each_case() -> N
         "train_error_percent": [80.0, 50.0],
     }
     names = [f"{network}, {labels} labels" for network in ("dense", "99 %") for labels in ("true", "shuffled")]
-    figure = drawn(plots.memorisation(dict.fromkeys(names, history), "t"))
+    figure = drawn(plots.memorization(dict.fromkeys(names, history), "t"))
     assert [axes.get_ylabel() for axes in figure.axes] == ["training loss (nats)", "training error (%)"]
     assert [line.get_linestyle() for line in figure.axes[0].lines] == ["-", "--", "-", "--"]

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from minisnip import plots
+from minisnip.lab import plots
 
 
 def test_the_step_errors_have_a_curve_for_each_method_and_a_line_at_the_chosen_step() -> None:

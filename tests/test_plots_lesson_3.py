@@ -7,7 +7,7 @@ import io
 import numpy as np
 from matplotlib.figure import Figure
 
-from minisnip import plots
+from minisnip.lab import plots
 
 POINTS, LABELS = np.array([[-1.0, 0.0], [1.0, 0.5], [1.0, -0.5]]), np.array([0, 1, 1])
 

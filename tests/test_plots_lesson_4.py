@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from minisnip import plots
+from minisnip.lab import plots
 
 
 def test_weight_pictures_share_one_scale_and_the_bars_carry_counts_and_shares() -> None:

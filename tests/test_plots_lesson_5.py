@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from minisnip import plots
+from minisnip.lab import plots
 
 
 def test_every_connection_is_in_the_scatter_and_the_histogram_marks_the_thresholds() -> None:

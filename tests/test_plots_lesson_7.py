@@ -7,7 +7,7 @@ import io
 import numpy as np
 from matplotlib.figure import Figure
 
-from minisnip import plots
+from minisnip.lab import plots
 
 
 def drawn(figure: Figure) -> Figure:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minisnip import plots
+from minisnip.lab import plots
 
 
 def test_an_emptied_layer_is_a_cross_inside_the_frame_and_costs_have_units() -> None:

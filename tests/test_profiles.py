@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minisnip.autodiff.tensor import Primitive
-from minisnip.nn import MODELS, sharding
+from minisnip.autodiff.engine import Primitive
+from minisnip.nn import MODELS, threads
 from minisnip.training import SGD
 from minisnip.training.step import kept_connections, live, train_step
 from tests.benchmarks import compaction, op_times, step_parts, turns
@@ -24,11 +24,11 @@ def test_the_parts_of_a_step_are_a_step() -> None:
     ours, theirs = ({name: w.copy() for name, w in given.params.items()} for _ in range(2))
     parts = step_parts.one_step(given, ours, RATE)
     assert [next(parts) for _ in range(2 * len(step_parts.PARTS))] == [*step_parts.PARTS] * 2
-    kept, optimiser = kept_connections(given.masks), SGD(MOMENTUM, WEIGHT_DECAY)
-    state = optimiser.start(live(theirs, kept))
+    kept, optimizer = kept_connections(given.masks), SGD(MOMENTUM, WEIGHT_DECAY)
+    state = optimizer.start(live(theirs, kept))
     for _ in range(2):
         batch = given.images, given.labels
-        train_step(given.net, theirs, kept, batch, optimiser, state, RATE, sharding.uncut)
+        train_step(given.net, theirs, kept, batch, optimizer, state, RATE, threads.uncut)
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
     assert any(not np.array_equal(ours[name], given.params[name]) for name in ours)
 

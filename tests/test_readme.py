@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from minisnip import data
-from minisnip.experiments.compare_report import error_table
-from minisnip.experiments.reproduce import BUDGETS, RESULTS, recipes, search, table1
-from minisnip.experiments.reproduce.cells import select
-from minisnip.experiments.reproduce.report import write
-from minisnip.experiments.tables import read_csv
+from minisnip.lab.compare_report import error_table
+from minisnip.lab.reproduce import BUDGETS, RESULTS, recipes, search, table1
+from minisnip.lab.reproduce.cells import select
+from minisnip.lab.reproduce.report import write
+from minisnip.lab.tables import read_csv
 from tests.benchmarks import readme_tables, training_step
 from tests.benchmarks.table import milliseconds
-from tests.experiments.fakes import rows
+from tests.lab.fakes import rows
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,9 +3,8 @@
 from minisnip.autodiff import conv, ops, pool
 from minisnip.autodiff.check import Comparison, check_grads
 from minisnip.autodiff.conv import conv2d
-from minisnip.autodiff.engine import grad, hvp
+from minisnip.autodiff.engine import Tensor, grad, hvp, primitive
 from minisnip.autodiff.pool import avg_pool2d, max_pool2d
-from minisnip.autodiff.tensor import Tensor, primitive
 
 __all__ = [
     "Comparison",

@@ -23,8 +23,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.engine import backward
-from minisnip.autodiff.tensor import Array, Tensor, value_of
+from minisnip.autodiff.engine import Array, Tensor, backward, value_of
 
 Scalar: TypeAlias = Callable[[list[Any]], Any]  # a list of arrays (or Tensors) -> one number (or Tensor)
 

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.tensor import Array, Op, Value, primitive, shape_of
+from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of
 
 Pair: TypeAlias = tuple[int, int]
 

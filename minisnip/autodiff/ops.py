@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minisnip.autodiff.tensor import VJP, Array, Op, Value, primitive, shape_of, value_of
+from minisnip.autodiff.engine import VJP, Array, Op, Value, primitive, shape_of, value_of
 
 Axis = int | tuple[int, ...] | None
 

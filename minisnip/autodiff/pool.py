@@ -8,7 +8,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import Pair, im2col, image_shape, out_sizes, windows
-from minisnip.autodiff.tensor import Array, Op, Value, primitive, value_of
+from minisnip.autodiff.engine import Array, Op, Value, primitive, value_of
 
 
 def _max_pool2d(x: Array, kernel: Pair, stride: int) -> Array:

@@ -1,4 +1,4 @@
-"""A data set in three splits: standardised images and their labels."""
+"""A data set in three splits: standardized images and their labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, 1, 28, 28), float32, standardised, and labels (N,), int64."""
+    """Images (N, 1, 28, 28), float32, standardized, and labels (N,), int64."""
 
     images: NDArray[np.float32]
     labels: Labels
@@ -25,7 +25,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits, the names of the classes, and the mean and std (of pixels in [0, 1]) of standardisation."""
+    """Three splits, the names of the classes, and the mean and std (of pixels in [0, 1]) of standardization."""
 
     name: str
     class_names: tuple[str, ...]
@@ -41,10 +41,10 @@ class Dataset:
         return TITLES.get(self.name, self.name)
 
 
-def split_and_standardise(
+def split_and_standardize(
     name: str, class_names: tuple[str, ...], training: tuple[Images, Labels], test: tuple[Images, Labels], seed: int
 ) -> Dataset:
-    """Hold a random tenth of the training images out for validation, and standardise all pixels.
+    """Hold a random tenth of the training images out for validation, and standardize all pixels.
 
     As in the SNIP authors' code, there is one mean and one std, of all training images (the held-out ones too).
 
@@ -61,8 +61,8 @@ def split_and_standardise(
     mean, std = _mean_and_std(images)
     order = np.random.default_rng(seed).permutation(len(labels))
     kept, held_out = np.split(order, [len(order) - len(order) // HELD_OUT])
-    train, validation = (Split(_standardise(images[rows], mean, std), labels[rows]) for rows in (kept, held_out))
-    return Dataset(name, class_names, mean, std, train, validation, Split(_standardise(test[0], mean, std), test[1]))
+    train, validation = (Split(_standardize(images[rows], mean, std), labels[rows]) for rows in (kept, held_out))
+    return Dataset(name, class_names, mean, std, train, validation, Split(_standardize(test[0], mean, std), test[1]))
 
 
 def _mean_and_std(images: Images) -> tuple[float, float]:
@@ -72,7 +72,7 @@ def _mean_and_std(images: Images) -> tuple[float, float]:
     return mean / 255, math.sqrt(mean_square - mean**2) / 255
 
 
-def _standardise(images: Images, mean: float, std: float) -> NDArray[np.float32]:
+def _standardize(images: Images, mean: float, std: float) -> NDArray[np.float32]:
     pixels = images.astype(np.float32)
     pixels -= 255 * mean
     pixels /= 255 * std

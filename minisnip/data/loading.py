@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from minisnip.data.dataset import TITLES, Dataset, split_and_standardise
+from minisnip.data.dataset import TITLES, Dataset, split_and_standardize
 from minisnip.data.download import download as download_file
 from minisnip.data.drawing import SIDE, draw
 from minisnip.data.errors import DataError, DataUnavailableError
@@ -59,7 +59,7 @@ def load(name: str, directory: Folder | None = None, download: bool = True, *, s
 def load_glyphs(seed: int) -> Dataset:
     """Training and test images from independent streams of random numbers; `seed` only splits."""
     training, test = np.random.default_rng(0).spawn(2)
-    return split_and_standardise(
+    return split_and_standardize(
         GLYPHS, tuple("0123456789"), draw(GLYPHS_TRAINING, training), draw(GLYPHS_TEST, test), seed
     )
 
@@ -73,7 +73,7 @@ def load_published(publication: Publication, directory: Folder | None, download:
             arrays[spec] = read_file(_supply(spec, publication, folders, download), spec)
     images, labels, test_images, test_labels = (arrays[spec] for spec in publication.files)
     training, test = _paired(images, labels, "training"), _paired(test_images, test_labels, "test")
-    return split_and_standardise(publication.name, publication.class_names, training, test, seed)
+    return split_and_standardize(publication.name, publication.class_names, training, test, seed)
 
 
 def _supply(spec: FileSpec, publication: Publication, folders: list[Path], download: bool) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 
 
 def slopes(f: Callable[[Array], Any], x: Array, g: Array | float = 1.0) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minisnip import check_grads, primitive
-from minisnip.autodiff.tensor import Array, Op
+from minisnip.autodiff.engine import Array, Op
 from minisnip.exercises.differences import slopes
 from minisnip.exercises.exercise import Exercise, Trial, shown
 from minisnip.exercises.mutants import MUTANTS, kill_table, repeatable, soft_maximum

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minisnip import Tensor, grad, ops, primitive
-from minisnip.autodiff.tensor import Array, Op
+from minisnip.autodiff.engine import Array, Op
 from minisnip.exercises.differences import slopes
 from minisnip.exercises.exercise import Exercise, Trial, shown
 from minisnip.nn import cross_entropy

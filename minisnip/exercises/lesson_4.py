@@ -1,4 +1,4 @@
-"""Lesson 4: read an idx file, normalise, count the parameters of a layer, and the weights that get no gradient."""
+"""Lesson 4: read an idx file, normalize, count the parameters of a layer, and the weights that get no gradient."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.exercises.exercise import Exercise, Trial
 from minisnip.nn import Conv2d, Layer, Linear, ReLU, Sequential, cross_entropy
 
@@ -38,7 +38,7 @@ def _uint8(answer: Any, content: bytes) -> Any:
     return got
 
 
-def _normalise(answer: Any) -> Iterator[Trial]:
+def _normalize(answer: Any) -> Iterator[Trial]:
     """Pixels as bytes or floats; the expected map has mean 0 and std 1 on the training images, and is one for both."""
     rng = np.random.default_rng(0)
     pairs = [
@@ -79,7 +79,7 @@ def _dead(answer: Any) -> Iterator[Trial]:
 
 
 def _batches() -> Iterator[tuple[Array, Array]]:
-    """Images (N, P) and first-layer weights (U, P), the smallest first; the fourth is normalised: no pixel is 0."""
+    """Images (N, P) and first-layer weights (U, P), the smallest first; the fourth is normalized: no pixel is 0."""
     yield np.array([[0.0, 1.0]]), np.array([[1.0, 1.0]])
     yield np.array([[0.0, 1.0]]), np.array([[1.0, 1.0], [1.0, -1.0]])
     yield np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[1.0, 1.0], [1.0, -1.0]])
@@ -110,10 +110,10 @@ idx = Exercise(
     "byte 3 is the number of axes n; then come n sizes of 4 bytes each, big end first ('>u4'), then the elements, "
     "the last axis running fastest; np.frombuffer reads either",
 )
-normalise = Exercise(
+normalize = Exercise(
     "4.2",
-    "normalise",
-    _normalise,
+    "normalize",
+    _normalize,
     "one mean and one std, of all pixels of the training images; the test images go through the same map",
 )
 parameters = Exercise(

@@ -1,4 +1,4 @@
-"""Lesson 5: a quotient of order 2, the mask gradient three ways, exactly κ, and what normalising each layer does."""
+"""Lesson 5: a quotient of order 2, the mask gradient three ways, exactly κ, and what normalizing each layer does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.exercises.differences import slope
 from minisnip.exercises.exercise import Exercise, Trial
 
@@ -165,7 +165,7 @@ exactly = Exercise(
 )
 layers = Exercise(
     "5.4",
-    "two layers that normalising changes",
+    "two layers that normalizing changes",
     _layers,
     "a sum for each layer divides the layers by different numbers: give one layer many scores, or large ones, so that "
     "its scores become small beside the other's",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.exercises.exercise import Exercise, Trial
 
 RATE, MOMENTUM, DECAY = 0.1, 0.9, 0.01

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.exercises.exercise import Exercise, Trial
 
 FINE = "as it should be"

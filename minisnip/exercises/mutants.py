@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
 from minisnip import ops, primitive
-from minisnip.autodiff.tensor import Array, Op, shape_of, value_of
+from minisnip.autodiff.engine import Array, Op, shape_of, value_of
 from minisnip.exercises.settings import fast_or
 
 Test: TypeAlias = Callable[[Op], Any]  # raises if a derivative of the op is wrong

@@ -1,4 +1,4 @@
-"""Networks without weights: layers, initialisation, the loss and the two LeNets."""
+"""Networks without weights: layers, initialization, the loss and the two LeNets."""
 
 from minisnip.nn.init import SCHEMES
 from minisnip.nn.layers import Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU

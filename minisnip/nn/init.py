@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
+
+Rng: TypeAlias = np.random.Generator | int | None  # what np.random.default_rng takes: a generator or a seed
 
 # A standard normal cut at ±2 has this standard deviation; dividing by it gives the truncated draw the std asked for.
 TRUNCATED_STD = 0.87962566103423978
@@ -62,7 +64,7 @@ SCHEMES: dict[str, Callable[..., Array]] = {
 }
 
 
-def initialise(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **options: Any) -> Array:
+def initialize(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **options: Any) -> Array:
     """Draw one parameter by the named scheme; a bias (one axis) is zero.
 
     Raises
@@ -71,7 +73,7 @@ def initialise(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **
         If the scheme is unknown, or does not take an option.
     """
     if scheme not in SCHEMES:
-        raise ValueError(f"unknown initialisation {scheme!r}: choose one of {', '.join(SCHEMES)}")
+        raise ValueError(f"unknown initialization {scheme!r}: choose one of {', '.join(SCHEMES)}")
     if set(options) - {"std"} or (options and scheme not in ("normal", "truncated_normal")):
         raise ValueError(f"{scheme} takes no {', '.join(options)}: the two normals take a std, the others nothing")
     if not options.get("std", 1) > 0:

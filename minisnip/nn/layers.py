@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 from minisnip.autodiff import conv2d, max_pool2d, ops
 from minisnip.autodiff.conv import out_sizes
-from minisnip.autodiff.tensor import Value, shape_of
+from minisnip.autodiff.engine import Value, shape_of
 
 Shape: TypeAlias = tuple[int, ...]
 Params: TypeAlias = Mapping[str, Any]  # name -> array or Tensor

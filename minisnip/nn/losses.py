@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.tensor import Array, Op, Value, primitive, shape_of, value_of
+from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of, value_of
 
 
 def _cross_entropy(logits: Array, labels: Array) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.tensor import Array, Value
+from minisnip.autodiff.engine import Array, Value
 from minisnip.nn.layers import Params, Shape
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minisnip.autodiff.tensor import Array, Value, shape_of
-from minisnip.nn.init import initialise
+from minisnip.autodiff.engine import Array, Value, shape_of
+from minisnip.nn.init import initialize
 from minisnip.nn.layers import Layer, Params, Shape
 
 
@@ -85,7 +85,7 @@ class Sequential:
         """
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
-        return {name: initialise(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
+        return {name: initialize(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
 
     def __call__(self, params: Params, x: Value) -> Any:
         """The outputs (logits) for a batch.

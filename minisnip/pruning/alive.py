@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential
 from minisnip.pruning.masks import apply_masks
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Linear, Sequential
 from minisnip.pruning.alive import Links, find_links, reached, reaching, whole_masks
 from minisnip.pruning.fold import fold_constants

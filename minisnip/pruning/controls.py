@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 
 
 def shuffle_masks(masks: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
@@ -86,7 +86,7 @@ def random_labels(y: Array, classes: int, rng: np.random.Generator) -> Array:
 
 
 def noise_images(x: Array, rng: np.random.Generator) -> Array:
-    """As many images of normal noise, with the mean 0 and the standard deviation 1 of standardised pixels."""
+    """As many images of normal noise, with the mean 0 and the standard deviation 1 of standardized pixels."""
     return rng.standard_normal(x.shape).astype(x.dtype)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad, ops
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning.derivatives import hessian_product
 from minisnip.pruning.sensitivity import check_batch

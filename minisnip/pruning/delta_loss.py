@@ -22,9 +22,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential, cross_entropy
-from minisnip.nn.sharding import cores
+from minisnip.nn.threads import cores
 from minisnip.pruning.disturb import Stage, find_stages
 from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch

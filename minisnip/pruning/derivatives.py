@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad, hvp
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential, cross_entropy
 
 IMAGES = 100  # held at a time; L is a mean over images, so no answer depends on it

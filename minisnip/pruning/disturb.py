@@ -14,7 +14,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import im2col
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
 
 OWN_LAYERS = (Linear, Conv2d, MaxPool2d, ReLU, Flatten)

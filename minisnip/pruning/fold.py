@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Conv2d, ReLU, Sequential
 from minisnip.pruning.alive import Links, find_links
 from minisnip.pruning.masks import apply_masks, in_precision_of

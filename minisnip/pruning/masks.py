@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.pruning.report import emptied_layers
 
 
 class LayerCollapseWarning(UserWarning):
-    """A layer lost all its connections: nothing can be learnt through it."""
+    """A layer lost all its connections: nothing can be learned through it."""
 
 
 def ones(params: Mapping[str, Array], biases: bool = True) -> dict[str, Array]:
@@ -124,7 +124,7 @@ def warn_of_collapse(masks: Mapping[str, Array]) -> None:
     if layers := emptied_layers(masks):
         kept, total = (sum(int(count(c)) for c in masks.values()) for count in (np.count_nonzero, np.size))
         warnings.warn(
-            f"at sparsity {1 - kept / total:.4g} no connection of {', '.join(layers)} is kept: nothing can be learnt "
+            f"at sparsity {1 - kept / total:.4g} no connection of {', '.join(layers)} is kept: nothing can be learned "
             "through an empty layer; choose a lower sparsity",
             LayerCollapseWarning,
             stacklevel=3,

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning.criteria import CRITERIA, snip, synflow
 from minisnip.pruning.schedules import force, iterative, one_shot

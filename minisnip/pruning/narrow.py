@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Conv2d, Layer, Linear, Select, Sequential
 from minisnip.pruning.alive import passed_on
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning.criteria import Criterion
 from minisnip.pruning.masks import LayerCollapseWarning, apply_masks, count_kept, keep_top, ones

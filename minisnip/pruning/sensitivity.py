@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential, cross_entropy
-from minisnip.nn.sharding import sharding
+from minisnip.nn.threads import sharding
 from minisnip.pruning.masks import apply_masks, ones
 
 
@@ -84,7 +84,7 @@ def connection_sensitivity(
 ) -> dict[str, Array]:
     """s_j = |g_j| / Σ_k |g_k| (equation 6 of the paper), with g from `mask_gradient`, which tells the parameters.
 
-    The normalisation makes the scores of two networks comparable; it does not change which connections are kept.
+    The normalization makes the scores of two networks comparable; it does not change which connections are kept.
 
     Returns
     -------

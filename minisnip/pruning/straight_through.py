@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from minisnip.autodiff.tensor import Array, Value, value_of
+from minisnip.autodiff.engine import Array, Value, value_of
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.layers import Params, Shape
 

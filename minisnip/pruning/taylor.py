@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from minisnip.autodiff import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.pruning.masks import apply_masks, keep_top, ones
 from minisnip.pruning.sensitivity import mask_gradient

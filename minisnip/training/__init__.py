@@ -1,9 +1,9 @@
-"""Training: optimisers, schedules, the loop, checkpoints and evaluation."""
+"""Training: optimizers, schedules, the loop, checkpoints and evaluation."""
 
 from minisnip.training.checkpoint import CheckpointError
 from minisnip.training.evaluate import evaluate
 from minisnip.training.loop import train
-from minisnip.training.optimisers import SGD, Adam, Optimiser
+from minisnip.training.optimizers import SGD, Adam, Optimizer
 from minisnip.training.result import DivergenceError, TrainResult
 from minisnip.training.schedules import SCHEDULES
 
@@ -13,7 +13,7 @@ __all__ = [
     "Adam",
     "CheckpointError",
     "DivergenceError",
-    "Optimiser",
+    "Optimizer",
     "TrainResult",
     "evaluate",
     "train",

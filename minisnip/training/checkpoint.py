@@ -1,6 +1,6 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped, in one .npz without pickle.
 
-Saved after every epoch: the parameters, the optimiser's memory, the best parameters so far, and as JSON the random
+Saved after every epoch: the parameters, the optimizer's memory, the best parameters so far, and as JSON the random
 generator's state, the history and the run's settings. A resumed run ends with the same bytes as an uninterrupted one.
 """
 
@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset
 from minisnip.files import load_arrays, save_arrays
 from minisnip.nn import Sequential
-from minisnip.training.optimisers import State
+from minisnip.training.optimizers import State
 
 
 class CheckpointError(ValueError):

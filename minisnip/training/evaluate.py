@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.data import Split
 from minisnip.nn import Sequential, cross_entropy
-from minisnip.nn.sharding import Shards, sharding
+from minisnip.nn.threads import Shards, sharding
 
 
 def evaluate(
@@ -22,7 +22,7 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean cross-entropy (nats) and the share of wrong answers (percent) over all images of a split.
 
-    `workers` threads, one on each core if it is None (`minisnip.nn.sharding`); the answer does not depend on it.
+    `workers` threads, one on each core if it is None (`minisnip.nn.threads`); the answer does not depend on it.
     """
     if batch_size < 1 or len(split.labels) == 0:
         raise ValueError(f"batch_size {batch_size} and {len(split.labels)} images: at least 1 of each is needed")

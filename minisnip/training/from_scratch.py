@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.tensor import Array, Value, shape_of
+from minisnip.autodiff.engine import Array, Value, shape_of
 from minisnip.data import Dataset
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.layers import Params, Shape
 from minisnip.pruning import count_kept
 from minisnip.training.lottery import Ticket, trained_params
-from minisnip.training.optimisers import Adam, Optimiser, State
+from minisnip.training.optimizers import Adam, Optimizer, State
 from minisnip.training.penalty import L1
 
 HALF_OPEN = 0.5  # every gate at the start
@@ -62,18 +62,18 @@ class Gate:
 
 @dataclass(frozen=True)
 class NotNegative:
-    """An optimiser that takes every parameter below 0 back to 0 after its step.
+    """An optimizer that takes every parameter below 0 back to 0 after its step.
 
     There is no bound above: gates that all stop at 1 would tie, and then not they but their order would decide.
     """
 
-    optimiser: Optimiser
+    optimizer: Optimizer
 
     def start(self, params: Mapping[str, Array]) -> State:
-        return self.optimiser.start(params)
+        return self.optimizer.start(params)
 
     def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
-        self.optimiser.step(params, gradients, state, rate)
+        self.optimizer.step(params, gradients, state, rate)
         for gate in params.values():
             np.maximum(gate, 0, out=gate)
 
@@ -130,8 +130,8 @@ def from_scratch(
     start = {
         name: np.full(shape, HALF_OPEN, params[next(iter(params))].dtype) for name, shape in network.shapes().items()
     }
-    optimiser = NotNegative(L1(Adam(), strength))
-    options = {"optimiser": optimiser, "learning_rate": learning_rate, "schedule": schedule, **training}
+    optimizer = NotNegative(L1(Adam(), strength))
+    options = {"optimizer": optimizer, "learning_rate": learning_rate, "schedule": schedule, **training}
     gates = trained_params(network, start, dataset, **options)
     by_layer = {name.removesuffix("_gate.gate"): gate for name, gate in gates.items()}
     return Ticket(keep_units(params, by_layer, sparsity), {name: w.copy() for name, w in params.items()})

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Flatten, Select, Sequential
 
 

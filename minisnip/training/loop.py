@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset, Split
 from minisnip.nn import Sequential
-from minisnip.nn.sharding import Shards, sharding
+from minisnip.nn.threads import Shards, sharding
 from minisnip.pruning import apply_masks, cut, warn_of_collapse
 from minisnip.pruning.masks import in_precision_of
 from minisnip.training.checkpoint import Run, fingerprint, load_checkpoint, save_checkpoint
 from minisnip.training.evaluate import evaluate_in_shards
 from minisnip.training.history import check_finite, record, result_of
 from minisnip.training.hoist import hoist
-from minisnip.training.optimisers import SGD, Optimiser
+from minisnip.training.optimizers import SGD, Optimizer
 from minisnip.training.progress import SHOW, progress_bar, show
 from minisnip.training.recipe import Recipe
 from minisnip.training.result import DivergenceError, TrainResult
@@ -38,7 +38,7 @@ def train(
     epochs: int = 30,
     *,
     batch_size: int = 100,
-    optimiser: Optimiser = SGD(),  # noqa: B008  (it is frozen)
+    optimizer: Optimizer = SGD(),  # noqa: B008  (it is frozen)
     learning_rate: float = 0.1,
     schedule: str = "cosine",
     rng: np.random.Generator | int = 0,
@@ -62,7 +62,7 @@ def train(
         Pruned connections are exactly zero at every step. None trains the dense network.
     epochs, batch_size : int
         Images that do not fill a batch are left out, other ones in each epoch.
-    optimiser : SGD or Adam
+    optimizer : SGD or Adam
     learning_rate : float
     schedule : "constant", "step" or "cosine"
     rng : numpy.random.Generator or int
@@ -75,7 +75,7 @@ def train(
         Train the smaller dense network that the masks leave (`pruning.cut`): the same steps to float tolerance, faster.
         The result has the full shapes again, and the small network as `.compact`.
     workers : int or None
-        Threads, if the network is trained in shards (`minisnip.nn.sharding`); None for one on each core.
+        Threads, if the network is trained in shards (`minisnip.nn.threads`); None for one on each core.
     iterations : int or None
         Steps, where the run shall not end with an epoch; the last epoch is cut short. None for `epochs` whole ones.
     watch : dict of Split or None
@@ -104,7 +104,7 @@ def train(
     LayerCollapseWarning
         Before the first step, if the masks leave a layer no weight; it names the layer.
     """
-    recipe = Recipe(epochs, batch_size, optimiser, learning_rate, schedule, iterations)
+    recipe = Recipe(epochs, batch_size, optimizer, learning_rate, schedule, iterations)
     recipe.check(len(dataset.train.labels))
     masks, watch = masks or {}, watch or {}
     if {"train", "validation"} & set(watch):
@@ -147,7 +147,7 @@ def _train(
     kept, splits = kept_connections(masks), {"train": dataset.train, "validation": dataset.validation, **watch}
     net, images = hoist(net, *(split.images for split in splits.values()))
     splits = {name: Split(x, s.labels) for (name, s), x in zip(splits.items(), images, strict=True)}
-    state = recipe.optimiser.start(live(start, kept))
+    state = recipe.optimizer.start(live(start, kept))
     run = Run(start, state, rng, best={name: w.copy() for name, w in start.items()})
     if resume and checkpoint is not None and checkpoint.exists():
         run = load_checkpoint(checkpoint, run, settings)
@@ -186,7 +186,7 @@ def _train_epoch(
     wrong, rate = 0, 0.0
     for i, rows in enumerate(order, start=(epoch - 1) * steps):
         rate, batch = recipe.rate(i, steps), (images[rows], labels[rows])
-        loss, wrong_here = train_step(net, run.params, kept, batch, recipe.optimiser, run.state, rate, shards)
+        loss, wrong_here = train_step(net, run.params, kept, batch, recipe.optimizer, run.state, rate, shards)
         check_finite("training", loss, i, rate, losses, run)
         losses.append(loss)
         wrong += wrong_here

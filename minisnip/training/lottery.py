@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset
 from minisnip.nn import Sequential
 from minisnip.pruning import count_kept, keep_top
@@ -118,7 +118,7 @@ def lottery_ticket(
     return Ticket(masks, {name: w.copy() for name, w in params.items()})
 
 
-def reinitialised(ticket: Ticket, net: Sequential, rng: np.random.Generator, scheme: str = "glorot") -> Ticket:
+def reinitialized(ticket: Ticket, net: Sequential, rng: np.random.Generator, scheme: str = "glorot") -> Ticket:
     """The same masks on another draw: is it the structure or the weights? (Liu et al. 2019, arXiv 1810.05270)."""
     dtype = next(iter(ticket.params.values())).dtype
     return replace(ticket, params=net.init(rng, scheme, dtype))

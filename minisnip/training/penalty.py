@@ -8,32 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset
 from minisnip.nn import Sequential
 from minisnip.pruning import keep_top
 from minisnip.pruning.schedules import Keep
 from minisnip.training.lottery import Ticket, magnitude_after_training
-from minisnip.training.optimisers import SGD, Optimiser, State
+from minisnip.training.optimizers import SGD, Optimizer, State
 
 
 @dataclass(frozen=True)
 class L1:
-    """An optimiser with the penalty λ Σ |w| added to the loss: λ sign(w) to the gradient, 0 where w = 0.
+    """An optimizer with the penalty λ Σ |w| added to the loss: λ sign(w) to the gradient, 0 where w = 0.
 
     L2 pulls a weight in proportion to its size, and leaves many small ones; L1 pulls all alike, and small ones end
     about zero (not at it: a step overshoots), so that a threshold parts them from the rest.
     """
 
-    optimiser: Optimiser
+    optimizer: Optimizer
     strength: float  # λ
 
     def start(self, params: Mapping[str, Array]) -> State:
-        return self.optimiser.start(params)
+        return self.optimizer.start(params)
 
     def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
-        penalised = {name: g + self.strength * np.sign(params[name]) for name, g in gradients.items()}
-        self.optimiser.step(params, penalised, state, rate)
+        penalized = {name: g + self.strength * np.sign(params[name]) for name, g in gradients.items()}
+        self.optimizer.step(params, penalized, state, rate)
 
 
 def l1_penalty(
@@ -43,7 +43,7 @@ def l1_penalty(
     sparsity: float,
     *,
     strength: float = 1e-4,
-    optimiser: Optimiser = SGD(weight_decay=0.0),  # noqa: B008  (it is frozen)
+    optimizer: Optimizer = SGD(weight_decay=0.0),  # noqa: B008  (it is frozen)
     keep: Keep = keep_top,
     **training: Any,
 ) -> Ticket:
@@ -58,7 +58,7 @@ def l1_penalty(
         As in `magnitude_after_training`.
     strength : float
         λ.
-    optimiser : Optimiser
+    optimizer : Optimizer
         Without weight decay, so that there is one penalty and not two.
 
     Returns
@@ -73,5 +73,5 @@ def l1_penalty(
     """
     if not 0 < strength < np.inf:
         raise ValueError(f"strength {strength} of the L1 penalty must be above 0 and finite")
-    optimiser = L1(optimiser, strength)
-    return magnitude_after_training(net, params, dataset, sparsity, keep=keep, optimiser=optimiser, **training)
+    optimizer = L1(optimizer, strength)
+    return magnitude_after_training(net, params, dataset, sparsity, keep=keep, optimizer=optimizer, **training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from minisnip.training.optimisers import Optimiser
+from minisnip.training.optimizers import Optimizer
 from minisnip.training.schedules import SCHEDULES
 
 
@@ -14,7 +14,7 @@ class Recipe:
 
     epochs: int
     batch_size: int
-    optimiser: Optimiser
+    optimizer: Optimizer
     learning_rate: float
     schedule: str
     iterations: int | None = None

@@ -1,4 +1,4 @@
-"""One step: the loss of a batch, its gradient by the weights, and the optimiser's move of those that are left.
+"""One step: the loss of a batch, its gradient by the weights, and the optimizer's move of those that are left.
 
 The variables of a pruned network are its kept connections. The gradient of all weights comes as matrix products give
 it; from there on only the kept ones are seen, as flat vectors: momentum has no entry for a pruned connection, and no
@@ -13,10 +13,10 @@ from typing import TypeAlias
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential, cross_entropy
-from minisnip.nn.sharding import Shards
-from minisnip.training.optimisers import Optimiser, State
+from minisnip.nn.threads import Shards
+from minisnip.training.optimizers import Optimizer, State
 
 Kept: TypeAlias = dict[str, Array]  # for each masked parameter, the flat indices of its kept connections
 
@@ -36,7 +36,7 @@ def train_step(
     params: dict[str, Array],
     kept: Kept,
     batch: tuple[Array, Array],
-    optimiser: Optimiser,
+    optimizer: Optimizer,
     state: State,
     rate: float,
     shards: Shards,
@@ -45,7 +45,7 @@ def train_step(
     loss, wrong, gradients = loss_gradient(net, params, *batch, shards)
     if np.isfinite(loss):
         variables = live(params, kept)
-        optimiser.step(variables, live(gradients, kept), state, rate)
+        optimizer.step(variables, live(gradients, kept), state, rate)
         for name, index in kept.items():
             params[name].reshape(-1)[index] = variables[name]
     return loss, wrong
@@ -54,7 +54,7 @@ def train_step(
 def loss_gradient(
     net: Sequential, params: Mapping[str, Array], images: Array, labels: Array, shards: Shards
 ) -> tuple[float, int, dict[str, Array]]:
-    """Mean loss, number of wrong answers, and ∂L/∂w, in shards (`minisnip.nn.sharding`)."""
+    """Mean loss, number of wrong answers, and ∂L/∂w, in shards (`minisnip.nn.threads`)."""
 
     def shard(part: slice) -> tuple[float, int, dict[str, Array]]:
         weights = {name: Tensor(w) for name, w in params.items()}

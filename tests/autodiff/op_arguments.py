@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from minisnip.autodiff.conv import im2col
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.testing import ArrayStrategy, ConvCase, Shape, arrays, broadcastable_shapes, conv_cases, shapes
 
 Arguments: TypeAlias = tuple[list[Array], dict[str, Any]]  # op(*arrays, **metadata)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minisnip import Tensor, grad, hvp, ops
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 
 
 class Run(NamedTuple):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from minisnip import Tensor, grad, ops
 from minisnip.autodiff import max_pool2d
 from minisnip.autodiff.conv import col2im, correlate, correlate_input, correlate_weight, im2col
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.testing import Shape, arrays
 from tests.autodiff import op_arguments as args
 from tests.autodiff.budget import examples

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from minisnip import Tensor, check_grads, ops, primitive
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.testing import arrays
 from tests.autodiff.budget import examples
 

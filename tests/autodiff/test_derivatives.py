@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from minisnip import Tensor, check_grads, grad, ops
 from minisnip.autodiff import conv, pool
 from minisnip.autodiff.check import CENTRAL_TOLERANCE, COMPLEX_TOLERANCE
-from minisnip.autodiff.tensor import Primitive
+from minisnip.autodiff.engine import Primitive
 from tests.autodiff.budget import examples
 from tests.autodiff.op_cases import CASES, Case, every_op
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from minisnip import Tensor, grad, hvp, ops, primitive
-from minisnip.autodiff.engine import ancestors
-from minisnip.autodiff.tensor import Primitive
+from minisnip.autodiff.engine import Primitive, ancestors
 
 
 def counting_identity() -> tuple[Primitive, list[Any]]:

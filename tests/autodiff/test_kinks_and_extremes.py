@@ -7,7 +7,7 @@ import pytest
 
 from minisnip import Tensor, grad, hvp, ops
 from minisnip.autodiff import max_pool2d
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 
 HUGE = [1e4, -1e4, 0.0]
 
@@ -15,7 +15,7 @@ HUGE = [1e4, -1e4, 0.0]
 def check_first_and_second(f: Any, x: Array, value: Any, gradient: Any, product: Any) -> None:
     variable = Tensor(x)
     out = f(variable)
-    rounding = 1e-11  # 1e4 and its neighbour in float64 are 2e-12 apart
+    rounding = 1e-11  # 1e4 and its neighbor in float64 are 2e-12 apart
     np.testing.assert_allclose(out.value, value, rtol=rounding)
     np.testing.assert_allclose(grad(ops.sum(out), variable), gradient, atol=rounding)
     np.testing.assert_allclose(hvp(ops.sum(out), variable, np.arange(1.0, 4.0)), product, atol=rounding)

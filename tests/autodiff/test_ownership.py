@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisnip import Tensor, grad, hvp, ops
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from tests.autodiff.budget import examples
 from tests.autodiff.op_cases import Case, every_op
 from tests.autodiff.runs import run

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from minisnip import check_grads, ops, primitive
-from minisnip.autodiff.tensor import Array, value_of
+from minisnip.autodiff.engine import Array, value_of
 from minisnip.testing import arrays, nonzero_arrays
 from tests.autodiff.budget import examples
 

@@ -7,7 +7,7 @@ import pytest
 
 from minisnip import Tensor, grad, hvp, ops
 from minisnip.autodiff import avg_pool2d, conv2d, max_pool2d
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import cross_entropy, lenet_5_caffe
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[bench]'")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from minisnip import testing
 from minisnip.autodiff import conv2d
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from tests.autodiff.budget import examples
 
 MAKERS: list[Any] = [testing.arrays, testing.positive_arrays, testing.nonzero_arrays, testing.distinct_arrays]

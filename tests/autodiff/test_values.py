@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minisnip import Tensor, ops
 from minisnip.autodiff.conv import col2im, im2col
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from tests.autodiff import op_arguments as args
 from tests.autodiff.budget import examples
 from tests.autodiff.op_cases import CASES, Case

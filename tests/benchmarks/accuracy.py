@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from minisnip import data
-from minisnip.experiments import run_folder
-from minisnip.experiments.prune_and_train import Config, run
+from minisnip.lab import run_folder
+from minisnip.lab.prune_and_train import Config, run
 from tests.benchmarks.table import print_table
 
 # model, epochs, (criterion, sparsity) of each row; LeNet-5-Caffe costs ten times as much for each epoch

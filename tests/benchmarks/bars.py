@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minisnip.plots.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
+from minisnip.lab.plots.colors import BLUE, GRAY, GREEN, ORANGE, PURPLE
 from tests.benchmarks.table import milliseconds
 
-COLOURS = (GREY, BLUE, ORANGE, ORANGE, GREEN, PURPLE)
+COLORS = (GRAY, BLUE, ORANGE, ORANGE, GREEN, PURPLE)
 CUT = 4  # a bar is cut at so many times the peer's, or the slowest would make the others invisible
 
 
@@ -37,7 +37,7 @@ def step_bars(panels: Mapping[str, Mapping[str, float | None]], peer: str, title
 def _bars(axes: Axes, bars: Mapping[str, float | None], limit: float) -> None:
     """The last quarter of the panel is for the labels."""
     lengths = [1000 * min(seconds or 0, limit) for seconds in bars.values()]
-    drawn = axes.barh(list(bars), lengths, color=COLOURS[: len(bars)])
+    drawn = axes.barh(list(bars), lengths, color=COLORS[: len(bars)])
     for bar, name, seconds in zip(drawn, bars, bars.values(), strict=True):
         bar.set_alpha(0.5 if "1 thread" in name else 1)
         text = "not installed" if seconds is None else milliseconds(seconds)

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from minisnip import data
-from minisnip.autodiff.tensor import Array
-from minisnip.experiments.run_folder import TITLES
+from minisnip.autodiff.engine import Array
+from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS, Select, Sequential
 from minisnip.pruning import (
     Compact,

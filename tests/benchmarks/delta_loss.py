@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from minisnip import data
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import MODELS, Flatten, Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import delta_loss
 from tests.benchmarks.problem import mnist_or_glyphs

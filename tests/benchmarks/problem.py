@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisnip import data
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning import apply_masks, keep_top
 

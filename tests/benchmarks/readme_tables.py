@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from minisnip.experiments.reproduce import ALL, search, table1, table3
-from minisnip.experiments.reproduce.report import seconds
-from minisnip.experiments.tables import read_csv
+from minisnip.lab.reproduce import ALL, search, table1, table3
+from minisnip.lab.reproduce.report import seconds
+from minisnip.lab.tables import read_csv
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "tests/benchmarks/results"

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.sharding [rounds=7] [steps=50]
 
-A training step at batch 100 (and 1,000 for the MLP), dense. This is what the rule in `minisnip.nn.sharding` rests on.
+A training step at batch 100 (and 1,000 for the MLP), dense. This is what the rule in `minisnip.nn.threads` rests on.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-from minisnip.experiments.run_folder import TITLES
-from minisnip.nn import MODELS, sharding
-from minisnip.nn.memory import keep_freed_memory
+from minisnip.lab.run_folder import TITLES
+from minisnip.nn import MODELS, threads
+from minisnip.nn.threads import keep_freed_memory
 from minisnip.training import SGD
 from minisnip.training.step import train_step
 from tests.benchmarks.problem import Problem, first, mnist_or_glyphs, problem
@@ -26,14 +26,14 @@ CUTS = ((0, 0), (50, 1), (50, 2), (25, 2))  # images in a shard and workers; 0 f
 def step(given: Problem, size: int, workers: int) -> Callable[[], float]:
     """A step in shards of this size, whatever the rule says; the threads stay for as long as the process."""
     keep_freed_memory()
-    threads = sharding.in_threads(workers) if size else None
-    sharding.SHARD = size
-    shards = threads.__enter__() if threads else sharding.uncut
-    params, optimiser, batch = {name: w.copy() for name, w in given.params.items()}, SGD(), (given.images, given.labels)
-    state = optimiser.start(params)
+    context = threads.in_threads(workers) if size else None
+    threads.SHARD = size
+    shards = context.__enter__() if context else threads.uncut
+    params, optimizer, batch = {name: w.copy() for name, w in given.params.items()}, SGD(), (given.images, given.labels)
+    state = optimizer.start(params)
 
-    def work(_: object = threads) -> float:  # a context that nobody holds is left
-        return train_step(given.net, params, {}, batch, optimiser, state, 0.02, shards)[0]
+    def work(_: object = context) -> float:  # a context that nobody holds is left
+        return train_step(given.net, params, {}, batch, optimizer, state, 0.02, shards)[0]
 
     return work
 

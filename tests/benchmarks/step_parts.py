@@ -16,9 +16,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import cross_entropy, lenet_300_100
-from minisnip.nn.memory import keep_freed_memory
+from minisnip.nn.threads import keep_freed_memory
 from minisnip.pruning import cut
 from minisnip.training import SGD
 from minisnip.training.hoist import hoist
@@ -38,8 +38,8 @@ def one_step(given: Problem, params: dict[str, Array], rate: float) -> Iterator[
     """
     kept = kept_connections(given.masks)
     net, (images,) = hoist(given.net, given.images)
-    optimiser = SGD(MOMENTUM, WEIGHT_DECAY)
-    state = optimiser.start(live(params, kept))
+    optimizer = SGD(MOMENTUM, WEIGHT_DECAY)
+    state = optimizer.start(live(params, kept))
     while True:
         weights = {name: Tensor(w) for name, w in params.items()}
         yield "wrap"
@@ -51,7 +51,7 @@ def one_step(given: Problem, params: dict[str, Array], rate: float) -> Iterator[
         yield "gradient"
         variables, slopes = live(params, kept), live(gradients, kept)
         yield "choose kept"
-        optimiser.step(variables, slopes, state, rate)
+        optimizer.step(variables, slopes, state, rate)
         yield "SGD"
         for name, index in kept.items():
             params[name].reshape(-1)[index] = variables[name]

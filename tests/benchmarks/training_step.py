@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.data import Dataset
-from minisnip.experiments.run_folder import TITLES
+from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS
 from tests.benchmarks.facts import facts
 from tests.benchmarks.problem import first, mnist_or_glyphs, problem
@@ -32,7 +32,7 @@ from tests.benchmarks.turns import SLOW, Entry, Turns, ratio, take_turns
 BATCH, SPARSITY, TEST_IMAGES, SCORES = 100, 0.95, 10_000, 15_000_000
 US, PEER, FLOOR = "minisnip", "PyTorch", "matmul alone"
 ONE_THREAD, SORT = "PyTorch, 1 thread", "np.argsort"
-STEP = {  # the column and who does it; neighbours in time are who is compared
+STEP = {  # the column and who does it; neighbors in time are who is compared
     FLOOR: "matmul_:step",
     US: "minisnip_:step",
     PEER: "torch_:step",

@@ -2,7 +2,7 @@
 
 Two libraries in one process would spin their thread pools against each other and double both times. A process between
 its turns waits on a pipe; a pause before the next turn lets the threads of the last one fall asleep. The machine may
-be noisy: neighbours in time meet the same noise, so what counts is the ratio of two contestants within a round.
+be noisy: neighbors in time meet the same noise, so what counts is the ratio of two contestants within a round.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Turns:
 
 
 def take_turns(entries: Mapping[str, Entry], rounds: int, steps: int, slow: float = math.inf) -> dict[str, Turns]:
-    """Let all contestants work in turn, in every second round in the opposite order: neighbours stay neighbours.
+    """Let all contestants work in turn, in every second round in the opposite order: neighbors stay neighbors.
 
     A turn is the median of `steps` times after as many as 5 to warm up; of `steps` // 5 if one takes longer than
     `slow` seconds.

@@ -1,4 +1,4 @@
-"""The split is seeded and loses nothing; standardisation is by one mean and one std of all training images."""
+"""The split is seeded and loses nothing; standardization is by one mean and one std of all training images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from minisnip.data.dataset import Dataset, split_and_standardise
+from minisnip.data.dataset import Dataset, split_and_standardize
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (50, 1, 28, 28), np.uint8)
@@ -16,7 +16,7 @@ TEST = RNG.integers(0, 200, (7, 1, 28, 28), np.uint8), np.arange(7)
 
 
 def split(seed: int = 0, name: str = "mnist") -> Dataset:
-    return split_and_standardise(name, tuple("0123456789"), (IMAGES, LABELS), TEST, seed)
+    return split_and_standardize(name, tuple("0123456789"), (IMAGES, LABELS), TEST, seed)
 
 
 def test_the_split_is_nine_to_one_by_the_seeds_permutation() -> None:
@@ -26,7 +26,7 @@ def test_the_split_is_nine_to_one_by_the_seeds_permutation() -> None:
     assert (split(4).validation.labels != order[45:]).any()
 
 
-def test_every_image_keeps_its_label_and_is_standardised() -> None:
+def test_every_image_keeps_its_label_and_is_standardized() -> None:
     dataset = split()
     scaled = IMAGES.astype(np.float64) / 255
     assert dataset.mean == pytest.approx(scaled.mean(), rel=1e-12)
@@ -36,7 +36,7 @@ def test_every_image_keeps_its_label_and_is_standardised() -> None:
         np.testing.assert_allclose(part.images, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_the_test_images_are_standardised_by_the_training_images() -> None:
+def test_the_test_images_are_standardized_by_the_training_images() -> None:
     dataset = split()
     np.testing.assert_allclose(dataset.test.images * dataset.std + dataset.mean, TEST[0] / 255, atol=1e-6)
     np.testing.assert_array_equal(dataset.test.labels, TEST[1])

@@ -1,4 +1,4 @@
-"""The glyphs are digits: seeded, varied, recognisable, and drawn without a download."""
+"""The glyphs are digits: seeded, varied, recognizable, and drawn without a download."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_trailing_bytes_are_refused(pack: Callable[[bytes], bytes]) -> None:
 
 
 @packings
-def test_a_web_page_is_recognised(pack: Callable[[bytes], bytes]) -> None:
+def test_a_web_page_is_recognized(pack: Callable[[bytes], bytes]) -> None:
     with pytest.raises(DataError, match="is a web page and not data"):
         read(pack(b"\n<!DOCTYPE html><title>Log in to the network</title>"))
 

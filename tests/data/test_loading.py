@@ -1,4 +1,4 @@
-"""`load` gives three splits of sound, standardised arrays, or one clear sentence."""
+"""`load` gives three splits of sound, standardized arrays, or one clear sentence."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisnip import Tensor, check_grads, grad, ops
-from minisnip.autodiff.tensor import Array, Op
+from minisnip.autodiff.engine import Array, Op
 from minisnip.exercises.lesson_2 import own_op, property_test, step, unbroadcast
 from minisnip.exercises.mutants import MUTANTS, kill_table, kills, repeatable, soft_maximum
 from minisnip.testing import arrays, broadcastable_shapes

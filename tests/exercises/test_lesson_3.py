@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minisnip import Tensor, check_grads, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.exercises.lesson_3 import PATIENTS, SIZE, Patient, diagnosis, logits, momentum, spirals, spread
 from tests.exercises.wrong import assert_caught
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.exercises.lesson_4 import dead, idx, idx_bytes, normalise, parameters
+from minisnip.exercises.lesson_4 import dead, idx, idx_bytes, normalize, parameters
 from tests.exercises.wrong import assert_caught
 
 
@@ -51,12 +51,12 @@ WRONG = {
     "labels only": (idx, lambda content: np.frombuffer(content, np.uint8, offset=8), "of shape (1, 1, 1)"),
     "columns first": (idx, lambda content: read(content, order="F"), "of shape (2, 2, 3)"),
     "signed bytes": (idx, lambda content: read(content).astype(np.int8), "uint8"),
-    "each its own": (normalise, each_its_own, "same map"),
-    "both together": (normalise, both_together, "of the training images"),
-    "pixel by pixel": (normalise, pixel_by_pixel, "of all pixels"),
-    "only the mean": (normalise, lambda train, test: (train - train.mean(), test - train.mean()), "one std"),
-    "to 0 … 1": (normalise, lambda train, test: (train / train.max(), test / train.max()), "one mean"),
-    "train alone": (normalise, lambda train, test: (train - train.mean()) / train.std(), "expected"),
+    "each its own": (normalize, each_its_own, "same map"),
+    "both together": (normalize, both_together, "of the training images"),
+    "pixel by pixel": (normalize, pixel_by_pixel, "of all pixels"),
+    "only the mean": (normalize, lambda train, test: (train - train.mean(), test - train.mean()), "one std"),
+    "to 0 … 1": (normalize, lambda train, test: (train / train.max(), test / train.max()), "one mean"),
+    "train alone": (normalize, lambda train, test: (train - train.mean()) / train.std(), "expected"),
     "no bias": (parameters, np.prod, "one bias"),
     "a bias for each input": (parameters, lambda shape: np.prod(shape) + shape[1], "weight (3, 2)"),
     "no window": (parameters, lambda shape: shape[0] * (shape[1] + 1), "kernel=5"),

@@ -102,7 +102,7 @@ def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
     assert_caught(*WRONG[name])
 
 
-def test_the_unspoilt_answers_pass() -> None:
+def test_the_unspoiled_answers_pass() -> None:
     assert layers.verdict({"first": [1, 2, 3], "second": [0.1, 0.4, 0.7]}).startswith(
         "passed"
     )  # a tie, but no way back

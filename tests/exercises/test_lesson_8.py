@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.exercises.lesson_8 import compacted, effective, iterate, needed
 from tests.exercises.wrong import assert_caught
 
@@ -29,7 +29,7 @@ def fed_only(masks: list[Array]) -> Any:
     return count
 
 
-def neighbours(masks: list[Array]) -> int:
+def neighbors(masks: list[Array]) -> int:
     """Looks one connection back and one ahead, not along the whole path."""
     count = 0
     for i, c in enumerate(masks):
@@ -90,7 +90,7 @@ WRONG = {
     "the best of all": (needed, lambda scores: int(sum((s >= max(map(max, scores))).sum() for s in scores)), "wait"),
     "all that is kept": (effective, lambda masks: int(sum(c.sum() for c in masks)), "two walks"),
     "forward only": (effective, fed_only, "going backward"),
-    "neighbours only": (effective, neighbours, "going forward"),
+    "neighbors only": (effective, neighbors, "going forward"),
     "one shot": (iterate, one_shot, "are asked for"),
     "the same number each round": (iterate, rounds_that(top_left, linear), "after each round"),
     "the removed return": (iterate, rounds_that(top, geometric), "keeps again what was removed"),

@@ -66,7 +66,7 @@ def test_weights_are_floats_and_spread() -> None:
 
 def test_an_unknown_scheme_or_option_is_refused_in_a_sentence() -> None:
     net, rng = lenet_300_100(), np.random.default_rng(0)
-    with pytest.raises(ValueError, match=r"unknown initialisation 'xavier': choose one of glorot, he, lecun"):
+    with pytest.raises(ValueError, match=r"unknown initialization 'xavier': choose one of glorot, he, lecun"):
         net.init(rng, "xavier")
     with pytest.raises(ValueError, match=r"glorot takes no std: the two normals take a std"):
         net.init(rng, "glorot", std=0.1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minisnip import Tensor, check_grads, grad
-from minisnip.autodiff.tensor import Array, value_of
+from minisnip.autodiff.engine import Array, value_of
 from minisnip.nn import cross_entropy
 
 

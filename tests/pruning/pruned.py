@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
 from minisnip.nn.layers import Shape
 from minisnip.pruning import apply_masks

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from minisnip import Tensor, grad, ops
-from minisnip.autodiff.tensor import Array, Value
+from minisnip.autodiff.engine import Array, Value
 from minisnip.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Select, Sequential, lenet_300_100
 from minisnip.nn.layers import Params, Stateless
 from minisnip.pruning import alive_units, apply_masks, effective_masks, keep_top, ones

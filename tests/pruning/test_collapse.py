@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.pruning import LayerCollapseWarning, collapse_sparsity, count_kept, emptied_layers, keep_top
 from tests.pruning.test_masks import tied_scores
 

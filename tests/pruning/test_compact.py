@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisnip import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import MODELS, Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import (
     LayerCollapseWarning,
@@ -83,13 +83,13 @@ def test_gradients_on_the_survivors_are_those_of_the_masked_network_and_zero_on_
 @examples(40)
 def test_steps_of_training_move_the_survivors_as_in_the_masked_network(case: Pruned) -> None:
     small, full = cut(case.net, case.params, case.masks), case.masked
-    optimiser, survivors = SGD(), small.expand(small.params)
-    states = optimiser.start(small.params), optimiser.start(full)
+    optimizer, survivors = SGD(), small.expand(small.params)
+    states = optimizer.start(small.params), optimizer.start(full)
     for _ in range(4):
         g = gradients(small.net, small.params, small.masks, case.x, case.y)
-        optimiser.step(small.params, g, states[0], 0.1)
+        optimizer.step(small.params, g, states[0], 0.1)
         g = gradients(case.net, full, case.masks, case.x, case.y)
-        optimiser.step(full, g, states[1], 0.1)
+        optimizer.step(full, g, states[1], 0.1)
     found = small.expand(small.params)
     left = small.expand({name: np.ones_like(w) for name, w in small.params.items()})
     for name in survivors:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import lenet_300_100
 from minisnip.pruning import (
     invert,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, lenet_5_caffe, lenet_300_100
 from minisnip.pruning import CRITERIA
 from tests.networks import random_batch, random_params, small_convnet, small_mlp

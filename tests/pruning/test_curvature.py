@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minisnip import ops
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Linear, Sequential
 from minisnip.nn.layers import Stateless
 from minisnip.pruning import CRITERIA, fisher_diagonal, hessian_product, hutchinson_diagonal, weight_gradient

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tqdm import tqdm
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import MODELS, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential, cross_entropy
 from minisnip.pruning import delta_loss, delta_loss_by_deletion, mask_gradient
 from tests.networks import random_batch, random_params, small_convnet, small_mlp

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import MODELS
 from minisnip.pruning import LayerCollapseWarning, count_kept, keep_top_per_layer
 from tests.pruning.test_masks import sparsities, tied_scores

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import MODELS
 from minisnip.pruning import (
     LayerCollapseWarning,
@@ -73,7 +73,7 @@ def test_positive_scaling_does_not_change_the_choice(scores: dict[str, Array], s
         np.testing.assert_array_equal(once[name], scaled[name])
 
 
-def test_normalising_each_layer_does_change_the_choice() -> None:
+def test_normalizing_each_layer_does_change_the_choice() -> None:
     scores = {"a.weight": np.array([10.0, 9.0]), "b.weight": np.array([2.0, 1.0])}
     by_layer = {name: s / s.sum() for name, s in scores.items()}
     assert kept_per_layer(keep_quietly(scores, 0.5))["b.weight"]["kept"] == 0
@@ -118,7 +118,7 @@ def test_an_emptied_layer_is_warned_of_by_name() -> None:
 def test_masks_from_elsewhere_can_be_warned_of_too() -> None:
     masks = {"fc1.weight": np.ones((2, 2)), "fc2.weight": np.zeros((2, 2)), "fc2.bias": np.ones(2)}
     with pytest.warns(
-        LayerCollapseWarning, match=r"at sparsity 0.4 no connection of fc2 is kept: nothing can be learnt"
+        LayerCollapseWarning, match=r"at sparsity 0.4 no connection of fc2 is kept: nothing can be learned"
     ):
         warn_of_collapse(masks)
     warn_of_collapse({"fc1.weight": np.eye(2)})  # warnings are errors here

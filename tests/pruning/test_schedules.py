@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import (
     CRITERIA,

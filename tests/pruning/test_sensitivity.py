@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minisnip import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import MODELS, Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import apply_masks, connection_sensitivity, keep_top, mask_gradient, ones
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
@@ -115,7 +115,7 @@ def test_a_batch_size_below_one_is_refused() -> None:
             mask_gradient(net, random_params(net, rng), *random_batch(net, rng), batch_size=batch_size)
 
 
-def test_sensitivities_are_normalised_absolute_gradients() -> None:
+def test_sensitivities_are_normalized_absolute_gradients() -> None:
     net, rng = small_mlp(), np.random.default_rng(0)
     params, (x, y) = random_params(net, rng), random_batch(net, rng)
     g, s = mask_gradient(net, params, x, y), connection_sensitivity(net, params, x, y)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minisnip.files import load_arrays, save_arrays, save_text, write_atomically
-from minisnip.training import SGD, Adam, Optimiser, loop, train
+from minisnip.training import SGD, Adam, Optimizer, loop, train
 from minisnip.training.checkpoint import CheckpointError, save_checkpoint
 from tests.networks import small_mlp, toy_dataset
 from tests.training.test_loop import same, snip_masks, start
@@ -17,15 +17,15 @@ from tests.training.test_loop import same, snip_masks, start
 NET = small_mlp()
 
 
-@pytest.mark.parametrize("optimiser", [SGD(), Adam()], ids=["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()], ids=["sgd", "adam"])
 @pytest.mark.parametrize("stop_after", [1, 4])
 @pytest.mark.parametrize("compact", [False, True], ids=["whole", "compact"])
 def test_resuming_is_bit_for_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: Optimiser, stop_after: int, compact: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: Optimizer, stop_after: int, compact: bool
 ) -> None:
     dataset, params = toy_dataset(), start()
     masks = snip_masks(params, dataset, 0.8)
-    options: dict[str, Any] = {"optimiser": optimiser, "learning_rate": 0.01, "rng": 3, "compact": compact}
+    options: dict[str, Any] = {"optimizer": optimizer, "learning_rate": 0.01, "rng": 3, "compact": compact}
     uninterrupted = train(NET, params, dataset, masks, 6, **options)
 
     class Killed(BaseException):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import count_kept, units_gone
 from minisnip.training import SGD, TrainResult, from_scratch, lottery, train
@@ -81,8 +81,8 @@ def test_a_strong_pull_closes_the_gates(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_step_below_zero_is_taken_back_and_one_above_one_is_not() -> None:
     """With a bound at 1 the open gates of LeNet-300-100 tied there, and the second layer was left a single unit."""
     w = {"gate": np.array([0.1, 0.9])}
-    optimiser = NotNegative(SGD(momentum=0.0, weight_decay=0.0))
-    optimiser.step(w, {"gate": np.array([1.0, -1.0])}, optimiser.start(w), rate=0.5)
+    optimizer = NotNegative(SGD(momentum=0.0, weight_decay=0.0))
+    optimizer.step(w, {"gate": np.array([1.0, -1.0])}, optimizer.start(w), rate=0.5)
     np.testing.assert_array_equal(w["gate"], [0, 1.4])
 
 

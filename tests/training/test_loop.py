@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from minisnip import Tensor, grad
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset, Split
 from minisnip.nn import Sequential, cross_entropy
-from minisnip.nn.sharding import sharding
+from minisnip.nn.threads import sharding
 from minisnip.pruning import LayerCollapseWarning, apply_masks, connection_sensitivity, keep_top
-from minisnip.training import SGD, Adam, DivergenceError, Optimiser, TrainResult, evaluate, loop, progress, train
+from minisnip.training import SGD, Adam, DivergenceError, Optimizer, TrainResult, evaluate, loop, progress, train
 from minisnip.training.evaluate import evaluate_in_shards
 from minisnip.training.step import kept_connections, live, train_step
 from tests.networks import small_mlp, toy_dataset
@@ -48,16 +48,16 @@ class Watched:
         return answer
 
 
-@pytest.mark.parametrize("optimiser", [SGD(0.9, 0.01), Adam(weight_decay=0.01)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", [SGD(0.9, 0.01), Adam(weight_decay=0.01)], ids=["sgd", "adam"])
 def test_pruned_connections_are_exactly_zero_at_each_of_240_steps_and_at_the_end(
-    monkeypatch: pytest.MonkeyPatch, optimiser: Optimiser
+    monkeypatch: pytest.MonkeyPatch, optimizer: Optimizer
 ) -> None:
     dataset, params = toy_dataset(), start()
     masks = snip_masks(params, dataset)
     watched = Watched(masks)
     monkeypatch.setattr(loop, "train_step", watched)
-    rate = 0.1 if isinstance(optimiser, SGD) else 0.01
-    result = train(NET, params, dataset, masks, 10, batch_size=10, optimiser=optimiser, learning_rate=rate)
+    rate = 0.1 if isinstance(optimizer, SGD) else 0.01
+    result = train(NET, params, dataset, masks, 10, batch_size=10, optimizer=optimizer, learning_rate=rate)
     assert watched.steps == 240
     for name, c in masks.items():
         assert (result.params[name][c == 0] == 0).all()
@@ -197,13 +197,13 @@ def test_no_progress_bar_where_there_is_no_terminal(capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("optimiser", [SGD(0.9, 0.01), Adam(weight_decay=0.01)], ids=["sgd", "adam"])
-def test_training_the_compact_network_takes_the_same_steps_and_comes_back_in_full_shape(optimiser: Optimiser) -> None:
+@pytest.mark.parametrize("optimizer", [SGD(0.9, 0.01), Adam(weight_decay=0.01)], ids=["sgd", "adam"])
+def test_training_the_compact_network_takes_the_same_steps_and_comes_back_in_full_shape(optimizer: Optimizer) -> None:
     dataset, params = toy_dataset(), {name: w.astype(np.float64) for name, w in start().items()}
     masks = snip_masks(params, dataset, 0.8)
-    rate = 0.1 if isinstance(optimiser, SGD) else 0.01
+    rate = 0.1 if isinstance(optimizer, SGD) else 0.01
     whole, small = (
-        train(NET, params, dataset, masks, 3, optimiser=optimiser, learning_rate=rate, batch_size=20, compact=compact)
+        train(NET, params, dataset, masks, 3, optimizer=optimizer, learning_rate=rate, batch_size=20, compact=compact)
         for compact in (False, True)
     )
     assert small.compact is not None
@@ -227,11 +227,11 @@ def test_a_compact_run_that_diverges_gives_its_last_good_state_in_full_shape() -
     assert {name: w.shape for name, w in caught.value.result.params.items()} == NET.shapes()
 
 
-def test_training_warns_by_name_of_a_layer_through_which_nothing_can_be_learnt() -> None:
+def test_training_warns_by_name_of_a_layer_through_which_nothing_can_be_learned() -> None:
     params = start()
     masks = {name: np.ones_like(w) for name, w in params.items()}
     masks["fc2.weight"][:] = 0
-    with pytest.warns(LayerCollapseWarning, match="no connection of fc2 is kept: nothing can be learnt"):
+    with pytest.warns(LayerCollapseWarning, match="no connection of fc2 is kept: nothing can be learned"):
         train(NET, params, toy_dataset(), masks, 1)
 
 
@@ -245,11 +245,11 @@ def test_masks_of_any_dtype_leave_the_precision_of_the_parameters(dtype: Any) ->
 
 
 def test_a_step_with_a_loss_that_is_not_finite_moves_nothing() -> None:
-    params, optimiser = start(), SGD()
-    before, state = {name: w.copy() for name, w in params.items()}, optimiser.start(params)
+    params, optimizer = start(), SGD()
+    before, state = {name: w.copy() for name, w in params.items()}, optimizer.start(params)
     with sharding(NET) as shards, np.errstate(invalid="ignore"):
         images = np.full((5, 1, 3, 3), np.nan, np.float32)
-        loss, _ = train_step(NET, params, {}, (images, np.zeros(5, int)), optimiser, state, 0.1, shards)
+        loss, _ = train_step(NET, params, {}, (images, np.zeros(5, int)), optimizer, state, 0.1, shards)
     assert np.isnan(loss)
     assert all(np.array_equal(params[name], before[name]) for name in params)
     assert not any(v.any() for v in state.values())

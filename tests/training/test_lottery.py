@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.pruning import count_kept, keep_top, keep_top_per_layer
 from minisnip.training import TrainResult, lottery, train
-from minisnip.training.lottery import Ticket, lottery_ticket, magnitude_after_training, reinitialised
+from minisnip.training.lottery import Ticket, lottery_ticket, magnitude_after_training, reinitialized
 from tests.networks import small_mlp, toy_dataset
 
 NET, DATA = small_mlp(), toy_dataset()
@@ -89,9 +89,9 @@ def test_sparsity_zero_is_one_round_and_another_rate_another_number(trainings: l
     assert len(trainings) == 3
 
 
-def test_the_reinitialised_twin_has_the_masks_and_none_of_the_weights() -> None:
+def test_the_reinitialized_twin_has_the_masks_and_none_of_the_weights() -> None:
     ticket = lottery_ticket(NET, start(), DATA, 0.5, **SHORT)
-    twin = reinitialised(ticket, NET, np.random.default_rng(1))
+    twin = reinitialized(ticket, NET, np.random.default_rng(1))
     for name, c in ticket.masks.items():
         np.testing.assert_array_equal(c, twin.masks[name])
         assert twin.params[name].dtype == ticket.params[name].dtype

@@ -17,10 +17,10 @@ NET, DATA = small_mlp(), toy_dataset()
 OPTIONS: dict[str, Any] = {"epochs": 15, "batch_size": 20, "title": None}
 
 
-def test_one_step_is_that_of_the_penalised_gradient() -> None:
+def test_one_step_is_that_of_the_penalized_gradient() -> None:
     w, g = {"a": np.array([2.0, -3.0, 0.0])}, {"a": np.array([0.1, 0.2, 0.3])}
-    optimiser = L1(SGD(momentum=0.0, weight_decay=0.0), strength=0.5)
-    optimiser.step(w, g, optimiser.start(w), rate=0.1)
+    optimizer = L1(SGD(momentum=0.0, weight_decay=0.0), strength=0.5)
+    optimizer.step(w, g, optimizer.start(w), rate=0.1)
     np.testing.assert_allclose(w["a"], [2 - 0.06, -3 + 0.03, -0.03])
     np.testing.assert_array_equal(g["a"], [0.1, 0.2, 0.3])
 
@@ -32,16 +32,16 @@ def test_the_penalty_leaves_less_weight_outside_of_what_is_kept() -> None:
         return lost / sum(float(a.sum()) for a in size.values())
 
     start = NET.init(np.random.default_rng(0))
-    plain = magnitude_after_training(NET, start, DATA, 0.5, optimiser=SGD(weight_decay=0.0), **OPTIONS)
+    plain = magnitude_after_training(NET, start, DATA, 0.5, optimizer=SGD(weight_decay=0.0), **OPTIONS)
     pulled = l1_penalty(NET, start, DATA, 0.5, strength=5e-3, **OPTIONS)
     assert left_out(pulled) < 0.6 * left_out(plain)
     assert sum(int(c.sum()) for c in pulled.masks.values()) == count_kept(NET.size, 0.5)
 
 
-def test_the_ticket_has_the_weights_of_the_penalised_training() -> None:
+def test_the_ticket_has_the_weights_of_the_penalized_training() -> None:
     start = NET.init(np.random.default_rng(0))
     ticket = l1_penalty(NET, start, DATA, 0.5, strength=1e-3, epochs=1, title=None)
-    expected = train(NET, start, DATA, epochs=1, optimiser=L1(SGD(weight_decay=0.0), 1e-3), title=None).params
+    expected = train(NET, start, DATA, epochs=1, optimizer=L1(SGD(weight_decay=0.0), 1e-3), title=None).params
     for name, w in expected.items():
         np.testing.assert_array_equal(ticket.params[name], w)
 

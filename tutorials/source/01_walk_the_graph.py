@@ -31,7 +31,7 @@ import numpy as np
 
 from minisnip import Tensor, check_grads, grad, ops, primitive
 from minisnip.exercises import lesson_1
-from minisnip.plots import computation_graph
+from minisnip.lab.plots import computation_graph
 
 # %% [markdown]
 # ## Round 1: a variable remembers

@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 from minisnip import Tensor, check_grads, grad, ops, primitive
 from minisnip.autodiff.check import CENTRAL_STEP
 from minisnip.exercises import lesson_2
-from minisnip.plots import step_errors
+from minisnip.lab.plots import step_errors
 from minisnip.testing import arrays, broadcastable_shapes
 
 # %% [markdown]

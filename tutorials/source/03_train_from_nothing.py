@@ -33,7 +33,7 @@ import numpy as np
 
 from minisnip import Tensor, check_grads, grad, ops, primitive
 from minisnip.exercises import lesson_3
-from minisnip.plots import decision_boundaries, loss_curves
+from minisnip.lab.plots import decision_boundaries, loss_curves
 
 # %% [markdown]
 # ## Round 1: nothing but ops
@@ -126,7 +126,7 @@ lesson_3.logits(logit_gradient)
 #
 # Two hidden layers of 32 units, 1,218 parameters, from the same `train`.
 #
-# **Predict** the line between the two colours after 0, 10, 30 and 300 steps. Where does it bend first: in the middle,
+# **Predict** the line between the two colors after 0, 10, 30 and 300 steps. Where does it bend first: in the middle,
 # or outside?
 
 # %% tags=["key-figure"]
@@ -144,7 +144,7 @@ decision_boundaries(panels, 2.4, points, labels, title)
 
 # %% [markdown]
 # **Explain.** After 10 steps the line is straight, and hardly better than that of round 1: where its input is small,
-# tanh x ≈ x, and a network of such units is a line. It bends in the middle first, where the colours are nearest to
+# tanh x ≈ x, and a network of such units is a line. It bends in the middle first, where the colors are nearest to
 # each other. Then the arms are separated as by a river.
 #
 # `train` takes its steps along a **velocity**: v ← 0.9 v + g, w ← w − 0.1 v. If the gradient g stays the same, then
@@ -316,7 +316,7 @@ lesson_3.diagnosis(diagnose)
 # right after the init, before any step: so the init is part of what it measures.
 #
 # ## Further reading
-# - `minisnip/nn/init.py`, `minisnip/training/optimisers.py`: the same, in 170 lines.
+# - `minisnip/nn/init.py`, `minisnip/training/optimizers.py`: the same, in 170 lines.
 # - X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010.
 # - K. He et al., [*Delving deep into rectifiers*](https://arxiv.org/abs/1502.01852), 2015.
 # - G. Goh, [*Why momentum really works*](https://distill.pub/2017/momentum/), Distill, 2017.

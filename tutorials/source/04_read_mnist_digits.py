@@ -17,8 +17,8 @@
 #
 # | you will | |
 # |---|---|
-# | **do** | read the files, normalise, count parameters, and find weights that no image can move |
-# | **learn** | what the first layer sees, where the parameters are, and what normalising does to black pixels |
+# | **do** | read the files, normalize, count parameters, and find weights that no image can move |
+# | **learn** | what the first layer sees, where the parameters are, and what normalizing does to black pixels |
 # | **need** | lesson 3, or having trained a network before; MNIST, downloaded once (or else digits drawn from fonts) |
 # | **time** | 45 minutes, of which the computer needs 15 seconds |
 #
@@ -34,8 +34,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minisnip.exercises import fast_or, lesson_4, mnist_or_glyphs
+from minisnip.lab.plots import weight_pictures
 from minisnip.nn import lenet_5_caffe, lenet_300_100
-from minisnip.plots import weight_pictures
 from minisnip.pruning import weight_gradient
 from minisnip.training import SGD, evaluate, train
 
@@ -49,8 +49,8 @@ _ = threadpool_limits(1)  # for networks this small, one thread of BLAS is faste
 # the elements. The file of the 60,000 training images begins with
 # `00 00 08 03 | 00 00 ea 60 | 00 00 00 1c | 00 00 00 1c`.
 #
-# `load` reads them, normalises, and holds a tenth of the training images out for validation. Below, `pixels` undoes
-# the normalising, to see what was in the file.
+# `load` reads them, normalizes, and holds a tenth of the training images out for validation. Below, `pixels` undoes
+# the normalizing, to see what was in the file.
 #
 # **Predict** which share of all pixels is exactly black, that is 0.
 
@@ -125,18 +125,18 @@ assert np.isclose(data.train.images.min(), -data.mean / data.std)
 
 
 # %%
-def normalise(train_images, test_images):
-    """Both normalised, as (train, test)."""
+def normalize(train_images, test_images):
+    """Both normalized, as (train, test)."""
     ...  # your code
 
 
-lesson_4.normalise(normalise)
+lesson_4.normalize(normalize)
 
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
-# def normalise(train_images, test_images):
+# def normalize(train_images, test_images):
 #     mean, std = train_images.mean(), train_images.std()
 #     return (train_images - mean) / std, (test_images - mean) / std
 # ```
@@ -236,7 +236,7 @@ lesson_4.dead(dead_weights)
 #
 # Now all the images. `never` are the pixels that are black in every single one that we train on.
 #
-# **Predict:** how many are they? And how many weights have gradient 0 if the same hundred images are *normalised*?
+# **Predict:** how many are they? And how many weights have gradient 0 if the same hundred images are *normalized*?
 
 # %%
 never = ~raw.train.images.any(axis=0).ravel()
@@ -246,20 +246,20 @@ g = weight_gradient(net, w, data.train.images[:100], y)
 silent = np.count_nonzero(~g["fc1.weight"].any(axis=1))
 print(f"{never.sum()} pixels are never on, in {len(raw.train.labels):,} images")
 zeros = np.count_nonzero(g["fc1.weight"] == 0)
-print(f"normalised, {zeros:,} gradients are 0; {silent} unit(s) of 300 are off for all images")
+print(f"normalized, {zeros:,} gradients are 0; {silent} unit(s) of 300 are off for all images")
 assert zeros == 784 * silent
 assert np.allclose(g["fc1.weight"][:, never], -data.mean / data.std * g["fc1.bias"][:, None], atol=1e-7)
 assert data.name != "mnist" or (never.sum(), silent) == (67, 1)
 
 # %% [markdown]
 # **Explain.** 67 pixels of MNIST are never on: 20,100 weights, one in thirteen of the network, that no image can move.
-# Normalising wakes them up. But look at what they wake up *to*: black is −mean/std in all images, so each of these
+# Normalizing wakes them up. But look at what they wake up *to*: black is −mean/std in all images, so each of these
 # weights gets −mean/std times the gradient of its unit's bias (the last but one assertion). They are 67 more biases
 # for each unit, and know nothing of the digit.
 #
-# ## Round 5: look at what was learnt
+# ## Round 5: look at what was learned
 #
-# We train the same initial weights twice, on pixels from 0 to 1 and on normalised ones, without weight decay.
+# We train the same initial weights twice, on pixels from 0 to 1 and on normalized ones, without weight decay.
 #
 # **Predict:** which weights of a unit will differ from what they were, in the one case and in the other? And which
 # network errs less?
@@ -267,8 +267,8 @@ assert data.name != "mnist" or (never.sum(), silent) == (67, 1)
 # %%
 steps, before = fast_or(540, fast=200), w["fc1.weight"]
 after = {}
-for name, d in {"pixels 0 to 1": raw, "normalised": data}.items():
-    result = train(net, w, d, iterations=steps, optimiser=SGD(weight_decay=0.0), title=None)
+for name, d in {"pixels 0 to 1": raw, "normalized": data}.items():
+    result = train(net, w, d, iterations=steps, optimizer=SGD(weight_decay=0.0), title=None)
     after[name] = result.params["fc1.weight"]
     _, error = evaluate(net, result.params, d.test)
     moved = np.count_nonzero((after[name] != before)[:, never])
@@ -280,7 +280,7 @@ for name, d in {"pixels 0 to 1": raw, "normalised": data}.items():
 six = {
     "trained,\npixels 0 to 1": after["pixels 0 to 1"],
     "what training\nchanged,\npixels 0 to 1": after["pixels 0 to 1"] - before,
-    "what training\nchanged,\nnormalised": after["normalised"] - before,
+    "what training\nchanged,\nnormalized": after["normalized"] - before,
 }
 rows = {name: weights[:6].reshape(6, 28, 28) for name, weights in six.items()}
 weight_pictures(rows, counts, f"LeNet-300-100, {data.label}, {steps} steps: six units of fc1; parameters per layer")
@@ -288,26 +288,26 @@ weight_pictures(rows, counts, f"LeNet-300-100, {data.label}, {steps} steps: six 
 # %% [markdown]
 # **Explain.** The trained weights (first row) are mostly the noise that they were drawn from. What training *changed*
 # (second row) are smooth strokes, red and blue, in the middle; the frame is exactly white, and its weights still have
-# the bytes that the generator drew. With normalised pixels (third row) the frame of a unit has one even tint: the
+# the bytes that the generator drew. With normalized pixels (third row) the frame of a unit has one even tint: the
 # extra biases of Round 4.
 #
-# And the errors? They hardly differ. Normalising is a good habit; on this network, at this learning rate, it does not
+# And the errors? They hardly differ. Normalizing is a good habit; on this network, at this learning rate, it does not
 # decide.
 #
 # ## On your own
 # - Train with `SGD()`, which has weight decay 5e-4. What do the weights of never-on pixels do now? All shrink by the
 #   same factor: compute it.
-# - After lesson 5: score the network with SNIP on raw and on normalised pixels. How many of the connections that it
+# - After lesson 5: score the network with SNIP on raw and on normalized pixels. How many of the connections that it
 #   keeps at 95 % read a pixel that is never on?
 #
 # ## In practice
 # Dead inputs are common: a sensor that was never plugged in, a word that never occurs. A gradient says that they are
-# dead only if they are exactly 0. After any affine normalising they look as alive as the rest. Count first, then
-# normalise. And when two SNIP implementations disagree, ask how each normalised.
+# dead only if they are exactly 0. After any affine normalizing they look as alive as the rest. Count first, then
+# normalize. And when two SNIP implementations disagree, ask how each normalized.
 #
 # ## Further reading
-# - `minisnip/data/idx.py`, which trusts no header, and `minisnip/data/dataset.py`, which splits and normalises.
-# - Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, *Efficient BackProp* (1998), section 4.3: why inputs are normalised.
+# - `minisnip/data/idx.py`, which trusts no header, and `minisnip/data/dataset.py`, which splits and normalizes.
+# - Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, *Efficient BackProp* (1998), section 4.3: why inputs are normalized.
 # - Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, *Gradient-based learning applied to document recognition* (1998): MNIST
 #   and LeNet-5.
 # - Next: [score a connection before training](05_score_before_training.ipynb).

@@ -32,8 +32,8 @@ import numpy as np
 from minisnip import Tensor, grad, pruning
 from minisnip.data import glyphs, load
 from minisnip.exercises import fast_or, lesson_5
+from minisnip.lab.plots import joint_curves, scores_and_threshold
 from minisnip.nn import cross_entropy, lenet_300_100
-from minisnip.plots import joint_curves, scores_and_threshold
 from minisnip.pruning import apply_masks, count_kept, keep_top, mask_gradient, ones
 from minisnip.training import evaluate, train
 
@@ -244,8 +244,8 @@ lesson_5.exactly(exactly)
 score = {name: np.abs(g_j) for name, g_j in g.items()}
 total = sum(s.sum() for s in score.values())
 of_each = {name: s / max(s.sum(), 1e-300) for name, s in score.items()}  # biases: all 0
-normalised = {name: s / total for name, s in score.items()}
-masks = {name: keep_top(s, 0.98) for name, s in {"|g|": score, "one sum": normalised, "a sum each": of_each}.items()}
+normalized = {name: s / total for name, s in score.items()}
+masks = {name: keep_top(s, 0.98) for name, s in {"|g|": score, "one sum": normalized, "a sum each": of_each}.items()}
 for name, mask in masks.items():
     print(f"{name:10}", {layer: int(c.sum()) for layer, c in mask.items() if c.any()})
 assert all(np.array_equal(masks["|g|"][name], masks["one sum"][name]) for name in g)
@@ -312,7 +312,7 @@ assert loss["|g|, a sum each"] < loss["|g|"]
 #
 # Nor is that loss what we want. "−g" saves what helps *now*, but the network is untrained: a connection of large |g|
 # is a lever, and training can push a lever either way; one of small |g| is none. So |g| trains best, here and (checked
-# once, outside this notebook) with three initialisations and on MNIST. A sum for each layer has a lower loss than |g|
+# once, outside this notebook) with three initializations and on MNIST. A sum for each layer has a lower loss than |g|
 # right after pruning, and trains worst: its first layer has too few connections left to see the image.
 #
 # ## On your own

@@ -35,8 +35,8 @@ from threadpoolctl import threadpool_limits
 
 from minisnip.data import Split
 from minisnip.exercises import fast_or, lesson_6, mnist_or_glyphs
+from minisnip.lab.plots import error_curves
 from minisnip.nn import lenet_300_100
-from minisnip.plots import error_curves
 from minisnip.pruning import METHODS, LayerCollapseWarning, apply_masks, keep_top, scoring_batch
 from minisnip.training import SGD, evaluate, train
 
@@ -120,7 +120,7 @@ assert v["w"][1] < -0.2
 
 # %% [markdown]
 # **Explain.** Momentum remembers. The pruned weight coasts on the speed that it had before. minisnip's loop takes
-# pruned weights out of the optimiser altogether: they are no variables, so nothing can move them.
+# pruned weights out of the optimizer altogether: they are no variables, so nothing can move them.
 #
 # ### Exercise 6.1
 # Write one step of SGD with momentum 0.9, weight decay 0.01 and learning rate 0.1 (v ← 0.9 v + g + 0.01 w, then
@@ -292,7 +292,7 @@ for s, once in zip(SPARSITIES, errors["snip"].mean(axis=1), strict=True):
 # for 2,700 steps *after* its pruning, it leads at every sparsity.) The cost: twice the steps, half of them dense.
 #
 # What SNIP saves is *work before the choice*: one backward pass instead of a training, and never a dense network in the
-# optimiser, so no momentum for what is pruned. Whether a step also becomes faster is lesson 8's question.
+# optimizer, so no momentum for what is pruned. Whether a step also becomes faster is lesson 8's question.
 #
 # ### Exercise 6.4
 # The lottery ticket pays more: train, remove a fifth *of what is left*, set the rest back to its first values, and

@@ -31,9 +31,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minisnip.exercises import fast_or, lesson_7, mnist_or_glyphs
-from minisnip.experiments.compare import CONTROLS, Trial, run
+from minisnip.lab.compare import CONTROLS, Trial, run
+from minisnip.lab.plots import class_pictures, control_errors, overlap_by_batch
 from minisnip.nn import lenet_300_100
-from minisnip.plots import class_pictures, control_errors, overlap_by_batch
 from minisnip.pruning import connection_sensitivity, input_connections, keep_top, overlap, random_labels
 
 _ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; the numbers are the same everywhere
@@ -72,7 +72,7 @@ class_pictures(
 
 # %% [markdown]
 # **Explain.** The upper block is the one that papers show, and it is tempting to say "SNIP has understood what a 3 is".
-# The lower block used labels that know nothing. The network cannot have learnt from them what a 3 is, and the picture
+# The lower block used labels that know nothing. The network cannot have learned from them what a 3 is, and the picture
 # is there all the same.
 #
 # ## Round 2: the picture in numbers
@@ -134,7 +134,7 @@ lesson_7.blind_labels(blind_labels)
 # over a few seeds. `run` does what lesson 6 did by hand, and a control is a word:
 #
 # - **shuffled**: the mask's ones moved to random places *within each layer* (weights, or layer counts?)
-# - **redrawn**: another draw of the weights is trained (may I re-initialise?)
+# - **redrawn**: another draw of the weights is trained (may I re-initialize?)
 # - **random-labels**, **noise-images**: what is scored (does it know the labels? the images?)
 # - **inverted**: the least sensitive are kept
 #
@@ -168,7 +168,7 @@ control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.la
 # %% [markdown]
 # **Explain.** For this network, this data and 98 %:
 #
-# - **May I re-initialise? Yes.** Another draw trains nearly as well: the mask does not hold "winning" weights.
+# - **May I re-initialize? Yes.** Another draw trains nearly as well: the mask does not hold "winning" weights.
 # - **Does it know the digits? Hardly.** Scored with random labels it is as good. It does know the *images*: scored on
 #   noise it loses more.
 # - **Weights or layer counts? Mostly counts.** Shuffled within each layer, it loses some 3 points; a mask that is

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning.sensitivity import check_batch
 
@@ -22,6 +22,6 @@ def random(
 def magnitude(
     net: Sequential, params: Mapping[str, Array], x: Array, y: Array, *, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """|w_j| (Han et al. 2015, arXiv 1506.02626). Free; before training it knows only the initialisation."""
+    """|w_j| (Han et al. 2015, arXiv 1506.02626). Free; before training it knows only the initialization."""
     check_batch(params, x, y)
     return {name: np.abs(w) for name, w in params.items()}

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning.derivatives import hessian_product, weight_gradient
 from minisnip.pruning.sensitivity import check_batch, check_not_all_zero
 
-TEMPERATURE = 200.0  # flattens the softmax: which classes an untrained network favours is chance
+TEMPERATURE = 200.0  # flattens the softmax: which classes an untrained network favors is chance
 
 
 def grasp(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning.delta_loss import delta_loss as exact_delta_loss
 from minisnip.pruning.derivatives import weight_gradient
@@ -16,7 +16,7 @@ from minisnip.pruning.sensitivity import check_batch, check_not_all_zero, connec
 def snip(
     net: Sequential, params: Mapping[str, Array], x: Array, y: Array, *, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """|∂L/∂c_j| = |w_j ∂L/∂w_j|, normalised (Lee et al. 2019, arXiv 1810.02340). One backward pass."""
+    """|∂L/∂c_j| = |w_j ∂L/∂w_j|, normalized (Lee et al. 2019, arXiv 1810.02340). One backward pass."""
     return connection_sensitivity(net, params, x, y)
 
 

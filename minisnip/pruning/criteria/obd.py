@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning.curvature import fisher_diagonal, hutchinson_diagonal
 from minisnip.pruning.disturb import OWN_LAYERS
@@ -19,7 +19,7 @@ def obd(
     """w_j² H_jj / 2, H_jj = ∂²L/∂w_j² (LeCun, Denker, Solla 1990, "Optimal Brain Damage", NIPS 2).
 
     It is the second term of ΔL_j = g_j - ½ w_j² H_jj + …, SNIP being the first. After training, at a minimum, g
-    vanishes and this is what is left: pass the trained parameters. At the initialisation g is the larger term by far,
+    vanishes and this is what is left: pass the trained parameters. At the initialization g is the larger term by far,
     and OBD ranks by what hardly matters there.
 
     The diagonal is exact for the layers of minisnip.nn, at one backward pass for each image and class

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from minisnip.autodiff import Tensor, grad, ops
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch, check_not_all_zero

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from minisnip.nn import Conv2d, Linear, Sequential
 from tests.benchmarks.problem import Problem
 

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Callable
 
 from minisnip.data import Split
-from minisnip.nn.sharding import sharding
+from minisnip.nn.threads import sharding
 from minisnip.pruning import connection_sensitivity, keep_top
 from minisnip.training import SGD, evaluate
 from minisnip.training.hoist import hoist
@@ -18,11 +18,11 @@ def step(problem: Problem) -> Callable[[], float]:
     """A step as `train` takes it; the shards' threads stay for as long as the work does."""
     kept, params = kept_connections(problem.masks), {name: w.copy() for name, w in problem.params.items()}
     net, (images,) = hoist(problem.net, problem.images)
-    optimiser, batch, shards = SGD(MOMENTUM, WEIGHT_DECAY), (images, problem.labels), sharding(net)
-    state, run = optimiser.start(live(params, kept)), shards.__enter__()
+    optimizer, batch, shards = SGD(MOMENTUM, WEIGHT_DECAY), (images, problem.labels), sharding(net)
+    state, run = optimizer.start(live(params, kept)), shards.__enter__()
 
     def work(_: object = shards) -> float:  # a context that nobody holds is left
-        return train_step(net, params, kept, batch, optimiser, state, RATE, run)[0]
+        return train_step(net, params, kept, batch, optimizer, state, RATE, run)[0]
 
     return work
 

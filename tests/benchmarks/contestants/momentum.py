@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minisnip.autodiff.tensor import Array
+from minisnip.autodiff.engine import Array
 from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY
 
 

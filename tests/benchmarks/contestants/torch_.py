@@ -37,13 +37,13 @@ def network(problem: Problem) -> Any:
 
 def step(problem: Problem) -> Callable[[], float]:
     net, images, labels = network(problem), torch.tensor(problem.images), torch.tensor(problem.labels)
-    optimiser = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
 
     def work() -> float:
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = F.cross_entropy(net(images), labels)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         return float(loss.item())
 
     return work

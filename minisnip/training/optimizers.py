@@ -1,0 +1,96 @@
+"""Optimizers: one step of the parameters along their gradients, in place.
+
+Each keeps its memory in a flat dict of arrays that the caller owns and can save. A step takes several passes over a few
+arrays; piece by piece, all passes but the first find their numbers in the processor's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from minisnip.autodiff.engine import Array
+
+State: TypeAlias = dict[str, Array]
+
+PIECE = 2**16  # numbers
+
+
+def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The arrays, all of one shape; large ones as views of some rows at a time.
+
+    A single number as a vector of one: an op in place on an array of shape () would answer with a scalar.
+    """
+    size = arrays[0].size
+    if size <= PIECE:
+        yield arrays if arrays[0].ndim else tuple(a.reshape(1) for a in arrays)
+        return
+    rows = max(1, PIECE * len(arrays[0]) // size)
+    for start in range(0, len(arrays[0]), rows):
+        yield tuple(a[start : start + rows] for a in arrays)
+
+
+class Optimizer(Protocol):
+    """What the training loop asks of an optimizer; a masked parameter arrives as the flat vector of what is kept."""
+
+    def start(self, params: Mapping[str, Array]) -> State:
+        """The memory before the first step."""
+
+    def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
+        """Change `params` and `state` in place by one step at learning rate `rate`."""
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent with momentum, not Nesterov's: v ← μ v + (g + λ w), w ← w - η v.
+
+    λ w is the gradient of the L2 penalty λ/2 Σ w²; the paper's λ is 5e-4.
+    """
+
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+
+    def start(self, params: Mapping[str, Array]) -> State:
+        return {f"velocity:{name}": np.zeros_like(w) for name, w in params.items()}
+
+    def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
+        for name, whole in params.items():
+            for w, v, g in _pieces(whole, state[f"velocity:{name}"], gradients[name]):
+                move = self.weight_decay * w
+                move += g
+                v *= self.momentum
+                v += move
+                np.multiply(v, rate, out=move)
+                w -= move
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Kingma and Ba 2015 (arXiv 1412.6980): w ← w - η m̂ / (√v̂ + ε), with means of g and g² corrected for their start.
+
+    `weight_decay` adds λ w to the gradient, as an L2 penalty does.
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+
+    def start(self, params: Mapping[str, Array]) -> State:
+        state = {f"{moment}:{name}": np.zeros_like(w) for moment in ("mean", "square") for name, w in params.items()}
+        return {**state, "steps": np.zeros((), np.int64)}
+
+    def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
+        state["steps"] += 1
+        steps = int(state["steps"])
+        first, second = 1 - self.beta1**steps, 1 - self.beta2**steps
+        for name, whole in params.items():
+            arrays = whole, state[f"mean:{name}"], state[f"square:{name}"], gradients[name]
+            for w, mean, square, gradient in _pieces(*arrays):
+                g = gradient + self.weight_decay * w
+                mean += (1 - self.beta1) * (g - mean)
+                square += (1 - self.beta2) * (g * g - square)
+                w -= rate / first * mean / (np.sqrt(square / second) + self.epsilon)
