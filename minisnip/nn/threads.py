@@ -23,8 +23,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minisnip.nn.layers import Conv2d
-from minisnip.nn.sequential import Sequential
+from minisnip.nn.layers import Conv2d, Sequential
 
 SHARD = 50  # images
 

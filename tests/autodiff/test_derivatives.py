@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisnip import Tensor, check_grads, grad, ops
-from minisnip.autodiff import conv, pool
+from minisnip.autodiff import conv
 from minisnip.autodiff.check import CENTRAL_TOLERANCE, COMPLEX_TOLERANCE
 from minisnip.autodiff.engine import Primitive
 from tests.autodiff.budget import examples
