@@ -42,7 +42,7 @@ def test_every_op_has_a_row_in_the_table() -> None:
     }  # test_adjoints.py has the last
     helpers = {"out_sizes", "windows", "image_shape", "plus_bias"}
 
-    for module in (ops, conv, pool):
+    for module in (ops, conv):
         for name, op in vars(module).items():
             defined_here = isinstance(op, Primitive) or getattr(op, "__module__", "") == module.__name__
             if defined_here and not name.startswith("_") and name not in helpers:
