@@ -2,8 +2,8 @@
 
 An op takes Tensors, arrays and numbers in any mix. A VJP is `vjp(g, out, *args)`: g is the gradient of the loss
 by the op's output `out`; the answer is the gradient by one argument. It is written in the ops of this table, so
-it can be differentiated in turn. Where two ops are each other's adjoint, ⟨A x, y⟩ = ⟨x, Aᵀ y⟩, the one is the
-other's VJP and they stand side by side.
+it can be differentiated in turn. Two ops that are each other's adjoint, ⟨A x, y⟩ = ⟨x, Aᵀ y⟩, are each other's VJP, and
+are next to each other.
 """
 
 from __future__ import annotations
