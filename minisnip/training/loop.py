@@ -18,7 +18,6 @@ from minisnip.data import Dataset, Split
 from minisnip.nn import Sequential
 from minisnip.nn.threads import Shards, sharding
 from minisnip.pruning import apply_masks, cut, warn_of_collapse
-from minisnip.pruning.masks import in_precision_of
 from minisnip.training.checkpoint import Run, fingerprint, load_checkpoint, save_checkpoint
 from minisnip.training.evaluate import evaluate_in_shards
 from minisnip.training.history import check_finite, record, result_of
@@ -112,7 +111,7 @@ def train(
     if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
         raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
     warn_of_collapse(masks)
-    masks = in_precision_of(params, masks)
+    masks = {name: np.asarray(c, params[name].dtype) if name in params else c for name, c in masks.items()}
     rng, file = np.random.default_rng(rng), None if checkpoint is None else Path(checkpoint)
     if not compact:
         return _train(net, params, dataset, watch, masks, recipe, rng, file, resume, workers, title)

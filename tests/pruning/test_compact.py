@@ -191,6 +191,15 @@ def test_float32_stays_float32() -> None:
             assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize("make", [compact, cut])
+def test_masks_of_any_dtype_become_those_of_the_parameters(make: Any) -> None:
+    net = small_mlp()
+    params = net.init(np.random.default_rng(0))
+    for dtype in (int, bool, np.float64):
+        small = make(net, params, {name: np.ones(w.shape, dtype) for name, w in params.items()})
+        assert {a.dtype for a in (*small.params.values(), *small.masks.values())} == {np.dtype(np.float32)}
+
+
 def test_it_says_what_went() -> None:
     net = Sequential((3,), fc1=Linear(3, 3), relu1=ReLU(), fc2=Linear(3, 2))
     params = random_params(net, np.random.default_rng(0))

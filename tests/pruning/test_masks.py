@@ -136,6 +136,14 @@ def test_masks_multiply_and_parameters_without_a_mask_stay() -> None:
     np.testing.assert_array_equal(masked["b"], [5])
 
 
+@pytest.mark.parametrize("dtype", [int, bool, np.float64, np.float32])
+def test_a_mask_of_any_dtype_leaves_its_parameter_in_its_own(dtype: Any) -> None:
+    params = {"a": np.array([2.0, 3.0], np.float32), "b": np.array([5.0], np.float32)}
+    masked = apply_masks({"a": np.array([0, 1], dtype)}, params)
+    np.testing.assert_array_equal(masked["a"], [0, 3])
+    assert {w.dtype for w in masked.values()} == {np.dtype(np.float32)}
+
+
 def test_a_mask_that_fits_no_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match=r"mask a has shape \(1,\), the parameter shape \(2,\)"):
         apply_masks({"a": np.ones(1)}, {"a": np.ones(2)})
