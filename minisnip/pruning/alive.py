@@ -3,9 +3,9 @@
 A mask that keeps 2 % of the connections keeps some that lead nowhere: out of a unit that no input reaches, or into
 one that reaches no output. Effective sparsity does not count them (Vysogorets and Kempe 2021, arXiv 2107.02306).
 
-A unit is one number after a Linear layer and a channel after a Conv2d. A channel is on a path, or not, as a whole, with
-all numbers of its flattened image, whatever strides and padding do to single positions. Before the first layer each
-number of a flat input is a unit of its own, and each channel of an image.
+A unit is one number after a Linear layer and a channel after a Conv2d. A channel counts as a whole, with all numbers of
+its flattened image, whatever strides and padding do to single positions. Before the first layer, the units are the
+numbers of a flat input or the channels of an image.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ from tqdm import tqdm
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import im2col
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.nn import Block, Conv2d, Layer, Select, Sequential, cross_entropy
-from minisnip.nn.layers import known_blocks
+from minisnip.nn.layers import Block, Conv2d, Layer, Select, Sequential, known_blocks
+from minisnip.nn.losses import cross_entropy
 from minisnip.nn.threads import cores
 from minisnip.pruning.masks import apply_masks, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch
@@ -120,7 +120,7 @@ def _check(net: Sequential, params: Arrays, x: Array, y: Array, delta: float, na
 
 
 def _shares(net: Sequential, params: Arrays, x: Array, y: Array, memory_limit: int) -> tuple[int, int]:
-    """How many images at a time, and how many bytes for the rows of one thread, so that the memory is enough."""
+    """The number of images at a time, and the bytes for the rows of one thread, so that the limit is kept."""
     stages = find_stages(net, params, x[:1], y[:1])
     fixed = 3 * sum(w.nbytes for w in params.values())  # the float64 copy, that of the stages, the answer
     image = sum(2 * (s.columns.nbytes + s.outputs.nbytes + s.entering.nbytes + s.leaving.nbytes) for s in stages)
@@ -206,14 +206,15 @@ class Stage:
         return losses.reshape(b, n)
 
     def _places(self, unit: int, width: int) -> tuple[Any, Any]:
-        """Where the next layer reads the `width` numbers of a unit (several if flattened), and which of them it does.
+        """The inputs of the next layer that come from this unit, and which of the unit's `width` numbers each one is.
 
-        Only ReLU and Flatten can come after a Select, and both commute with it.
+        A flattened channel has a number for each position. Only ReLU and Flatten can come after a Select; both commute
+        with it.
         """
         selects = [layer for layer in self.block.following.values() if isinstance(layer, Select)]
         if not selects:
             return slice(unit * width, (unit + 1) * width), slice(None)
-        source = np.arange(len(self.outputs) * width)  # of each number that is read, among all that could be
+        source = np.arange(len(self.outputs) * width)  # of each input, its index before the selections
         for select in selects:
             source = source[select.index]
         places = np.flatnonzero(source // width == unit)
@@ -255,23 +256,22 @@ def find_stages(net: Sequential, params: Arrays, x: Array, y: Array) -> list[Sta
         If a layer is not one of minisnip.nn.
     """
     blocks = known_blocks(net, "ΔL is computed")
-    steps: list[list[tuple[Layer, dict[str, Array]]]] = []  # for each block, its layers with their parameters
+    for layer in net.head.values():
+        x = layer({}, x)
+    inputs, outputs, steps = [], [], []  # for each block: what its layer reads and gives; its layers and parameters
     for block in blocks:
         own = {short: params[f"{block.name}.{short}"] for short in block.layer.shapes()}
         steps.append([(block.layer, own), *((layer, {}) for layer in block.following.values())])
-    for layer in net.head.values():
-        x = layer({}, x)
-    inputs, outputs = [x], []
-    for (layer, own), *following in steps:
-        x = layer(own, x)
-        outputs.append(x)
-        for layer, _ in following:
-            x = layer({}, x)
         inputs.append(x)
-    outputs.append(x)  # after the last block, what is read and given are the logits
-    losses = image_losses(x, y)
-    return [
-        Stage(
+        x = block.layer(own, x)
+        outputs.append(x)
+        for layer in block.following.values():
+            x = layer({}, x)
+    inputs, outputs, losses = [*inputs, x], [*outputs, x], image_losses(x, y)  # x: the logits
+    stages = []
+    for i, block in enumerate(blocks):
+        own = steps[i][0][1]
+        stage = Stage(
             block=block,
             connections=np.column_stack([own["weight"].reshape(len(own["bias"]), -1), own["bias"]]),
             columns=_columns(block.layer, inputs[i]),
@@ -282,8 +282,8 @@ def find_stages(net: Sequential, params: Arrays, x: Array, y: Array) -> list[Sta
             labels=y,
             losses=losses,
         )
-        for i, (block, ((_, own), *_)) in enumerate(zip(blocks, steps, strict=True))
-    ]
+        stages.append(stage)
+    return stages
 
 
 def image_losses(logits: Array, labels: Array) -> Array:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
-from minisnip.nn import Sequential, cross_entropy
+from minisnip.nn.layers import Sequential
+from minisnip.nn.losses import cross_entropy
 from minisnip.nn.threads import sharding
 from minisnip.pruning.masks import apply_masks, ones
 

@@ -99,7 +99,7 @@ def test_steps_of_training_move_the_survivors_as_in_the_masked_network(case: Pru
 
 @given(pruned())
 @examples(60)
-def test_masks_that_were_cut_are_those_given_on_what_is_left(case: Pruned) -> None:
+def test_masks_that_were_cut_are_those_given_at_the_remaining_connections(case: Pruned) -> None:
     small = cut(case.net, case.params, case.masks)
     expanded = small.expand(small.masks)
     assert list(expanded) == list(case.masks)
