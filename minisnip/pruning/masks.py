@@ -66,7 +66,7 @@ def count_kept(size: int, sparsity: float) -> int:
 
 
 def keep_top(scores: Arrays, sparsity: float) -> dict[str, Array]:
-    """Keep the κ = round(m (1 - sparsity)) connections of highest score, exactly; c_j = 1[s_j ≥ s̃_κ] and ties broken.
+    """Keep the κ = round(m (1 - sparsity)) connections of highest score, exactly: c_j = 1[s_j ≥ s̃_κ], with ties broken.
 
     Among equal scores the lower flat index is kept, in the order of the dict. Selection, not sorting: O(m).
 

@@ -18,6 +18,7 @@ from minisnip.pruning import (
     apply_masks,
     count_kept,
     keep_top,
+    keep_top_per_layer,
     kept_per_layer,
     ones,
     report,
@@ -113,6 +114,13 @@ def test_an_emptied_layer_is_warned_of_by_name() -> None:
     scores = {"fc1.weight": np.zeros((2, 2)), "fc1.bias": np.ones(2), "fc2.weight": np.ones((2, 2))}
     with pytest.warns(LayerCollapseWarning, match=r"at sparsity 0.5 no connection of fc1 is kept"):
         keep_top(scores, 0.5)
+
+
+@pytest.mark.parametrize("keep", [keep_top, keep_top_per_layer])
+def test_the_warning_comes_once_and_points_to_the_line_that_asked(keep: Any) -> None:
+    with pytest.warns(LayerCollapseWarning) as caught:
+        keep({"a.weight": np.ones(99), "b.weight": np.zeros(1)}, 0.9)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_masks_from_elsewhere_can_be_warned_of_too() -> None:
