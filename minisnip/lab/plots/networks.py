@@ -11,10 +11,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.patches import FancyBboxPatch
-from matplotlib.ticker import MaxNLocator
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor
-from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, styled, titled_figure, titled_panels
+from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, panels, styled, titled_figure
 
 SHADES = LinearSegmentedColormap.from_list("blue to orange", ["#9CC7E4", "#FFFFFF", "#F2B48C"])
 BOX = 0.62, 0.74  # width and height of a Tensor's box, in a grid of 1 by 1
@@ -38,7 +37,7 @@ def computation_graph(output: Tensor, gradients: Mapping[int, float], names: Map
     places = _places(output)
     width, height = (1 + max(coordinates) for coordinates in zip(*places.values(), strict=True))
     title = f"{title}\nblue: value; orange: gradient of the output"
-    figure, (axes,) = titled_panels(2.3 * width, 1.5 * height + 0.6, title)
+    figure, (axes,) = panels(2.3 * width, 1.5 * height + 0.6, title)
     for node, place in places.items():
         for _, parent in node.parents:
             _draw_arrow(axes, places[parent], place)
@@ -96,8 +95,9 @@ def decision_boundaries(probabilities: Arrays, extent: float, points: Array, lab
     labels : (N,) of 0 and 1
     title : str
     """
-    figure, panels = titled_panels(2.6 * len(probabilities), 3.4, title, len(probabilities), share_y=True)
-    for axes, (moment, p) in zip(panels, probabilities.items(), strict=True):
+    count = len(probabilities)
+    figure, row = panels(2.6 * count, 3.4, title, count, sharey=True)
+    for axes, (moment, p) in zip(row, probabilities.items(), strict=True):
         ticks = np.linspace(-extent, extent, len(p))
         axes.contourf(ticks, ticks, p, levels=np.linspace(0, 1, 11), cmap=SHADES)
         if p.min() < 0.5 < p.max():
@@ -106,7 +106,7 @@ def decision_boundaries(probabilities: Arrays, extent: float, points: Array, lab
             x, y = points[labels == label].T
             axes.scatter(x, y, s=7, color=color, marker=marker, linewidths=0)
         axes.set(title=moment, xlabel="first input", aspect="equal", xlim=(-extent, extent), ylim=(-extent, extent))
-    panels[0].set_ylabel("second input")
+    row[0].set_ylabel("second input")
     return figure
 
 
@@ -129,9 +129,7 @@ def weight_pictures(rows: Arrays, counts: Mapping[str, int], title: str) -> Figu
     left.colorbar(last, ax=left.axes, label="weight, or its change", shrink=0.8, extend="both")
     axes, total = right.subplots(), sum(counts.values())
     _draw_bars(axes, counts, [f"{count:,}: {100 * count / total:.1f} %" for count in counts.values()])
-    axes.set(title=f"{total:,} parameters", xlabel="parameters")
-    axes.xaxis.set_major_locator(MaxNLocator(2))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set(title=f"{total:,} parameters", xticks=[])
     return figure
 
 
@@ -183,7 +181,7 @@ def kept_per_layer(rows: Mapping[str, Mapping[str, float]], title: str) -> Figur
     title = f"{title}\n{kept:,} of {total:,} connections are kept"
     if len(shown) < len(rows):
         title += f"; none of {', '.join(name for name in rows if name not in shown)}"
-    figure, (axes,) = titled_panels(8, 1.6 + 0.42 * len(shown), title)
+    figure, (axes,) = panels(8, 1.6 + 0.42 * len(shown), title)
     percents = {name: row["percent"] for name, row in shown.items()}
     _draw_bars(axes, percents, [f"{row['kept']:,} of {row['total']:,}" for row in shown.values()])
     axes.set(xlabel="connections kept (%)", xlim=(0, max(*percents.values(), 1)))
@@ -210,10 +208,11 @@ def kept_pixels(counts: Array, title: str) -> Figure:
     counts : (H, W) integers
     title : str
     """
-    figure, (axes,) = titled_panels(5.6, 4.8, "")
+    figure, (axes,) = panels(5.6, 4.8, "")
     image = axes.imshow(counts, vmin=0)
     read = f"{np.count_nonzero(counts)} of {counts.size} pixels are read"
-    axes.set(title=f"{title}\n{read}", xlabel="pixel column", ylabel="pixel row")
+    axes.set_title(f"{title}\n{read}", wrap=True)
+    axes.set(xlabel="pixel column", ylabel="pixel row")
     axes.grid(visible=False)
     figure.colorbar(image, ax=axes, label="times read by kept connections")
     return figure

@@ -11,17 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.lab.plots.style import (
-    BLUE,
-    COLORS,
-    GRAY,
-    ORANGE,
-    kept_axis,
-    log_axis,
-    styled,
-    titled_figure,
-    titled_panels,
-)
+from minisnip.lab.plots.style import BLUE, COLORS, GRAY, ORANGE, kept_axis, log_axis, panels, styled, titled_figure
 
 FINE = (1, 1.5, 2, 3, 5, 7)  # ticks of an axis of errors, which often spans less than a decade
 
@@ -36,7 +26,7 @@ def training_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title:
         By the name of the run.
     title : str
     """
-    figure, (loss, error) = titled_panels(9, 3.8, title, 2)
+    figure, (loss, error) = panels(9, 3.8, title, 2)
     for axes, quantity in ((loss, "loss"), (error, "error_percent")):
         for (name, rows), color in zip(histories.items(), COLORS, strict=False):
             epochs = [row["epoch"] for row in rows]
@@ -63,7 +53,7 @@ def loss_curves(losses: Mapping[str, Sequence[float]], chance: float, title: str
         The loss of a network that gives every class the same probability, dotted.
     title : str
     """
-    figure, (axes,) = titled_panels(9, 3.8, title)
+    figure, (axes,) = panels(9, 3.8, title)
     axes.axhline(chance, linestyle=":", color=GRAY, label=f"knows nothing: {chance:.3f}")
     for name, values in losses.items():
         axes.plot(values, markevery=0.1, label=name)
@@ -80,7 +70,7 @@ def memorization(curves: Mapping[str, Mapping[str, Sequence[float]]], title: str
     ----------
     curves : dict of {"iterations", "train_loss", "train_error_percent"} by "<network>, <true or shuffled> labels"
     """
-    figure, (loss, error) = titled_panels(10, 4.4, title, 2)
+    figure, (loss, error) = panels(10, 4.4, title, 2)
     networks = list(dict.fromkeys(name.partition(",")[0] for name in curves))
     for name, curve in curves.items():
         color = COLORS[networks.index(name.partition(",")[0])]
@@ -103,7 +93,7 @@ def sparsity_curves(curves: Mapping[str, Mapping[str, Any]], title: str = "") ->
     curves : dict of {"sparsity", "mean", "std", "paper"}, in percent, by the title of the panel
         Sparsity 0 is the dense network, drawn as a level; `paper` is a dict from sparsity to the paper's error.
     """
-    figure, row = titled_panels(10, 4.4, title, len(curves))
+    figure, row = panels(10, 4.4, title, len(curves))
     for axes, (name, curve) in zip(row, curves.items(), strict=True):
         _draw_sparsities(axes, *(np.array(curve[key], np.float64) for key in ("sparsity", "mean", "std")))
         _draw_paper(axes, curve["paper"])
@@ -143,7 +133,7 @@ def error_curves(curves: Mapping[str, Mapping[str, Sequence[float]]], chance: fl
         The error of always giving the same answer, dotted.
     title : str
     """
-    figure, (axes,) = titled_panels(9.5, 5.2, title)
+    figure, (axes,) = panels(9.5, 5.2, title)
     handles = [axes.axhline(chance, linestyle=":", color=GRAY, label="always the same answer")]
     for name, curve in curves.items():
         handles += axes.plot(curve["kept"], curve["mean"], label=name)
@@ -198,7 +188,7 @@ def control_errors(errors: Mapping[str, Sequence[float]], title: str) -> Figure:
     errors : dict of test errors in percent, by the name of the control
     title : str
     """
-    figure, (axes,) = titled_panels(9, 1.3 + 0.42 * len(errors), title)
+    figure, (axes,) = panels(9, 1.3 + 0.42 * len(errors), title)
     first = next(iter(errors.values()))
     axes.axvspan(min(first), max(first), color=BLUE, alpha=0.15, linewidth=0)
     for i, own in enumerate(errors.values()):
@@ -224,7 +214,7 @@ def overlap_by_batch(overlaps: Mapping[int, Sequence[float]], chance: Mapping[st
         Overlaps to expect by chance, by name.
     title : str
     """
-    figure, (axes,) = titled_panels(7.5, 4.2, title)
+    figure, (axes,) = panels(7.5, 4.2, title)
     for images, found in overlaps.items():
         axes.plot([images] * len(found), found, "o", color=BLUE, alpha=0.5)
     axes.plot([*overlaps], [np.mean(o) for o in overlaps.values()], "-", color=BLUE, label="two batches, their mean")

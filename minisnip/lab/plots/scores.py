@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, kept_axis, styled, titled_figure, titled_panels
+from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, kept_axis, panels, styled, titled_figure
 
 DERIVATIVE, DELETION = "$g_j$, the derivative (nats)", r"$\Delta L_j$, the deletion (nats)"
 
@@ -46,7 +46,7 @@ def score_histogram(g: Arrays, deltas: Arrays, thresholds: Mapping[str, float], 
     thresholds : {"g": float, "ΔL": float}
         The smallest score that is kept.
     """
-    figure, (axes,) = titled_panels(8, 4.2, title)
+    figure, (axes,) = panels(8, 4.2, title)
     _histogram(axes, _flat(g), _flat(deltas), thresholds)
     return figure
 
@@ -61,8 +61,7 @@ def scores_and_threshold(g: Arrays, deltas: Arrays, thresholds: Mapping[str, flo
     thresholds : as in `score_histogram`
     """
     x, y = _flat(g), _flat(deltas)
-    figure = titled_figure(10.5, 4.9, title)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
+    figure, (left, right) = panels(10.5, 4.9, title, 2, width_ratios=(1, 1.3))
     _density(left, x, y)
     left.set(title=f"{x.size:,} connections; darker: more of them", xlabel=DERIVATIVE, ylabel=DELETION)
     _histogram(right, x, y, thresholds)
@@ -112,7 +111,7 @@ def overlap_curves(rows: Sequence[Mapping[str, float]], title: str) -> Figure:
     ----------
     rows : list of {"sparsity", "jaccard", "precision"}
     """
-    figure, (axes,) = titled_panels(7.5, 4.2, title)
+    figure, (axes,) = panels(7.5, 4.2, title)
     kept = [100 * (1 - row["sparsity"]) for row in rows]
     for key, label in (("precision", "precision"), ("jaccard", "Jaccard index")):
         axes.plot(kept, [100 * row[key] for row in rows], label=label)
@@ -131,7 +130,7 @@ def joint_curves(rows: Sequence[Mapping[str, float]], title: str) -> Figure:
     ----------
     rows : list of {"sparsity", "true", "linear"}, as from `pruning.joint_deletion`
     """
-    figure, (axes,) = titled_panels(7.5, 4.4, title)
+    figure, (axes,) = panels(7.5, 4.4, title)
     kept = [100 * (1 - row["sparsity"]) for row in rows]
     axes.plot(kept, [row["true"] for row in rows], label="L(w) − L(c ⊙ w), measured")
     axes.plot(kept, [row["linear"] for row in rows], "s--", label=r"$\Sigma\,g_j$ over the removed connections")
@@ -150,7 +149,7 @@ def difference_curves(errors: Mapping[str, Any], title: str) -> Figure:
     ----------
     errors : dict of `pruning.DifferenceErrors`, by the name of the dtype
     """
-    figure, columns = titled_panels(10, 5.2, title, len(errors), share_y=True)
+    figure, columns = panels(10, 5.2, title, len(errors), sharey=True)
     for axes, (dtype, e) in zip(columns, errors.items(), strict=True):
         one_sided, central = (f"order {order:.2f}" for order in e.orders)
         axes.plot(e.deltas, _clipped(e.one_sided), label=f"one-sided, as ΔL: {one_sided}")
@@ -175,7 +174,7 @@ def step_errors(steps: Array, errors: Arrays, chosen: Mapping[str, float], title
         Steps to mark with a vertical line, by their labels.
     title : str
     """
-    figure, (axes,) = titled_panels(9, 4.8, title)
+    figure, (axes,) = panels(9, 4.8, title)
     for name, values in errors.items():
         axes.plot(steps, _clipped(values), markersize=3.5, label=name)
     for name, step in chosen.items():

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
-from cycler import cycler
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator, NullLocator
 
 P = ParamSpec("P")
@@ -58,12 +58,10 @@ def titled_figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
-def titled_panels(
-    width: float, height: float, title: str, count: int = 1, share_y: bool = False
-) -> tuple[Figure, Sequence[Axes]]:
-    """Make a figure as `titled_figure` does, with panels side by side."""
+def panels(width: float, height: float, title: str, count: int = 1, **options: Any) -> tuple[Figure, Sequence[Axes]]:
+    """Make a figure as `titled_figure` does, with axes side by side; `options` are those of `Figure.subplots`."""
     figure = titled_figure(width, height, title)
-    return figure, figure.subplots(1, count, sharey=share_y, squeeze=False)[0]
+    return figure, figure.subplots(1, count, squeeze=False, **options)[0]
 
 
 def log_axis(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
