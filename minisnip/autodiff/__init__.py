@@ -1,10 +1,9 @@
 """Automatic differentiation in NumPy; knows nothing of networks."""
 
-from minisnip.autodiff import conv, ops, pool
+from minisnip.autodiff import conv, ops
 from minisnip.autodiff.check import Comparison, check_grads
-from minisnip.autodiff.conv import conv2d
+from minisnip.autodiff.conv import avg_pool2d, conv2d, max_pool2d
 from minisnip.autodiff.engine import Tensor, grad, hvp, primitive
-from minisnip.autodiff.pool import avg_pool2d, max_pool2d
 
 __all__ = [
     "Comparison",
@@ -17,6 +16,5 @@ __all__ = [
     "hvp",
     "max_pool2d",
     "ops",
-    "pool",
     "primitive",
 ]

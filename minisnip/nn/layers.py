@@ -2,6 +2,15 @@
 
 The parameters are a flat dict of arrays that the caller owns, with PyTorch's names and layouts. Pruning one draw
 and training another, rewinding, shuffling a mask, saving and resuming are all one-line dict operations.
+
+    >>> import numpy as np
+    >>> from minisnip.nn import Linear, ReLU, Sequential
+    >>> net = Sequential((2,), fc1=Linear(2, 8), relu1=ReLU(), fc2=Linear(8, 2))
+    >>> params = net.init(np.random.default_rng(0))
+    >>> list(params)
+    ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
+    >>> net(params, np.zeros((5, 2), np.float32)).shape
+    (5, 2)
 """
 
 from __future__ import annotations
@@ -9,11 +18,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
-from minisnip.autodiff import conv2d, max_pool2d, ops
-from minisnip.autodiff.conv import out_sizes
-from minisnip.autodiff.engine import Value, shape_of
+import numpy as np
+import numpy.typing as npt
+
+from minisnip.autodiff import ops
+from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
+from minisnip.autodiff.engine import Array, Value, shape_of
+from minisnip.nn.init import Rng, initialize
 
 Shape: TypeAlias = tuple[int, ...]
 Params: TypeAlias = Mapping[str, Any]  # name -> array or Tensor
@@ -33,7 +47,7 @@ class Layer(Protocol):
 
 
 class Stateless:
-    """A layer without parameters that keeps the shape."""
+    """A layer without parameters; unless it says otherwise, it keeps the shape."""
 
     def shapes(self) -> dict[str, Shape]:
         return {}
@@ -88,14 +102,11 @@ class Conv2d:
 
 
 @dataclass(frozen=True)
-class MaxPool2d:
+class MaxPool2d(Stateless):
     """The largest number of each window; the stride is the kernel's size if not given."""
 
     kernel: int
     stride: int | None = None
-
-    def shapes(self) -> dict[str, Shape]:
-        return {}
 
     def out_shape(self, shape: Shape) -> Shape:
         if len(shape) != 3:
@@ -125,3 +136,222 @@ class Flatten(Stateless):
     def __call__(self, params: Params, x: Value) -> Any:
         shape = shape_of(x)
         return ops.reshape(x, (shape[0], math.prod(shape[1:])))
+
+
+@dataclass(frozen=True, repr=False)
+class Select(Stateless):
+    """(N, in_features) -> (N, k): the numbers at the places in `kept`, in that order.
+
+    >>> Select(784, kept=(3, 4, 300))
+    Select(3 of 784)
+
+    Raises
+    ------
+    ValueError
+        If a place is not in 0 … in_features - 1.
+    """
+
+    in_features: int
+    kept: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        outside = [i for i in self.kept if not 0 <= i < self.in_features]
+        if outside:
+            raise ValueError(
+                f"Select keeps place {outside[0]} of {self.in_features} numbers: the places are 0 to "
+                f"{self.in_features - 1}"
+            )
+
+    def __repr__(self) -> str:
+        return f"Select({len(self.kept)} of {self.in_features})"
+
+    @cached_property
+    def index(self) -> Array:
+        """`kept` as an array."""
+        return np.array(self.kept, np.intp)
+
+    def out_shape(self, shape: Shape) -> Shape:
+        if shape != (self.in_features,):
+            raise ValueError(f"takes vectors of {self.in_features} numbers, got {shape}")
+        return (len(self.kept),)
+
+    def __call__(self, params: Params, x: Value) -> Any:
+        return ops.take(x, (slice(None), self.index))  # NumPy lays the answer out with the batch last, as Linear likes
+
+
+@dataclass(frozen=True)
+class Block:
+    """A layer with parameters, and the layers without parameters between it and the next one.
+
+    Attributes
+    ----------
+    name : str
+        The layer's name in the network; its parameters are "<name>.weight" and "<name>.bias".
+    layer : Layer
+    in_shape, out_shape : tuple of int
+        What the layer takes and gives, for one sample.
+    following : dict of Layer
+    """
+
+    name: str
+    layer: Layer
+    in_shape: Shape
+    out_shape: Shape
+    following: dict[str, Layer]
+
+
+class Sequential:
+    """Layers by name, applied in the order in which they are given.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        The shape of one sample, without the batch: (1, 28, 28) for MNIST.
+    **layers : Layer
+        The name of a layer begins the names of its parameters: fc1 has "fc1.weight" and "fc1.bias".
+
+    Raises
+    ------
+    ValueError
+        If a layer does not take what the one before it gives.
+    """
+
+    def __init__(self, input_shape: Shape, /, **layers: Layer) -> None:
+        self.input_shape = input_shape
+        self.layers = layers
+        self.out_shapes: dict[str, Shape] = {}
+        shape = input_shape
+        for name, layer in layers.items():
+            try:
+                shape = self.out_shapes[name] = layer.out_shape(shape)
+            except ValueError as error:
+                raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
+        self._own = {name: {short: f"{name}.{short}" for short in layer.shapes()} for name, layer in layers.items()}
+        self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
+
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every parameter, in order: the weight of each layer, then its bias."""
+        return dict(self._shapes)
+
+    @property
+    def size(self) -> int:
+        """The number of parameters, m."""
+        return sum(map(math.prod, self.shapes().values()))
+
+    def init(
+        self,
+        rng: Rng = None,
+        scheme: str = "glorot",
+        dtype: npt.DTypeLike = np.float32,
+        **options: float,
+    ) -> dict[str, Array]:
+        """Draw the parameters: weights by the scheme, biases zero.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator, seed or None
+        scheme : "glorot" (the paper's VS-X), "he" (VS-H), "lecun" (the authors' code), "normal", "truncated_normal"
+        dtype : float32 or float64
+            The draw is the same for both, rounded.
+        **options
+            `std` for the two normals; 0.1 if it is not given.
+
+        Returns
+        -------
+        dict of arrays, with the names and shapes of `shapes()`
+        """
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
+        rng = np.random.default_rng(rng)
+        return {name: initialize(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
+
+    @property
+    def head(self) -> dict[str, Layer]:
+        """The layers before the first one with parameters."""
+        first = next((i for i, layer in enumerate(self.layers.values()) if layer.shapes()), len(self.layers))
+        return dict(list(self.layers.items())[:first])
+
+    def blocks(self) -> list[Block]:
+        """Each layer with parameters together with what follows it, in order; `head` comes before all of them."""
+        found: list[Block] = []
+        shape = self.input_shape
+        for name, layer in self.layers.items():
+            if layer.shapes():
+                found.append(Block(name, layer, shape, self.out_shapes[name], {}))
+            elif found:
+                found[-1].following[name] = layer
+            shape = self.out_shapes[name]
+        return found
+
+    def __call__(self, params: Params, x: Value) -> Any:
+        """The outputs (logits) for a batch.
+
+        Parameters
+        ----------
+        params : dict of arrays or Tensors, with the names and shapes of `shapes()`
+        x : (N, *input_shape)
+
+        Raises
+        ------
+        ValueError
+            If a parameter is missing, or it or `x` has another shape.
+        """
+        self._check(params, x)
+        for name, layer in self.layers.items():
+            x = layer({short: params[full] for short, full in self._own[name].items()}, x)
+        return x
+
+    def _check(self, params: Params, x: Value) -> None:
+        if shape_of(x)[1:] != self.input_shape:
+            expected = ", ".join(map(str, ("N", *self.input_shape)))
+            raise ValueError(f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it")
+        for name, shape in self._shapes.items():
+            if name not in params:
+                raise ValueError(f"parameter {name} is missing: got {', '.join(params)}; net.init(rng) makes them all")
+            if shape_of(params[name]) != shape:
+                raise ValueError(f"parameter {name} has shape {shape_of(params[name])}, the network's is {shape}")
+
+    def __str__(self) -> str:
+        """A table of layers, shapes and parameters."""
+        rows: list[tuple[Any, ...]] = [("input", "", self.input_shape, "", "")]
+        for name, layer in self.layers.items():
+            shapes = layer.shapes()
+            count = sum(map(math.prod, shapes.values()))
+            weights = "  ".join(f"{short} {shape}" for short, shape in shapes.items())
+            rows.append((name, str(layer), self.out_shapes[name], weights, f"{count:,}" if count else ""))
+        rows.append(("total", "", "", "", f"{self.size:,}"))
+        return _table(("name", "layer", "output", "parameters", "count"), rows)
+
+
+KNOWN_LAYERS = (Linear, Conv2d, MaxPool2d, ReLU, Flatten, Select)
+
+
+def known_blocks(net: Sequential, purpose: str) -> list[Block]:
+    """The blocks of a network whose layers are all of this file, for work that must know what each layer does.
+
+    Parameters
+    ----------
+    net : Sequential
+    purpose : str
+        What cannot be done otherwise; ends up in the error: "paths are known".
+
+    Raises
+    ------
+    TypeError
+        If the network is no plain Sequential, or a layer is not one of KNOWN_LAYERS; names it.
+    """
+    if type(net) is not Sequential:
+        raise TypeError(f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only")
+    for name, layer in net.layers.items():
+        if type(layer) not in KNOWN_LAYERS:
+            raise TypeError(f"layer {name} is a {type(layer).__name__}: {purpose} through layers of minisnip.nn only")
+    return net.blocks()
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    cells = [header, *[tuple(map(str, row)) for row in rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)), row[-1].rjust(widths[-1])])
+        for row in cells
+    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minisnip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from minisnip.nn.sequential import Sequential
+from minisnip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 MNIST_SHAPE = (1, 28, 28)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisnip import Tensor, check_grads, grad, ops
-from minisnip.autodiff import conv, pool
+from minisnip.autodiff import conv
 from minisnip.autodiff.check import CENTRAL_TOLERANCE, COMPLEX_TOLERANCE
 from minisnip.autodiff.engine import Primitive
 from tests.autodiff.budget import examples
@@ -42,7 +42,7 @@ def test_every_op_has_a_row_in_the_table() -> None:
     }  # test_adjoints.py has the last
     helpers = {"out_sizes", "windows", "image_shape", "plus_bias"}
 
-    for module in (ops, conv, pool):
+    for module in (ops, conv):
         for name, op in vars(module).items():
             defined_here = isinstance(op, Primitive) or getattr(op, "__module__", "") == module.__name__
             if defined_here and not name.startswith("_") and name not in helpers:

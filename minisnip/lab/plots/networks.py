@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.patches import FancyBboxPatch
 
-from minisnip.autodiff.engine import Array, Arrays, Tensor
+from minisnip.autodiff.engine import Array, Arrays, Tensor, backward_order
 from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, panels, styled, titled_figure
 
 SHADES = LinearSegmentedColormap.from_list("blue to orange", ["#9CC7E4", "#FFFFFF", "#F2B48C"])
@@ -51,13 +51,9 @@ def computation_graph(output: Tensor, gradients: Mapping[int, float], names: Map
 def _places(output: Tensor) -> dict[Tensor, Place]:
     """x is the length of the longest path from a variable; the Tensors of a column are centered vertically."""
     depths: dict[Tensor, int] = {}
-
-    def depth(node: Tensor) -> int:
-        if node not in depths:
-            depths[node] = 1 + max([depth(parent) for _, parent in node.parents], default=-1)
-        return depths[node]
-
-    columns = [[node for node in depths if depths[node] == x] for x in range(depth(output) + 1)]
+    for node in reversed(list(backward_order(output))):
+        depths[node] = 1 + max([depths[parent] for _, parent in node.parents], default=-1)
+    columns = [[node for node in depths if depths[node] == x] for x in range(depths[output] + 1)]
     tallest = max(map(len, columns))
     return {
         node: (float(x), (tallest + len(column)) / 2 - 1 - i)
