@@ -278,9 +278,10 @@ def train(
 
 
 def _check(recipe: Recipe, dataset: Dataset, masks: Arrays, watch: Mapping[str, Split]) -> None:
+    """Raise a ValueError if a setting of `train` makes no sense."""
     recipe.check(len(dataset.train.labels))
     if {"train", "validation"} & set(watch):
-        raise ValueError("watch has a split called train or validation, which are watched anyway: give it another name")
+        raise ValueError("watch has a split called train or validation, which are evaluated anyway: give it another name")
     if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
         raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
 
@@ -343,7 +344,7 @@ def kept_connections(masks: Arrays) -> Kept:
 
 
 def live(arrays: Arrays, kept: Kept) -> dict[str, Array]:
-    """The entries of kept connections as flat vectors; an array without a mask stays as it is."""
+    """The entries of the kept connections as flat vectors; an array without a mask stays as it is."""
     return {name: a.reshape(-1).take(kept[name]) if name in kept else a for name, a in arrays.items()}
 
 
