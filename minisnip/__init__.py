@@ -1,5 +1,40 @@
-"""SNIP, single-shot network pruning before training, from scratch in NumPy and made to be read."""
+"""SNIP, single-shot network pruning before training, from scratch in NumPy and made to be read.
+
+Nine files tell the whole story, from the derivative of a product to a pruned network that trains. Read them in this
+order; together they take an evening:
+
+1. autodiff/engine.py       a variable remembers how it was computed; `grad` walks that record backward.
+2. autodiff/ops.py          every op beside its derivative, in one table.
+3. nn/layers.py             layers are functions of (parameters, input), and a network is their sequence.
+4. nn/losses.py             cross-entropy, and its derivative: softmax minus one-hot.
+5. pruning/masks.py         a mask c keeps or removes each connection; keep_top keeps exactly κ of them.
+6. pruning/sensitivity.py   SNIP: the derivative of the loss by the mask, from one mini-batch.
+7. pruning/deletion.py      the definition that SNIP approximates: the loss without each connection, exactly.
+8. training/optimizers.py   one step down the gradient, with momentum or with Adam.
+9. training/loop.py         train the pruned network, and keep the epoch with the lowest validation error.
+
+Convolution (autodiff/conv.py), initial weights (nn/init.py), threads (nn/threads.py), checkpoints
+(training/checkpoint.py) and data (data/dataset.py) are details that these files call by name. `minisnip.lab` compares,
+reproduces and plots; the core never imports it.
+"""
+
+from importlib import import_module
+from typing import Any
 
 from minisnip.autodiff import Tensor, check_grads, grad, hvp, ops, primitive
 
-__all__ = ["Tensor", "check_grads", "grad", "hvp", "ops", "primitive"]
+__version__ = "0.1.0"
+__all__ = ["Tensor", "__version__", "check_grads", "grad", "hvp", "ops", "primitive"]
+
+_PACKAGES = ("autodiff", "data", "exercises", "files", "lab", "nn", "pruning", "testing", "training")
+
+
+def __getattr__(name: str) -> Any:
+    """A sub-package is imported when it is first named (PEP 562): `import minisnip; minisnip.pruning`."""
+    if name in _PACKAGES:
+        return import_module(f"minisnip.{name}")
+    raise AttributeError(f"minisnip has no {name!r}: it has {', '.join((*__all__, *_PACKAGES))}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_PACKAGES]

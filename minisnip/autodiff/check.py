@@ -63,25 +63,25 @@ def check_grads(f: Callable[..., Any], inputs: Any, order: int = 2, *, seed: int
     Parameters
     ----------
     f : callable
-        Made of ops; takes Tensors or arrays, answers with one of any shape.
+        A function made of ops. It takes Tensors or arrays, and returns one of any shape.
     inputs : array, or list or tuple of arrays, or dict of arrays
-        Where to check, away from kinks: f(array), f(*arrays), f(dict). Converted to float64.
+        The point to check at, away from kinks: f(array), f(*arrays) or f(dict). Converted to float64.
     order : int
         1 for gradients, 2 for Hessian-vector products as well, and so on.
     seed : int
-        Of the random directions and cotangents.
+        Seed of the random directions and cotangents.
 
     Returns
     -------
     list of Comparison
-        What was compared: by order, by input, and by method ("central difference" or "complex step").
+        All comparisons: by order, by input, and by method ("central difference" or "complex step").
 
     Raises
     ------
     AssertionError
         At the first disagreement: names the input, the direction, both numbers and the tolerance.
     TypeError
-        If f, given Tensors, does not answer with a Tensor.
+        If f, given Tensors, does not return a Tensor.
     """
     rng = np.random.default_rng(seed)
     names, arrays, call = _unpacked(f, inputs)
@@ -109,7 +109,7 @@ def _unpacked(f: Callable[..., Any], inputs: Any) -> tuple[list[str], list[Array
 
 
 def _contracted(call: Scalar, arrays: list[Array], rng: np.random.Generator) -> Scalar:
-    """s(x) = ⟨f(x), u⟩ with a random cotangent u: a wrong transposition cannot hide behind ones."""
+    """s(x) = ⟨f(x), u⟩ with a random cotangent u: a cotangent of ones would hide a wrong transposition."""
     out = call([Tensor(x) for x in arrays])
     if not isinstance(out, Tensor):
         raise TypeError(

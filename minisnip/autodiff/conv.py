@@ -9,7 +9,7 @@ The sum T(x, w, g) = ⟨conv2d(x, w), g⟩ is linear in images, weight and cotan
     correlate(x, w) = ∂T/∂g        correlate_input(g, w) = ∂T/∂x        correlate_weight(g, x) = ∂T/∂w
 
 So the VJPs of each are the other two, and derivatives of any order are made of these three. None keeps the columns,
-which are k² times the images: to make them again costs no more than to read them back from far memory.
+which take k² times the memory of the images: making them again costs no more than reading them back.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reverse-mode differentiation: walk what was computed backwards, from the output to the inputs.
+"""Reverse-mode differentiation: remember what was computed, then walk it backward from the output to the inputs.
 
     >>> import numpy as np
     >>> from minisnip import Tensor, grad
@@ -6,20 +6,23 @@
     >>> grad((x * x).sum(), x)
     array([2., 4., 6.])
 
-Each Tensor remembers the op that made it, and each op has a vector-Jacobian product (VJP) per argument: from
-the gradient of the loss by the op's output, the gradient by that argument. A Tensor that was used twice gets
-two such contributions; they are added. That is the whole of backpropagation.
+A `Tensor` is a variable: an array that knows the op that made it. Everything else (arrays, Python numbers) is a
+constant. So there is nothing to switch on or off: wrap what you want to differentiate by, leave the rest alone.
 
-VJPs are written in ops. Run on arrays they are plain NumPy; run on Tensors (`create_graph=True`) they are
-recorded like any other computation, and so can be differentiated again.
+An op is made by `primitive` from its forward function and one vector-Jacobian product (VJP) per argument: from the
+gradient of the loss by the op's output, the gradient by that argument. A Tensor that was used twice gets two such
+contributions, and they are added. That is the whole of backpropagation.
+
+VJPs are written in ops. Run on arrays they are plain NumPy; run on Tensors (`create_graph=True`) they are recorded like
+any other computation, and so can be differentiated again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,26 +32,6 @@ Arrays: TypeAlias = Mapping[str, Array]  # parameters, masks, scores, gradients:
 Value: TypeAlias = "Tensor | Array | float"  # what an op takes: a variable or a constant
 Op: TypeAlias = Callable[..., Any]  # arrays in, array out; a Tensor among them, Tensor out
 VJP: TypeAlias = Callable[..., Any]  # vjp(g, out, *args, **metadata) -> gradient by one of the args
-
-_births = count()
-
-
-def _operator(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """`__add__` and `__radd__` from ops.add: the operators of a Tensor are sugar for ops.py."""
-    return (
-        lambda self, other: getattr(ops, name)(self, other),
-        lambda self, other: getattr(ops, name)(other, self),
-    )
-
-
-def _method(name: str) -> Callable[..., Any]:
-    """t.sum(...) from ops.sum(t, ...)."""
-    return lambda self, *args, **metadata: getattr(ops, name)(self, *args, **metadata)
-
-
-def _comparison(compare: np.ufunc) -> Callable[..., Array]:
-    """A comparison is piecewise constant: it answers with plain booleans."""
-    return lambda self, other: compare(value_of(self), value_of(other))
 
 
 class Tensor:
@@ -65,7 +48,7 @@ class Tensor:
         If `value` does not hold floats: there is no derivative by an integer.
     """
 
-    __slots__ = ("args", "born", "metadata", "op", "parents", "value")
+    __slots__ = ("args", "metadata", "op", "parents", "value")
 
     def __init__(self, value: npt.ArrayLike) -> None:
         if isinstance(value, Tensor):
@@ -76,7 +59,6 @@ class Tensor:
                 f"a Tensor holds floats, got dtype {self.value.dtype}: convert it with .astype(np.float64), "
                 "or leave it a plain array (an array is a constant)"
             )
-        self.born = next(_births)  # a number greater than that of every Tensor before: later than its parents
         self.op: Primitive | None = None  # how it was computed: op(*args, **metadata); None for a leaf
         self.args: tuple[Any, ...] = ()
         self.metadata: dict[str, Any] = {}
@@ -88,25 +70,40 @@ class Tensor:
     dtype = property(lambda self: self.value.dtype)
     T = property(lambda self: self.transpose())
 
-    __add__, __radd__ = _operator("add")
-    __sub__, __rsub__ = _operator("subtract")
-    __mul__, __rmul__ = _operator("multiply")
-    __truediv__, __rtruediv__ = _operator("divide")
-    __pow__, __rpow__ = _operator("power")
-    __matmul__, __rmatmul__ = _operator("matmul")
-    __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
-    __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
-    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)  # type: ignore[assignment]
+    # Operators and methods are ops: ops.py assigns them at its end.
+    __add__: Callable[[Tensor, Any], Tensor]
+    __radd__: Callable[[Tensor, Any], Tensor]
+    __sub__: Callable[[Tensor, Any], Tensor]
+    __rsub__: Callable[[Tensor, Any], Tensor]
+    __mul__: Callable[[Tensor, Any], Tensor]
+    __rmul__: Callable[[Tensor, Any], Tensor]
+    __truediv__: Callable[[Tensor, Any], Tensor]
+    __rtruediv__: Callable[[Tensor, Any], Tensor]
+    __pow__: Callable[[Tensor, Any], Tensor]
+    __rpow__: Callable[[Tensor, Any], Tensor]
+    __matmul__: Callable[[Tensor, Any], Tensor]
+    __rmatmul__: Callable[[Tensor, Any], Tensor]
+    __lt__: Callable[[Tensor, Any], Array]
+    __le__: Callable[[Tensor, Any], Array]
+    __gt__: Callable[[Tensor, Any], Array]
+    __ge__: Callable[[Tensor, Any], Array]
+    __neg__: Callable[[Tensor], Tensor]
+    __abs__: ClassVar[Callable[[Tensor], Tensor]]
+    __getitem__: Callable[[Tensor, Any], Tensor]
+    sum: Callable[..., Tensor]
+    mean: Callable[..., Tensor]
+    max: Callable[..., Tensor]
+    reshape: Callable[..., Tensor]
+    transpose: Callable[..., Tensor]
+    ufuncs: ClassVar[dict[np.ufunc, Op]]  # what NumPy calls where an array is on the left: array + Tensor
+
+    def __eq__(self, other: object) -> Any:
+        return np.equal(self.value, value_of(other))
+
+    def __ne__(self, other: object) -> Any:
+        return np.not_equal(self.value, value_of(other))
+
     __hash__ = object.__hash__
-
-    __neg__, __abs__, __getitem__ = _method("negative"), _method("abs"), _method("take")
-    sum, mean, max = _method("sum"), _method("mean"), _method("max")
-
-    def reshape(self, *shape: Any) -> Any:
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: Any) -> Any:
-        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
     def __len__(self) -> int:
         return len(self.value)
@@ -116,12 +113,6 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"Tensor({np.array2string(self.value, prefix='Tensor(', separator=', ')})"
-
-    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        """A copy, or one that came from another process, is born anew, after its parents."""
-        for name, value in state[1].items():
-            setattr(self, name, value)
-        self.born = next(_births)
 
     # What an array does and a variable cannot: refused with a remedy before it goes wrong in silence.
 
@@ -134,27 +125,20 @@ class Tensor:
         )
 
     def __array__(self, *_: Any, **__: Any) -> Array:
-        raise _refusal("np.asarray")
+        raise _refusal("asarray")
 
     def __array_function__(self, function: Any, *_: Any) -> Any:
-        raise _refusal(f"np.{function.__name__}")
+        raise _refusal(function.__name__)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        name = ufunc.__name__
-        if name in _OPERATORS and method == "__call__" and not keywords:  # array + Tensor arrives here
-            return getattr(ops, name)(*inputs)
-        if name in _COMPARISONS:
-            return ufunc(*map(value_of, inputs), **keywords)
-        raise _refusal(f"np.{name}")
-
-
-_OPERATORS = {"add", "subtract", "multiply", "divide", "power", "matmul"}
-_COMPARISONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
+        if ufunc in self.ufuncs and method == "__call__" and not keywords:
+            return self.ufuncs[ufunc](*inputs)
+        raise _refusal(ufunc.__name__)
 
 
 def _refusal(function: str) -> TypeError:
     return TypeError(
-        f"{function} of a Tensor would lose how it was computed: use the function of that name in minisnip.ops, "
+        f"np.{function} of a Tensor would lose how it was computed: use the function of that name in minisnip.ops, "
         "or the plain array t.value if no gradient is wanted"
     )
 
@@ -180,6 +164,10 @@ class Primitive:
     @property
     def name(self) -> str:
         return self.forward.__name__.strip("_")
+
+    def __get__(self, tensor: Tensor | None, owner: type | None = None) -> Any:
+        """As a function in a class does, an op becomes a method: `Tensor.__add__ = add`."""
+        return self if tensor is None else partial(self, tensor)
 
     def __call__(self, *args: Any, **metadata: Any) -> Any:
         """Run forward on the arrays; if there was a Tensor among them, remember how the answer was made."""
@@ -237,44 +225,47 @@ def primitive(forward: Callable[..., Any], *vjps: VJP | None, remedy: str = "") 
     return Primitive(forward, vjps, remedy)
 
 
-def ancestors(output: Tensor) -> list[Tensor]:
-    """All that the output was computed from and itself, in the order in which they were made.
+def backward_order(output: Tensor) -> Iterator[Tensor]:
+    """The output and all that it was computed from, each Tensor once and after everything that uses it.
 
-    A Tensor is made after those it was computed from; so this order is one in which no Tensor comes before its
-    parents, and backwards it is one in which all uses of a Tensor come before itself. Each is visited once, however
-    many ways lead to it; iteratively, so that a chain of any length will do.
+    First count the uses of each Tensor. Then a Tensor's turn comes when all its uses have had theirs (Kahn 1962). No
+    recursion, so a chain of any length will do; no enumeration of paths, of which there can be 2^n.
     """
-    found, stack = {id(output): output}, [output]
+    uses, stack = {id(output): 1}, [output]
     while stack:
         for _, parent in stack.pop().parents:
-            if id(parent) not in found:
-                found[id(parent)] = parent
+            if id(parent) not in uses:
+                uses[id(parent)] = 0
                 stack.append(parent)
-    return sorted(found.values(), key=lambda tensor: tensor.born)
-
-
-def _path(output: Tensor, targets: set[int]) -> dict[int, Tensor]:
-    """The Tensors between the targets and the output, by id, in the order in which they were made."""
-    path: dict[int, Tensor] = {}
-    for node in ancestors(output):
-        if id(node) in targets or any(id(parent) in path for _, parent in node.parents):
-            path[id(node)] = node
-    return path
+            uses[id(parent)] += 1
+    ready = [output]
+    while ready:
+        node = ready.pop()
+        yield node
+        for _, parent in node.parents:
+            uses[id(parent)] -= 1
+            if not uses[id(parent)]:
+                ready.append(parent)
 
 
 def backward(output: Tensor, cotangent: Value, inputs: list[Tensor], create_graph: bool) -> list[Any]:
     """⟨cotangent, ∂output/∂input⟩ for each input; None where the output does not depend on it.
 
-    Walks from the output back, so a node's gradient is complete (summed over all its uses) before it is passed on.
+    A node's gradient is complete (summed over all its uses) before it is passed on to the node's parents.
     """
-    targets = {id(x) for x in inputs}
-    path = _path(output, targets)
+    targets, order = {id(x) for x in inputs}, list(backward_order(output))
+    on_path = set(targets)  # the Tensors that depend on an input, and the inputs
+    for node in reversed(order):
+        if any(id(parent) in on_path for _, parent in node.parents):
+            on_path.add(id(node))
     gradients: dict[int, Any] = {id(output): cotangent}
-    for node in reversed(path.values()):
+    for node in order:
+        if node.op is None or id(node) not in on_path:
+            continue
         g = gradients[id(node)] if id(node) in targets else gradients.pop(id(node))
         out, args = (node, node.args) if create_graph else (node.value, tuple(map(value_of, node.args)))
         for i, parent in node.parents:
-            if node.op is not None and id(parent) in path:
+            if id(parent) in on_path:
                 contribution = node.op.vjp(i, g, out, args, node.metadata)
                 so_far = gradients.get(id(parent))
                 gradients[id(parent)] = contribution if so_far is None else so_far + contribution
@@ -304,7 +295,17 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
         If `output` is not a scalar, or does not depend on an input.
     """
     leaves = _leaves(inputs)
-    _check(output, leaves)
+    for role, x in [("output", output), *(("input", leaf) for leaf in leaves)]:
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"grad: the {role} is a {type(x).__name__}, and an array is a constant: wrap it (x = Tensor(array)) "
+                "and compute the output from x"
+            )
+    if output.shape != ():
+        raise ValueError(
+            f"grad: the output has shape {output.shape}, and a gradient is of one number: take output.sum(), "
+            ".mean() or (output * cotangent).sum() first"
+        )
     gradients = backward(output, np.ones_like(output.value), leaves, create_graph)
     for leaf, g in zip(leaves, gradients, strict=True):
         if g is None:
@@ -330,29 +331,12 @@ def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
     -------
     arrays in the structure of `inputs`
     """
-    leaves = _leaves(inputs)
-    _check(output, leaves)
-    directions = _matched(inputs, vectors)
+    leaves, directions = _leaves(inputs), _matched(inputs, vectors)
     gradients = grad(output, leaves, create_graph=True)
-    slope = sum(ops.sum(g * v) for g, v in zip(gradients, directions, strict=True))
+    slope = sum((g * v).sum() for g, v in zip(gradients, directions, strict=True))
     products = backward(slope, np.ones_like(slope.value), leaves, create_graph=False)
-    zeros = [np.zeros_like(x.value) for x in leaves]  # where the gradient does not depend on the input
-    products = [z if p is None else p for p, z in zip(products, zeros, strict=True)]
-    return _in_structure_of(inputs, _own(products, leaves))
-
-
-def _check(output: Any, leaves: list[Any]) -> None:
-    for role, x in [("output", output), *(("input", leaf) for leaf in leaves)]:
-        if not isinstance(x, Tensor):
-            raise TypeError(
-                f"grad: the {role} is a {type(x).__name__}, and an array is a constant: wrap it (x = Tensor(array)) "
-                "and compute the output from x"
-            )
-    if output.shape != ():
-        raise ValueError(
-            f"grad: the output has shape {output.shape}, and a gradient is of one number: take output.sum(), "
-            ".mean() or (output * cotangent).sum() first"
-        )
+    found = [np.zeros_like(x.value) if p is None else p for p, x in zip(products, leaves, strict=True)]  # None: H = 0
+    return _in_structure_of(inputs, _own(found, leaves))
 
 
 def _leaves(structure: Any) -> list[Any]:
@@ -377,8 +361,8 @@ def _matched(inputs: Any, vectors: Any) -> list[Array]:
             f"hvp: got {len(directions)} vectors for {len(leaves)} inputs: one for each, by the same names"
         )
     for x, v in zip(leaves, directions, strict=True):
-        if x.shape != v.shape:
-            raise ValueError(f"hvp: a vector has shape {v.shape}, its input {x.shape}: they must be equal")
+        if shape_of(x) != v.shape:
+            raise ValueError(f"hvp: a vector has shape {v.shape}, its input {shape_of(x)}: they must be equal")
     return directions
 
 
@@ -393,6 +377,3 @@ def _own(gradients: list[Any], leaves: list[Tensor]) -> list[Array]:
         answer.append(g if g.flags.writeable and owner not in owners else g.copy())
         owners.add(owner)
     return answer
-
-
-from minisnip.autodiff import ops  # noqa: E402  (at the end: the ops are made of `primitive` above)

@@ -2,8 +2,8 @@
 
 An op takes Tensors, arrays and numbers in any mix. A VJP is `vjp(g, out, *args)`: g is the gradient of the loss
 by the op's output `out`; the answer is the gradient by one argument. It is written in the ops of this table, so
-it can be differentiated in turn. Where two ops are each other's adjoint, ⟨A x, y⟩ = ⟨x, Aᵀ y⟩, the one is the
-other's VJP and they stand side by side.
+it can be differentiated in turn. Two ops that are each other's adjoint, ⟨A x, y⟩ = ⟨x, Aᵀ y⟩, are each other's VJP, and
+are next to each other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minisnip.autodiff.engine import VJP, Array, Op, Value, primitive, shape_of, value_of
+from minisnip.autodiff.engine import VJP, Array, Op, Tensor, Value, primitive, shape_of, value_of
 
 Axis = int | tuple[int, ...] | None
 
@@ -291,3 +291,44 @@ linear: Op = primitive(
     lambda g, out, x, w, b: sum(g, 0),
     remedy="y = x Wᵀ + b takes x of (n, k), W of (m, k) and b of (m,).",
 )
+
+# ---- The operators and methods of a Tensor ---------------------------------------------------------------------------
+
+
+def _reflected(op: Op) -> Op:
+    """`__radd__` from add: the Tensor is on the right."""
+    return lambda self, other: op(other, self)
+
+
+def _on_values(compare: np.ufunc) -> Op:
+    """A comparison is piecewise constant: it answers with plain booleans."""
+    return lambda a, b: compare(value_of(a), value_of(b))
+
+
+def _axes_of(op: Op) -> Op:
+    """A method that takes its sizes or axes one by one or as a tuple: t.reshape(2, 3), t.reshape((2, 3))."""
+    return lambda self, *sizes: op(self, sizes[0] if len(sizes) == 1 else sizes or None)
+
+
+Tensor.__add__, Tensor.__radd__ = add, _reflected(add)
+Tensor.__sub__, Tensor.__rsub__ = subtract, _reflected(subtract)
+Tensor.__mul__, Tensor.__rmul__ = multiply, _reflected(multiply)
+Tensor.__truediv__, Tensor.__rtruediv__ = divide, _reflected(divide)
+Tensor.__pow__, Tensor.__rpow__ = power, _reflected(power)
+Tensor.__matmul__, Tensor.__rmatmul__ = matmul, _reflected(matmul)
+Tensor.__lt__, Tensor.__le__ = _on_values(np.less), _on_values(np.less_equal)
+Tensor.__gt__, Tensor.__ge__ = _on_values(np.greater), _on_values(np.greater_equal)
+Tensor.__neg__, Tensor.__abs__, Tensor.__getitem__ = negative, abs, take
+Tensor.sum, Tensor.mean, Tensor.max = sum, mean, max
+Tensor.reshape, Tensor.transpose = _axes_of(reshape), _axes_of(transpose)
+
+_OPERATORS: dict[np.ufunc, Op] = {
+    np.add: add,
+    np.subtract: subtract,
+    np.multiply: multiply,
+    np.divide: divide,
+    np.power: power,
+    np.matmul: matmul,
+}
+_COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
+Tensor.ufuncs = _OPERATORS | {compare: _on_values(compare) for compare in _COMPARISONS}

@@ -1,13 +1,16 @@
-"""Split a batch into shards and give each to a thread, so that all cores work.
+"""Split a batch into shards and give each to a thread, so that all cores work and none spins.
 
-NumPy uses one core for everything but matrix products, and releases Python's lock in all that takes long. So where
-copies and element-wise work count, a batch is cut into shards; each thread does one from end to end, and the results
-are put together in the order of the shards. The cut does not depend on the number of threads: with one, two or four
-the answer has the same bytes.
+NumPy uses one core for everything but matrix products, and releases Python's lock in all operations that take long. So
+where copies and element-wise work count, a batch is cut into shards. Each thread does one shard from end to end, and
+the results are put together in the order of the shards. The cut does not depend on the number of threads: with one, two
+or four the answer has the same bytes.
 
-The rule, measured (`python -m tests.benchmarks.sharding`): a network with a convolution is cut into shards of 50 images
-or fewer, with one BLAS thread for each. An MLP is all matrix products: threads of ours only wait for Python's lock,
-and every shard costs one more gradient of all the weights, so its batch is not cut. BLAS has one thread in both cases.
+BLAS has one thread throughout. Its own threads spin while they wait, so beside any other busy process two of them are
+slower than one; ours block.
+
+The rule was measured (`python -m tests.benchmarks.sharding`): a network with a convolution is cut into shards of 50
+images or fewer. An MLP is all matrix products: our threads would only wait for Python's lock, and every shard would
+cost one more gradient of all the weights, so its batch is not cut.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from itertools import pairwise
 from typing import Any, TypeAlias, TypeVar
@@ -32,7 +35,7 @@ Shards: TypeAlias = Callable[[Callable[[slice], Any], int], list[Any]]
 
 
 def cores() -> int:
-    """How many this process may use; fewer if OMP_NUM_THREADS says so, as it does in the processes of joblib."""
+    """The number of cores that this process may use; fewer if OMP_NUM_THREADS says so, as in parallel runs."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(available, int(asked)) if asked.isdecimal() and int(asked) else available
@@ -45,29 +48,22 @@ def sharding(net: Sequential, workers: int | None = None) -> Iterator[Shards]:
     Parameters
     ----------
     net : Sequential
-        Whether to cut depends on its layers alone.
+        Whether the batch is cut depends on the layers alone.
     workers : int or None
-        Threads; None for one on each core. With one, f runs where `shards` was called, and there is no thread.
+        The number of threads; None for one on each core. With one, f runs in the thread that calls `shards`.
 
     Yields
     ------
     shards : callable
-        An exception in a thread is raised by it as itself; Ctrl-C is raised as soon as the shards under way are done.
+        It raises an exception of a thread as it is, and Ctrl-C as soon as the running shards are done.
     """
     workers = cores() if workers is None else workers
     if workers < 1:
         raise ValueError(f"workers {workers} must be at least 1")
     keep_freed_memory()
-    convolution = any(isinstance(layer, Conv2d) for layer in net.layers.values())
-    with in_threads(workers) if convolution else one_thread() as shards:
+    convolution = any(isinstance(block.layer, Conv2d) for block in net.blocks())
+    with threadpool_limits(1), in_threads(workers) if convolution else nullcontext(uncut) as shards:
         yield shards
-
-
-@contextmanager
-def one_thread() -> Iterator[Shards]:
-    """No cut. BLAS's own threads spin while they wait: beside any other busy process they are slower than one."""
-    with threadpool_limits(1):
-        yield uncut
 
 
 def uncut(f: Callable[[slice], Result], n: int) -> list[Result]:
@@ -77,13 +73,12 @@ def uncut(f: Callable[[slice], Result], n: int) -> list[Result]:
 
 @contextmanager
 def in_threads(workers: int) -> Iterator[Shards]:
-    """Shards of at most SHARD images in so many threads, each with one thread of BLAS."""
-    with threadpool_limits(1):
-        if workers == 1:
-            yield lambda f, n: [f(part) for part in cut(n)]
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                yield lambda f, n: list(pool.map(in_this_context(f), cut(n)))
+    """Shards of at most SHARD images, each in one of the given number of threads."""
+    if workers == 1:
+        yield lambda f, n: [f(part) for part in cut(n)]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            yield lambda f, n: list(pool.map(in_this_context(f), cut(n)))
 
 
 def cut(n: int) -> list[slice]:

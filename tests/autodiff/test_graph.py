@@ -1,13 +1,14 @@
 """The walk through the graph: every use counts once, every node is visited once, and only what is needed."""
 
 import copy
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
 from minisnip import Tensor, grad, hvp, ops, primitive
-from minisnip.autodiff.engine import Primitive, ancestors
+from minisnip.autodiff.engine import Primitive, backward_order
 
 
 def counting_identity() -> tuple[Primitive, list[Any]]:
@@ -182,18 +183,28 @@ def test_hvp_takes_all_inputs_together() -> None:
     np.testing.assert_array_equal(by_b, [5.0, 6.0])
 
 
-def test_a_tensor_from_another_process_is_older_than_what_is_computed_from_it() -> None:
-    """Its number of birth is none of this process's: it is born anew."""
-    x = Tensor(np.array([1.0, 2.0]))
-    state: Any = x.__reduce_ex__(2)[2]
-    state[1]["born"] = 10**9
-    x.__setstate__(state)  # as unpickling does
+def test_a_tensor_from_another_process_is_a_variable_like_any_other() -> None:
+    x = pickle.loads(pickle.dumps(Tensor(np.array([1.0, 2.0]))))
     h = (x * x).sum()
     np.testing.assert_array_equal(grad(h + (3.0 * x).sum(), x), [5.0, 7.0])
+
+
+def test_in_backward_order_each_node_comes_once_and_after_all_its_uses() -> None:
+    a, b = Tensor(2.0), Tensor(3.0)
+    c = a * b
+    d = ops.tanh(c) + a
+    out = d * c + d
+
+    order = list(backward_order(out))
+
+    assert order[0] is out
+    assert len({id(node) for node in order}) == len(order) == 7
+    place = {id(node): i for i, node in enumerate(order)}
+    assert all(place[id(node)] < place[id(parent)] for node in order for _, parent in node.parents)
 
 
 def test_the_gradient_of_a_copied_graph_is_that_of_the_graph() -> None:
     x = Tensor(np.array([1.0, 2.0]))
     y = copy.deepcopy((x * x).sum() + (3.0 * x).sum())
-    (leaf,) = [node for node in ancestors(y) if node.op is None]
+    (leaf,) = [node for node in backward_order(y) if node.op is None]
     np.testing.assert_array_equal(grad(y, leaf), [5.0, 7.0])

@@ -1,4 +1,4 @@
-"""When to cut a batch into shards: both networks, uncut with BLAS's threads, and in shards of several sizes.
+"""When to cut a batch into shards: both networks, uncut and in shards of several sizes; BLAS has one thread.
 
     python -m tests.benchmarks.sharding [rounds=7] [steps=50]
 
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+
+from threadpoolctl import threadpool_limits
 
 from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS, threads
@@ -26,14 +29,15 @@ CUTS = ((0, 0), (50, 1), (50, 2), (25, 2))  # images in a shard and workers; 0 f
 def step(given: Problem, size: int, workers: int) -> Callable[[], float]:
     """A step in shards of this size, whatever the rule says; the threads stay for as long as the process."""
     keep_freed_memory()
-    context = threads.in_threads(workers) if size else None
+    limit = threadpool_limits(1)
+    context = threads.in_threads(workers) if size else nullcontext(threads.uncut)
     threads.SHARD = size
-    shards = context.__enter__() if context else threads.uncut
+    shards = context.__enter__()
     params, optimizer, batch = {name: w.copy() for name, w in given.params.items()}, SGD(), (given.images, given.labels)
     run = Run(given.net, {}, Recipe(1, len(given.images), optimizer, 0.02, "constant"), splits={})
     state = initial_state(params, {}, optimizer, rng=0)
 
-    def work(_: object = context) -> float:  # a context that nobody holds is left
+    def work(_: object = (limit, context)) -> float:  # a context that nobody holds is left
         return train_step(run, state, batch, 0.02, shards)[0]
 
     return work
@@ -52,7 +56,7 @@ def rows(rounds: int, steps: int) -> Iterator[list[object]]:
 def main() -> None:
     """Print the table."""
     rounds, steps = (*map(int, sys.argv[1:]), *(7, 50)[len(sys.argv) - 1 :])
-    names = ["uncut, BLAS's threads", *(f"shards of {size}, {w} worker{'s' * (w > 1)}" for size, w in CUTS[1:])]
+    names = ["uncut", *(f"shards of {size}, {w} worker{'s' * (w > 1)}" for size, w in CUTS[1:])]
     print_table(["network", "batch", *(f"{name}, ms" for name in names)], rows(rounds, steps))
 
 

@@ -130,18 +130,20 @@ lesson_1.tanh(tanh_vjp)
 # ## Round 3: an order in which nothing comes too early
 #
 # A node may hand its gradient on only when that is complete, which is when all nodes that use it have been visited.
-# A node is made after those it was made from. So the order of making, read backwards, will do:
+# So write a node down only when all nodes that it was made from are written down. Read backward, that order will do:
 
 
 # %%
 def in_order(output):
-    """All that the output was computed from, the latest first."""
-    found, stack = {output}, [output]
+    """All that the output was computed from; each node after everything that uses it."""
+    written, stack = {}, [output]
     while stack:
-        new = {parent for _, parent in stack.pop().parents} - found
-        found |= new
-        stack += new
-    return sorted(found, key=lambda node: node.born, reverse=True)
+        waiting = [parent for _, parent in stack[-1].parents if parent not in written]
+        if waiting:
+            stack += waiting
+        else:
+            written[stack.pop()] = True
+    return list(written)[::-1]
 
 
 print([nodes[id(node)] for node in in_order(L)])
@@ -163,8 +165,8 @@ assert grad(last, start) == 2.0**60
 # ways one by one, as a careless recursion does, the sun would burn out first.
 #
 # ### Exercise 1.3
-# Without the numbers of birth: given the parents of each node, by name, give an order in which every node comes after
-# all those that use it. The output is the one node that nobody uses.
+# From the other end: given the parents of each node, by name, give an order in which every node comes after all those
+# that use it. Begin at the output, the one node that nobody uses, and count uses.
 
 
 # %%

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from minisnip.autodiff.engine import Tensor, ancestors
+from minisnip.autodiff.engine import Tensor, backward_order
 from minisnip.lab.plots.colors import BLUE, GRAY, ORANGE
 
 Place = tuple[float, float]
@@ -25,7 +25,7 @@ def computation_graph(output: Tensor, gradients: Mapping[int, float], names: Map
     names : dict
         What a node is called, by its id; the op's name where there is none.
     """
-    nodes = ancestors(output)
+    nodes = [*backward_order(output)][::-1]
     places = _places(nodes)
     width = 1 + max(x for x, _ in places.values())
     height = 1 + max(y for _, y in places.values())

@@ -1,0 +1,88 @@
+"""Count the lines of code: docstrings, comments and blank lines left out, after `ruff format`.
+
+python -m tests.count_lines            print the files of the evening, and each package beside its budget
+python -m tests.count_lines --write    put both tables into the README
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "minisnip"
+README = ROOT / "README.md"
+SECTION = re.compile(r"(?<=<!-- table: lines -->\n).*?(?=<!-- /table -->)", re.DOTALL)
+
+EVENING = {
+    "autodiff/engine.py": "a variable remembers how it was computed; `grad` walks that record backward",
+    "autodiff/ops.py": "every op beside its derivative, in one table",
+    "nn/layers.py": "layers are functions of (parameters, input), and a network is their sequence",
+    "nn/losses.py": "cross-entropy, and its derivative: softmax minus one-hot",
+    "pruning/masks.py": "a mask keeps or removes each connection; `keep_top` keeps exactly κ",
+    "pruning/sensitivity.py": "SNIP: the derivative of the loss by the mask",
+    "pruning/deletion.py": "the definition that SNIP approximates: the loss without each connection, exactly",
+    "training/optimizers.py": "one step down the gradient, with momentum or with Adam",
+    "training/loop.py": "train the pruned network, keep the epoch with the lowest validation error",
+}
+BUDGETS = {"the core": 2_800, "lab/": 1_900, "exercises/": 1_050}  # design: what each may have after the recut
+_NO_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+
+
+def count(file: Path) -> int:
+    """The lines of a file that hold code."""
+    text = file.read_text(encoding="utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    lines = {n for t in tokens if t.type not in _NO_CODE for n in range(t.start[0], t.end[0] + 1)}
+    return len(lines - _docstrings(ast.parse(text)))
+
+
+def _docstrings(tree: ast.Module) -> set[int]:
+    """The lines that docstrings take."""
+    lines: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            first = node.body[0]
+            lines |= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    return lines
+
+
+def packages() -> dict[str, int]:
+    """The lines of each part that has a budget."""
+    counts = dict.fromkeys(BUDGETS, 0)
+    for file in sorted(PACKAGE.rglob("*.py")):
+        part = f"{file.relative_to(PACKAGE).parts[0]}/"
+        counts[part if part in counts else "the core"] += count(file)
+    return counts
+
+
+def tables() -> str:
+    """Both tables in markdown."""
+    evening = {name: count(PACKAGE / name) for name in EVENING}
+    rows = [f"| `{name}` | {evening[name]} | {what} |" for name, what in EVENING.items()]
+    rows.append(f"| together | {sum(evening.values()):,} | |")
+    parts = [f"| {part} | {lines:,} | {BUDGETS[part]:,} |" for part, lines in packages().items()]
+    heads = (
+        "| file | lines of code | what it tells |\n|---|---|---|",
+        "| part | lines of code | budget |\n|---|---|---|",
+    )
+    return "\n\n".join("\n".join([head, *body]) for head, body in zip(heads, (rows, parts), strict=True)) + "\n"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        README.write_text(SECTION.sub(lambda _: tables(), README.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(tables())
