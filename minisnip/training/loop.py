@@ -23,7 +23,7 @@ from minisnip.nn.init import Rng
 from minisnip.nn.layers import Flatten, Select, Sequential
 from minisnip.nn.losses import cross_entropy
 from minisnip.nn.threads import Shards, sharding
-from minisnip.pruning.masks import apply_masks, in_precision_of, warn_of_collapse
+from minisnip.pruning.masks import apply_masks, warn_of_collapse
 from minisnip.training.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint
 from minisnip.training.optimizers import SGD, Optimizer
 
@@ -245,14 +245,14 @@ def train(
     masks, watch, small = masks or {}, watch or {}, None
     _check(recipe, dataset, masks, watch)
     warn_of_collapse(masks)
-    masks = in_precision_of(params, masks)
     if compact:
         from minisnip.pruning import cut  # here, so that the rest of the loop can be read without it
 
         small = cut(net, params, masks)
         net, params, masks = small.net, small.params, small.masks
     kept, masked = kept_connections(masks), apply_masks(masks, params)
-    state = initial_state({name: np.array(w, order="C") for name, w in masked.items()}, kept, optimizer, rng)
+    start = {name: np.array(w, params[name].dtype, order="C") for name, w in masked.items()}
+    state = initial_state(start, kept, optimizer, rng)
     settings = {**fingerprint(net, dataset, state, kept), **{key: str(value) for key, value in vars(recipe).items()}}
     file = None if checkpoint is None else Path(checkpoint)
     if resume and file is not None and file.exists():
@@ -281,7 +281,7 @@ def _check(recipe: Recipe, dataset: Dataset, masks: Arrays, watch: Mapping[str, 
     """Raise a ValueError if a setting of `train` makes no sense."""
     recipe.check(len(dataset.train.labels))
     if {"train", "validation"} & set(watch):
-        raise ValueError("watch has a split called train or validation, which are evaluated anyway: give it another name")
+        raise ValueError("watch has a split called train or validation, which are taken already: give it another name")
     if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
         raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
 

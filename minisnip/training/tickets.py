@@ -20,7 +20,7 @@ from minisnip.autodiff.engine import Array, Arrays, Value, shape_of
 from minisnip.data import Dataset
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
-from minisnip.nn.layers import Params, Shape, Stateless
+from minisnip.nn.layers import Params, Shape, Stateless, known_blocks
 from minisnip.pruning import LayerCollapseWarning, count_kept, effective_masks, keep_top
 from minisnip.pruning.schedules import Keep, removed_last, sparsity_of_round
 from minisnip.training.loop import train
@@ -230,9 +230,15 @@ class NonNegative:
 
 
 def gated(net: Sequential, params: Arrays) -> Sequential:
-    """The network with frozen weights and a gate after each hidden layer; its parameters are all "NAME_gate.gate"."""
+    """The network with frozen weights and a gate after each hidden layer; its parameters are all "NAME_gate.gate".
+
+    Raises
+    ------
+    TypeError
+        If a layer is not one of minisnip.nn.
+    """
     layers = net.head
-    *hidden, last = net.blocks()
+    *hidden, last = known_blocks(net, "units are pruned")
     for block in (*hidden, last):
         weights = {short: params[f"{block.name}.{short}"] for short in block.layer.shapes()}
         layers[block.name] = Frozen(block.layer, weights)
@@ -274,6 +280,8 @@ def from_scratch(
     ------
     ValueError
         If the sparsity is not in [0, 1), or does not leave one unit to each layer.
+    TypeError
+        If a layer is not one of minisnip.nn.
     """
     count_kept(1, sparsity)
     network, dtype = gated(net, params), next(iter(params.values())).dtype

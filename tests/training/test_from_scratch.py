@@ -128,6 +128,15 @@ def test_the_pruned_network_computes_what_the_smaller_one_does() -> None:
     assert np.isfinite(cross_entropy(small(cut, x), np.zeros(4, int)))
 
 
+def test_a_network_with_a_call_of_its_own_is_refused_before_the_training() -> None:
+    class Tenfold(Sequential):
+        """Not only its layers in turn."""
+
+    net = Tenfold(NET.input_shape, **NET.layers)
+    with pytest.raises(TypeError, match="the network is a Tenfold: units are pruned through a plain Sequential only"):
+        from_scratch(net, net.init(0), DATA, 0.5)
+
+
 def test_a_sparsity_that_leaves_no_unit_to_a_layer_is_refused() -> None:
     with pytest.raises(ValueError, match=r"one unit of each layer has 20 connections, and sparsity 0.95 leaves 7"):
         keep_units(NET, {"fc1": np.ones(7), "fc2": np.ones(5)}, 0.95)
