@@ -347,15 +347,13 @@ def _matched(inputs: Any, vectors: Any) -> list[Array]:
     """The vectors in the order of the inputs: by name in a dict, by position elsewhere."""
     if isinstance(inputs, dict):
         vectors = [vectors[name] for name in inputs if name in vectors]
-    leaves, directions = leaves_of(inputs), [np.asarray(v) for v in leaves_of(vectors)]
-    if len(leaves) != len(directions):
-        raise ValueError(
-            f"hvp: got {len(directions)} vectors for {len(leaves)} inputs: one for each, by the same names"
-        )
-    for x, v in zip(leaves, directions, strict=True):
+    xs, vs = leaves_of(inputs), [np.asarray(v) for v in leaves_of(vectors)]
+    if len(xs) != len(vs):
+        raise ValueError(f"hvp: got {len(vs)} vectors for {len(xs)} inputs: one for each, by the same names")
+    for x, v in zip(xs, vs, strict=True):
         if shape_of(x) != v.shape:
             raise ValueError(f"hvp: a vector has shape {v.shape}, its input {shape_of(x)}: they must be equal")
-    return directions
+    return vs
 
 
 def _own(gradients: list[Any], leaves: list[Tensor]) -> list[Array]:

@@ -255,13 +255,15 @@ def find_stages(net: Sequential, params: Arrays, x: Array, y: Array) -> list[Sta
     TypeError
         If a layer is not one of minisnip.nn.
     """
-    blocks, steps, activations = known_blocks(net, "ΔL is computed"), [], [x]  # activations[i] enters step i
+    blocks = known_blocks(net, "ΔL is computed")
+    steps, activations = [], [x]  # each layer with its parameters; activations[i] enters layer i
     for name, layer in net.layers.items():
-        steps.append((layer, {short: params[f"{name}.{short}"] for short in layer.shapes()}))
-        activations.append(layer(steps[-1][1], activations[-1]))
+        own = {short: params[f"{name}.{short}"] for short in layer.shapes()}
+        steps.append((layer, own))
+        activations.append(layer(own, activations[-1]))
     logits = activations[-1]
-    activations.append(logits)  # after the last layer nothing changes them
     losses = image_losses(logits, y)
+    activations.append(logits)  # after the last layer nothing changes them
     starts = [i for i, (_, own) in enumerate(steps) if own]
     stages = []
     for block, i, following in zip(blocks, starts, [*starts[1:], len(steps)], strict=True):

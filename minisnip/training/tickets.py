@@ -22,7 +22,7 @@ from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Params, Shape, Stateless, known_blocks
 from minisnip.pruning import LayerCollapseWarning, count_kept, effective_masks, keep_top
-from minisnip.pruning.masks import descending_ranks, flatten, unflatten
+from minisnip.pruning.masks import check_sparsity, descending_ranks, flatten, unflatten
 from minisnip.pruning.schedules import Keep, removed_last, sparsity_of_round
 from minisnip.training.loop import train
 from minisnip.training.optimizers import SGD, Adam, Optimizer, State
@@ -60,7 +60,7 @@ def magnitude_after_training(
     ValueError
         If the sparsity is not in [0, 1).
     """
-    count_kept(1, sparsity)  # before the work
+    check_sparsity(sparsity)  # before the work
     trained = train(net, params, dataset, **training).params
     return Ticket(keep({name: np.abs(w) for name, w in trained.items()}, sparsity), trained)
 
@@ -98,7 +98,7 @@ def lottery_ticket(
     ValueError
         If the sparsity is not in [0, 1) or the rate not in (0, 1).
     """
-    count_kept(1, sparsity)
+    check_sparsity(sparsity)
     if not 0 < rate < 1:
         raise ValueError(f"rate {rate} is not in (0, 1): a round removes this share of the remaining connections")
     rounds = max(1, math.ceil(math.log(1 - sparsity) / math.log(1 - rate) - 1e-9))
@@ -138,14 +138,7 @@ class L1:
 
 
 def l1_penalty(
-    net: Sequential,
-    params: Arrays,
-    dataset: Dataset,
-    sparsity: float,
-    *,
-    strength: float = 1e-4,
-    optimizer: Optimizer = SGD(weight_decay=0.0),  # noqa: B008  (it is frozen)
-    **options: Any,
+    net: Sequential, params: Arrays, dataset: Dataset, sparsity: float, *, strength: float = 1e-4, **options: Any
 ) -> Ticket:
     """Train with λ Σ |w| in the loss, keep the largest |w| with their trained values.
 
@@ -157,9 +150,7 @@ def l1_penalty(
     net, params, dataset, sparsity, **options
         As in `magnitude_after_training`, `keep` included.
     strength : float
-        λ.
-    optimizer : Optimizer
-        Without weight decay, so that there is only one penalty.
+        λ. The optimizer is SGD without weight decay, so that there is only one penalty; it cannot be chosen.
 
     Returns
     -------
@@ -173,7 +164,8 @@ def l1_penalty(
     """
     if not 0 < strength < np.inf:
         raise ValueError(f"strength {strength} of the L1 penalty must be above 0 and finite")
-    return magnitude_after_training(net, params, dataset, sparsity, optimizer=L1(optimizer, strength), **options)
+    optimizer = L1(SGD(weight_decay=0.0), strength)
+    return magnitude_after_training(net, params, dataset, sparsity, optimizer=optimizer, **options)
 
 
 @dataclass(frozen=True)
@@ -278,7 +270,7 @@ def from_scratch(
     TypeError
         If a layer is not one of minisnip.nn.
     """
-    count_kept(1, sparsity)
+    check_sparsity(sparsity)
     network, dtype = gated(net, params), next(iter(params.values())).dtype
     half_open = {name: np.full(shape, 0.5, dtype) for name, shape in network.shapes().items()}
     optimizer = NonNegative(L1(Adam(), strength))
