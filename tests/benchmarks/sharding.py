@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
+from minisnip.training.step import train_step
 from threadpoolctl import threadpool_limits
 
-from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS, threads
+from minisnip.nn.models import TITLES
 from minisnip.nn.threads import keep_freed_memory
 from minisnip.training import SGD
-from minisnip.training.step import train_step
 from tests.benchmarks.problem import Problem, first, mnist_or_glyphs, problem
 from tests.benchmarks.table import milliseconds, print_table
 from tests.benchmarks.turns import Entry, take_turns
