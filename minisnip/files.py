@@ -1,20 +1,20 @@
-"""Write a file whole or not at all: under a temporary name first, then `os.replace`."""
+"""Write a file completely or not at all: under a temporary name first, then `os.replace`."""
 
 from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from minisnip.autodiff.engine import Array
+from minisnip.autodiff.engine import Array, Arrays
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Call `write` on an open temporary file beside `path`, then give it its name; on an error nothing is left."""
+    """Call `write` on an open temporary file beside `path`, then rename it; an error leaves no file behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -28,8 +28,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Array], note: str = "") -> None:
-    """Arrays by name as .npz, nothing pickled; the note goes into the comment of the archive."""
+def save_arrays(path: Path, arrays: Arrays, note: str = "") -> None:
+    """Write arrays by name as .npz, without pickle; the note becomes the comment of the archive."""
 
     def write(file: IO[bytes]) -> None:
         np.savez(file, allow_pickle=False, **arrays)
@@ -40,7 +40,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Array], note: str = "") -> None
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of `save_arrays`.
+    """Read the arrays that `save_arrays` has written.
 
     Raises
     ------
@@ -57,5 +57,5 @@ def load_arrays(path: Path) -> dict[str, Array]:
 
 
 def save_text(path: Path, text: str) -> None:
-    """A file of UTF-8 text."""
+    """Write text in UTF-8."""
     write_atomically(path, lambda file: file.write(text.encode()))

@@ -1,6 +1,6 @@
-"""Hypothesis strategies to property-test an op with: one `@given` line checks it on hundreds of inputs.
+"""Hypothesis strategies for property tests of an op: one `@given` line checks it on hundreds of inputs.
 
-Say you wrote an op of your own. Its test is three lines:
+The test of an op that you wrote takes three lines:
 
     >>> import numpy as np
     >>> from hypothesis import given
@@ -12,10 +12,10 @@ Say you wrote an op of your own. Its test is three lines:
     ...     check_grads(softplus, x)
     >>> test_softplus()
 
-Forget the `g *` and Hypothesis answers with the smallest array that shows it.
+If you forget the `g *`, Hypothesis reports the smallest array for which the derivative is wrong.
 
-All values are multiples of 1/64: bounded, never subnormal, readable when printed, and the same numbers in float32
-and in float64. Distinct values are thus at least 1/64 apart, far more than a finite difference moves them.
+All values are multiples of 1/64: bounded, never subnormal, readable when printed, and the same in float32 and float64.
+Distinct values are at least 1/64 apart, far more than the step of a finite difference.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STEP = 1 / 64
 
 
 class ConvCase(NamedTuple):
-    """What a convolution takes; the kernel fits the padded images."""
+    """Shapes, stride and padding of a convolution; the kernel fits the padded images."""
 
     images: Shape  # (N, C, H, W)
     weight: Shape  # (F, C, kh, kw)
@@ -52,7 +52,7 @@ class ConvCase(NamedTuple):
 
 
 def shapes(min_dims: int = 0, max_dims: int = 3, max_side: int = 4) -> st.SearchStrategy[Shape]:
-    """Shapes of small arrays; () among them."""
+    """Shapes of small arrays, () included."""
     return hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, max_side=max_side)
 
 
@@ -67,10 +67,10 @@ def arrays(
 
     Parameters
     ----------
-    shape : tuple of int, or a strategy of such; default `shapes()`
-    dtype : float32 or float64, or a strategy of such
+    shape : tuple of int, or a strategy for one; default `shapes()`
+    dtype : float32 or float64, or a strategy for one
     min_value, max_value : float
-        Bounds of the values, both included.
+        Smallest and largest value, both included.
     """
     return hnp.arrays(dtype, shapes() if shape is None else shape, elements=_multiples(min_value, max_value))
 
@@ -81,32 +81,32 @@ def positive_arrays(shape: Shapes | None = None, dtype: Any = np.float64, min_va
 
 
 def nonzero_arrays(shape: Shapes | None = None, dtype: Any = np.float64, gap: float = 0.1) -> ArrayStrategy:
-    """Arrays of numbers of both signs with gap <= |x| <= 2: away from the kink of |x|, of ReLU, and of a pole at 0."""
+    """Arrays of both signs with gap <= |x| <= 2: away from the kinks of |x| and ReLU, and from a pole at 0."""
     elements = _multiples(gap, 2.0) | _multiples(-2.0, -gap)
     return hnp.arrays(dtype, shapes() if shape is None else shape, elements=elements)
 
 
 def distinct_arrays(shape: Shapes | None = None, dtype: Any = np.float64) -> ArrayStrategy:
-    """Arrays without ties, for max and pooling: all values differ by 1/64 at least. Up to 1,000 elements."""
+    """Arrays without ties, for max and pooling: values differ by at least 1/64. Up to 1,000 elements."""
     return hnp.arrays(dtype, shapes() if shape is None else shape, elements=_multiples(-8.0, 8.0), unique=True)
 
 
 def broadcastable_shapes(count: int = 2, max_dims: int = 3, max_side: int = 3) -> st.SearchStrategy[tuple[Shape, ...]]:
-    """Shapes that broadcast against each other, `count` of them."""
+    """`count` shapes that broadcast against each other."""
     found = hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=max_dims, max_side=max_side)
     return found.map(lambda broadcastable: broadcastable.input_shapes)
 
 
 def matmul_shapes(stack_dims: int = 2, max_side: int = 3, vectors: bool = True) -> st.SearchStrategy[tuple[Shape, ...]]:
-    """Two shapes that `a @ b` takes.
+    """Two shapes that `a @ b` accepts.
 
     Parameters
     ----------
     stack_dims : int
-        Up to so many leading axes, which broadcast; 0 for plain matrices.
+        Largest number of leading axes, which broadcast; 0 for plain matrices.
     max_side : int
     vectors : bool
-        Whether one of the two, or both, may be a vector.
+        Whether either or both may be vectors.
     """
     signature = "(n?,k),(k,m?)->(n?,m?)" if vectors else "(n,k),(k,m)->(n,m)"
     found = hnp.mutually_broadcastable_shapes(signature=signature, max_dims=stack_dims, max_side=max_side)
@@ -115,9 +115,9 @@ def matmul_shapes(stack_dims: int = 2, max_side: int = 3, vectors: bool = True) 
 
 @st.composite
 def conv_cases(draw: st.DrawFn, max_kernel: int = 3, max_stride: int = 3, max_padding: int = 2) -> ConvCase:
-    """Convolutions that fit: shapes of images and weight, stride and padding.
+    """Convolutions whose kernel fits the padded images.
 
-    Kernels may be oblong, strides may leave a rim of the image unread, and windows may overlap or leave gaps.
+    Kernels may be oblong, strides may skip the border of the image, and windows may overlap or leave gaps.
     """
     side = st.integers(1, max_kernel)
     n, channels, filters, kh, kw = (draw(size) for size in [st.integers(1, 2)] * 3 + [side, side])

@@ -1,11 +1,13 @@
 """Data sets by name: MNIST and Fashion-MNIST, verified before they are used, and digits drawn from fonts."""
 
-from minisnip.data.dataset import Dataset, Split
-from minisnip.data.drawing import glyphs
-from minisnip.data.errors import DataError, DataUnavailableError
-from minisnip.data.folders import cache_folder
-from minisnip.data.inventory import FileStatus, status
-from minisnip.data.loading import NAMES, load
+from __future__ import annotations
+
+import numpy as np
+
+from minisnip.data.dataset import TITLES, DataError, Dataset, DataUnavailableError, Split, split_and_standardize
+from minisnip.data.drawing import draw_digits, glyphs
+from minisnip.data.published import PUBLISHED
+from minisnip.data.storage import FileStatus, Folder, cache_folder, load_published, status
 
 __all__ = [
     "NAMES",
@@ -19,3 +21,42 @@ __all__ = [
     "load",
     "status",
 ]
+
+NAMES = tuple(TITLES)
+GLYPHS_TRAINING, GLYPHS_TEST = 12_000, 2_000  # images
+
+
+def load(name: str, directory: Folder | None = None, download: bool = True, *, seed: int = 0) -> Dataset:
+    """Load a data set.
+
+    Parameters
+    ----------
+    name : {"mnist", "fashion-mnist", "glyphs"}
+    directory : path, optional
+        A folder that holds the files, or holds them in a subfolder named as the data set. It is searched before the
+        folder that the environment variable MINISNIP_DATA names and before the cache. The glyphs need no files.
+    download : bool
+        Whether to download missing files into the cache.
+    seed : int
+        Random seed of the split into nine tenths for training and one tenth for validation; every seed gives the same
+        images.
+
+    Returns
+    -------
+    Dataset
+        54,000 images for training, 6,000 for validation and 10,000 for test; the glyphs have 10,800, 1,200 and 2,000.
+
+    Raises
+    ------
+    DataUnavailableError
+        If a file is neither on this machine nor reachable.
+    DataError
+        If there is no such data set or directory, or a file is not the published one.
+    """
+    if name not in NAMES:
+        raise DataError(f"there is no data set {name!r}: the known ones are {', '.join(NAMES)}")
+    if name in PUBLISHED:
+        return load_published(PUBLISHED[name], directory, download, seed)
+    training_rng, test_rng = np.random.default_rng(0).spawn(2)  # `seed` only splits
+    training, test = draw_digits(GLYPHS_TRAINING, training_rng), draw_digits(GLYPHS_TEST, test_rng)
+    return split_and_standardize(name, tuple("0123456789"), training, test, seed)

@@ -1,4 +1,4 @@
-"""A data set in three splits: standardized images and their labels."""
+"""A data set in three splits: standardized images and their labels; and the errors of everything that loads one."""
 
 from __future__ import annotations
 
@@ -9,23 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "glyphs": "glyphs (not MNIST)"}
+SIDE = 28  # pixels of an image, in each direction
 HELD_OUT = 10  # one training image in ten is for validation
 
-Images = NDArray[np.uint8]
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
+
+
+class DataError(ValueError):
+    """A file, a folder or a name is not what it should be."""
+
+
+class DataUnavailableError(DataError):
+    """A data set is neither on this machine nor reachable."""
 
 
 @dataclass(frozen=True)
 class Split:
     """Images (N, 1, 28, 28), float32, standardized, and labels (N,), int64."""
 
-    images: NDArray[np.float32]
+    images: Floats
     labels: Labels
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits, the names of the classes, and the mean and std (of pixels in [0, 1]) of standardization."""
+    """Three splits, the names of the classes, and the mean and std that standardized the pixels, scaled to [0, 1]."""
 
     name: str
     class_names: tuple[str, ...]
@@ -37,16 +47,17 @@ class Dataset:
 
     @property
     def label(self) -> str:
-        """The name as it stands in tables and figures."""
+        """The name as tables and figures show it."""
         return TITLES.get(self.name, self.name)
 
 
 def split_and_standardize(
-    name: str, class_names: tuple[str, ...], training: tuple[Images, Labels], test: tuple[Images, Labels], seed: int
+    name: str, class_names: tuple[str, ...], training: tuple[Bytes, Labels], test: tuple[Bytes, Labels], seed: int
 ) -> Dataset:
-    """Hold a random tenth of the training images out for validation, and standardize all pixels.
+    """Hold out a random tenth of the training images for validation, and standardize all pixels.
 
-    As in the SNIP authors' code, there is one mean and one std, of all training images (the held-out ones too).
+    As in the SNIP authors' code, one mean and one std serve all pixels: those of all training images, the held-out
+    ones included.
 
     Parameters
     ----------
@@ -55,7 +66,8 @@ def split_and_standardize(
     training, test : pairs of arrays
         Images (N, 1, 28, 28) uint8 and labels (N,) int64.
     seed : int
-        Of the split: the first nine tenths of `np.random.default_rng(seed).permutation(N)` are for training.
+        Random seed of the split: the first nine tenths of `np.random.default_rng(seed).permutation(N)` are for
+        training.
     """
     images, labels = training
     mean, std = _mean_and_std(images)
@@ -65,14 +77,14 @@ def split_and_standardize(
     return Dataset(name, class_names, mean, std, train, validation, Split(_standardize(test[0], mean, std), test[1]))
 
 
-def _mean_and_std(images: Images) -> tuple[float, float]:
-    """Of the pixels scaled to [0, 1]; the sums are of integers, so they are exact."""
+def _mean_and_std(images: Bytes) -> tuple[float, float]:
+    """Mean and std of the pixels, scaled to [0, 1]; both come from sums of integers, which are exact."""
     mean = int(images.sum(dtype=np.int64)) / images.size
     mean_square = int(np.square(images, dtype=np.uint16).sum(dtype=np.int64)) / images.size
     return mean / 255, math.sqrt(mean_square - mean**2) / 255
 
 
-def _standardize(images: Images, mean: float, std: float) -> NDArray[np.float32]:
+def _standardize(images: Bytes, mean: float, std: float) -> Floats:
     pixels = images.astype(np.float32)
     pixels -= 255 * mean
     pixels /= 255 * std

@@ -1,22 +1,26 @@
-"""Lesson 2: undo a broadcast, choose a step, differentiate an op of one's own and prove it with a property test."""
+"""Lesson 2: undo a broadcast, choose a step, differentiate an op of one's own, and prove it with a property test.
+
+That test is tried on five mutants: ops with a planted mistake each. They are of the soft maximum, log(eᵃ + eᵇ), whose
+inputs get the shares e^(a - out) and e^(b - out) of the gradient, each between 0 and 1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 
-from minisnip import check_grads, primitive
-from minisnip.autodiff.engine import Array, Op
-from minisnip.exercises.differences import slopes
-from minisnip.exercises.exercise import Exercise, Trial, shown
-from minisnip.exercises.mutants import MUTANTS, kill_table, repeatable, soft_maximum
+from minisnip import check_grads, ops, primitive
+from minisnip.autodiff.engine import Array, Op, shape_of, value_of
+from minisnip.exercises import fast_or
+from minisnip.exercises.checks import Trial, exercise, format_value, slopes
 
-__all__ = ["MUTANTS", "kill_table", "own_op", "property_test", "repeatable", "soft_maximum", "step", "unbroadcast"]
-
-Shape = tuple[int, ...]
+Shape: TypeAlias = tuple[int, ...]
+Test: TypeAlias = Callable[[Op], Any]  # raises if a derivative of the op is wrong
 
 STRETCHES: tuple[tuple[Shape, Shape], ...] = (  # from, to; the smallest first
     ((), ()),
@@ -32,40 +36,45 @@ STRETCHES: tuple[tuple[Shape, Shape], ...] = (  # from, to; the smallest first
 )
 
 
-def counted(shape: Shape) -> Array:
-    """1, 2, 3 and so on."""
+def count_up(shape: Shape) -> Array:
+    """1, 2, 3 and so on, in that shape."""
     return np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
 
 
-def _unbroadcast(answer: Any) -> Iterator[Trial]:
+@exercise(
+    "2.1",
+    "undo a broadcast",
+    "sum over the axes that were added in front, and over those of size 1 that were stretched; keep the shape",
+)
+def unbroadcast(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (g, shape) that returns g, summed to that shape."""
     for shape, stretched in STRETCHES:
-        g = counted(stretched)
+        g = count_up(stretched)
         basis = np.eye(int(np.prod(shape))).reshape(-1, *shape)
-        worth = [float(np.sum(np.broadcast_to(e, stretched) * g)) for e in basis]  # of one unit of each entry
-        given = f"g of shape {stretched}: {shown(g)}\nshape = {shape}"
-        yield Trial(given, partial(answer, g.copy(), shape), np.array(worth).reshape(shape))
+        expected = [float(np.sum(np.broadcast_to(e, stretched) * g)) for e in basis]  # for one unit of each entry
+        given = f"g of shape {stretched}: {format_value(g)}\nshape = {shape}"
+        yield Trial(given, partial(answer, g.copy(), shape), np.array(expected).reshape(shape))
 
 
 CURVES = {"exp": np.exp, "sin": np.sin, "tanh": np.tanh}
-CLOSE = "an error at most ten times the least possible"
+CLOSE = "an error of at most ten times the smallest possible"
 
 
-def central_error(f: Any, dtype: Any, h: float) -> float:
-    """Root mean square, over [0.5, 1.5], of the error of the central difference computed in this dtype."""
-    x = np.linspace(0.5, 1.5, 41)
-    lower, upper = (f((x + s * h).astype(dtype)).astype(float) for s in (-1, 1))
-    return float(np.sqrt(np.mean(((upper - lower) / (2 * h) - np.imag(f(x + 1e-20j)) / 1e-20) ** 2)))
-
-
-def _step(answer: Any) -> Iterator[Trial]:
+@exercise(
+    "2.2",
+    "the step of a central difference",
+    "truncation costs about h², round-off about eps / h: their sum is smallest where the two are of similar size",
+)
+def step(answer: Any) -> Iterator[Trial]:
+    """The answer is a function of eps, the relative precision of a dtype, that returns the step h."""
     for name, f in CURVES.items():
         for dtype in (np.float64, np.float32, np.float16):
             eps = float(np.finfo(dtype).eps)
             given = f"eps = {eps:.2g}, that of {np.dtype(dtype)}; the slope of {name}"
-            yield Trial(given, partial(_judged_step, answer, f, dtype, eps), CLOSE)
+            yield Trial(given, partial(_judge_step, answer, f, dtype, eps), CLOSE)
 
 
-def _judged_step(answer: Any, f: Any, dtype: Any, eps: float) -> str:
+def _judge_step(answer: Any, f: Any, dtype: Any, eps: float) -> str:
     steps = np.geomspace(eps / 10, 1, 100)
     errors = [central_error(f, dtype, h) for h in steps]
     h, best = float(answer(eps)), int(np.argmin(errors))
@@ -77,27 +86,81 @@ def _judged_step(answer: Any, f: Any, dtype: Any, eps: float) -> str:
     return f"h = {h:.1e} and an error of {error:.1e}, where a {way} step has {errors[best]:.1e}"
 
 
+def central_error(f: Any, dtype: Any, h: float) -> float:
+    """Root mean square error, over [0.5, 1.5], of the central difference computed in this dtype."""
+    x = np.linspace(0.5, 1.5, 41)
+    lower, upper = (f((x + s * h).astype(dtype)).astype(float) for s in (-1, 1))
+    return float(np.sqrt(np.mean(((upper - lower) / (2 * h) - np.imag(f(x + 1e-20j)) / 1e-20) ** 2)))
+
+
+def _soft_maximum(a: Array, b: Array) -> Any:
+    return np.log(np.exp(a) + np.exp(b))
+
+
+def _share(g: Any, out: Any, x: Any) -> Any:
+    return ops.sum_to(g * ops.exp(x - out), shape_of(x))
+
+
+def _share_averaged(g: Any, out: Any, x: Any) -> Any:
+    return _share(g, out, x) * (math.prod(shape_of(x)) / math.prod(shape_of(out)))
+
+
+def _share_clipped(g: Any, out: Any, x: Any) -> Any:
+    return ops.sum_to(g * ops.exp(ops.maximum(x - out, -2.0)), shape_of(x))
+
+
+def _share_by_value(g: Any, out: Any, x: Any) -> Any:
+    return ops.sum_to(g * np.exp(value_of(x) - value_of(out)), shape_of(x))
+
+
+def _share_without_g(g: Any, out: Any, x: Any) -> Any:
+    return _share(np.ones(shape_of(g)), out, x)
+
+
+def _share_swapped(g: Any, out: Any, x: Any, other: Any) -> Any:
+    return ops.sum_to(g * ops.exp(other - out), shape_of(x))
+
+
+def _with_share(share: Callable[[Any, Any, Any], Any]) -> Op:
+    return primitive(_soft_maximum, lambda g, out, a, b: share(g, out, a), lambda g, out, a, b: share(g, out, b))
+
+
+soft_maximum = _with_share(_share)
+
+MUTANTS: dict[str, Op] = {
+    "swapped": primitive(_soft_maximum, _share_swapped, lambda g, out, a, b: _share_swapped(g, out, b, a)),
+    "g forgotten": _with_share(_share_without_g),
+    "clipped": _with_share(_share_clipped),
+    "averaged": _with_share(_share_averaged),
+    "by value": _with_share(_share_by_value),
+}
+
 PAIRS: tuple[tuple[Shape, Shape], ...] = (((), ()), ((2,), (2,)), ((), (2,)), ((2,), (1,)), ((2,), (3, 2)))
-
-
-def _own_op(answer: Any) -> Iterator[Trial]:
-    for a_shape, b_shape in PAIRS:
-        a, b = counted(a_shape) / 2, 1 - counted(b_shape)
-        out = soft_maximum(a, b)
-        g = 2 * counted(np.shape(out))
-        expected = (slopes(partial(soft_maximum, b), a, g), slopes(partial(soft_maximum, a), b, g))  # it is symmetric
-        given = f"a = {shown(a)}, b = {shown(b)}, g = {shown(g)}"
-        yield Trial(given, partial(answer, g, out, a, b), expected)
-    yield Trial("once more differentiated, at a = 1, b = 0", partial(_twice, answer), "agrees with differences", TWICE)
-
-
+CORRECT = "agrees with differences"
 TWICE = "write it with the ops of minisnip.ops, which can be differentiated again, not with those of NumPy"
 
 
-def _twice(answer: Any) -> str:
+@exercise(
+    "2.3",
+    "the VJPs of the soft maximum",
+    "an input's share of g is exp(input - out); where the input was stretched, sum_to its shape",
+)
+def own_op(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (g, out, a, b) that returns the gradients by a and by b."""
+    for a_shape, b_shape in PAIRS:
+        a, b = count_up(a_shape) / 2, 1 - count_up(b_shape)
+        out = soft_maximum(a, b)
+        g = 2 * count_up(np.shape(out))
+        expected = (slopes(partial(soft_maximum, b), a, g), slopes(partial(soft_maximum, a), b, g))  # it is symmetric
+        given = f"a = {format_value(a)}, b = {format_value(b)}, g = {format_value(g)}"
+        yield Trial(given, partial(answer, g, out, a, b), expected)
+    yield Trial("differentiated once more, at a = 1, b = 0", partial(_differentiate_twice, answer), CORRECT, TWICE)
+
+
+def _differentiate_twice(answer: Any) -> str:
     op = primitive(soft_maximum, lambda g, out, a, b: answer(g, out, a, b)[0], lambda *args: answer(*args)[1])
     check_grads(op, [np.array(1.0), np.array(0.0)], order=2)
-    return "agrees with differences"
+    return CORRECT
 
 
 MISSED = {
@@ -109,40 +172,66 @@ MISSED = {
 }
 
 
-def _property_test(answer: Any) -> Iterator[Trial]:
+@exercise("2.4", "a test that kills five mutants")
+def property_test(answer: Any) -> Iterator[Trial]:
     """The answer is a test: a function of an op that raises if a derivative is wrong."""
     yield Trial("the right op", partial(_run, answer, soft_maximum), "passes", "a test must let the right op pass")
     for name, mutant in MUTANTS.items():
-        yield Trial(f"the mutant {name!r}", partial(_killed, answer, mutant), "killed", MISSED[name])
+        yield Trial(f"the mutant {name!r}", partial(_run_on_mutant, answer, mutant), "killed", MISSED[name])
 
 
-def _run(test: Any, op: Op) -> str:
+def _run(test: Test, op: Op) -> str:
     return "a function: call it, or nothing is tested" if callable(test(op)) else "passes"
 
 
-def _killed(test: Any, op: Op) -> str:
+def _run_on_mutant(test: Test, op: Op) -> str:
     try:
         return _run(test, op).replace("passes", "survives")
     except Exception:
         return "killed"
 
 
-unbroadcast = Exercise(
-    "2.1",
-    "undo a broadcast",
-    _unbroadcast,
-    "sum over the axes that were added in front, and over those of size 1 that were stretched; keep the shape",
+repeatable = settings(  # the same examples in every run, and no time limit: a busy machine makes no test fail
+    phases=(Phase.generate, Phase.shrink),
+    max_examples=fast_or(100, fast=40),
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
-step = Exercise(
-    "2.2",
-    "the step of a central difference",
-    _step,
-    "truncation costs about h², round-off about eps / h: the sum is least where the two are of a size",
-)
-own_op = Exercise(
-    "2.3",
-    "the VJPs of the soft maximum",
-    _own_op,
-    "an input's share of g is exp(input - out); where the input was stretched, sum_to its shape",
-)
-property_test = Exercise("2.4", "a test that kills five mutants", _property_test, "")
+
+
+def kill_table(
+    tests: Mapping[str, Test], mutants: Mapping[str, Op] = MUTANTS, right: Op = soft_maximum
+) -> dict[str, set[str]]:
+    """Print which test kills which mutant, and whether it lets the right op pass.
+
+    Parameters
+    ----------
+    tests : dict of functions of an op
+    mutants : dict of ops
+    right : op
+        What the mutants should be.
+
+    Returns
+    -------
+    dict
+        The names of the mutants that each test kills.
+    """
+    killed = {name: {mutant for mutant, op in mutants.items() if kills(test, op)} for name, test in tests.items()}
+    width = max(map(len, tests))
+    rows = [[" " * width, *mutants, "the right op"]]
+    for name, test in tests.items():
+        words = [("killed" if mutant in killed[name] else "-").ljust(len(mutant)) for mutant in mutants]
+        rows.append([name.ljust(width), *words, "REFUSED" if kills(test, right) else "passes"])
+    print("\n".join("  ".join(row) for row in rows))
+    return killed
+
+
+def kills(test: Test, op: Op) -> bool:
+    """Whether the test refuses the op."""
+    try:
+        test(op)
+    except Exception:
+        return True
+    return False

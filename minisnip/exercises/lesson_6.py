@@ -1,33 +1,40 @@
-"""Lesson 6: a step that leaves zeros zero, the score of one answer for all, where a method wins, what tickets cost."""
+"""Lesson 6: a step that leaves zeros zero, one answer for all images, where a method wins, what tickets cost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minisnip.autodiff.engine import Array
-from minisnip.exercises.exercise import Exercise, Trial
+from minisnip.exercises.checks import Trial, exercise
 
 RATE, MOMENTUM, DECAY = 0.1, 0.9, 0.01
 
 
-def _masked_step(answer: Any) -> Iterator[Trial]:
-    """The answer is a function (w, v, gradient, c) that gives w and v after one step of SGD with momentum."""
+@exercise(
+    "6.1",
+    "zeros that stay zero",
+    "momentum, gradient and decay all move w: whatever they do, a pruned weight must be 0 after the step, "
+    "and a kept one where plain SGD takes it",
+)
+def masked_step(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (w, v, gradient, c) that returns w and v after one step of SGD with momentum."""
     for c in ([1.0], [0.0], [1.0, 0.0], [0.0, 1.0, 1.0]):
         for steps in (1, 3):
-            for speed in (0.0, 0.5):
+            for velocity in (0.0, 0.5):
                 mask, kept = np.array(c), np.array(c) == 1
                 start = np.linspace(1.0, 2.0, len(c)) * mask
-                w = _walked(_sgd, start, speed, np.ones(len(c)), steps)
+                w = _take_steps(_sgd, start, velocity, np.ones(len(c)), steps)
                 given = (
-                    f"c = {c}, w = {start.tolist()}, v = {[speed] * len(c)}, gradients of 1, "
+                    f"c = {c}, w = {start.tolist()}, v = {[velocity] * len(c)}, gradients of 1, "
                     f"{steps} step{'s' * (steps > 1)}; got and expected: w"
                 )
-                hint = "" if kept.any() else "v may hold a speed from before the pruning, and w moves by v"
-                got = partial(_walked, answer, start, speed, mask, steps)
+                hint = "" if kept.any() else "v may hold a velocity from before the pruning, and w moves by v"
+                got = partial(_take_steps, answer, start, velocity, mask, steps)
                 yield Trial(given, got, np.where(kept, w, 0.0), hint)
 
 
@@ -36,15 +43,20 @@ def _sgd(w: Array, v: Array, gradient: Array, c: Array) -> tuple[Array, Array]:
     return w - RATE * v, v
 
 
-def _walked(step: Any, start: Array, speed: float, c: Array, steps: int) -> Array:
-    w, v = start.copy(), np.full(len(start), speed)
+def _take_steps(step: Any, start: Array, velocity: float, c: Array, steps: int) -> Array:
+    w, v = start.copy(), np.full(len(start), velocity)
     for _ in range(steps):
         w, v = step(w.copy(), v.copy(), np.ones(len(start)), c.copy())
     return np.asarray(w)
 
 
-def _one_answer(answer: Any) -> Iterator[Trial]:
-    """The answer is a function (training labels, test labels) that gives an error in percent."""
+@exercise(
+    "6.2",
+    "always the same answer",
+    "count the training labels, take the commonest, and see how often it is wrong on the test labels, in percent",
+)
+def one_answer(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (training labels, test labels) that returns an error in percent."""
     cases = (
         ([1], [1], 0.0),
         ([1], [0], 100.0),
@@ -59,72 +71,50 @@ def _one_answer(answer: Any) -> Iterator[Trial]:
         yield Trial(given, partial(answer, np.array(train), np.array(test)), expected, hint)
 
 
-Errors = Sequence[Sequence[float]]  # for each sparsity, those of the seeds
+Errors = list[list[float]]  # for each sparsity, the error of each seed
 
-WINS: tuple[tuple[Sequence[float], Errors, Errors, float | None, str], ...] = (
-    ((0.5,), ((1.0, 2.0),), ((3.0, 4.0),), 0.5, ""),
-    ((0.5,), ((3.0, 4.0),), ((1.0, 2.0),), None, "None where there is no such sparsity"),
-    ((0.5,), ((1.0, 3.0),), ((2.0, 9.0),), None, "the means differ, but 3 is worse than 2: compare worst with best"),
-    ((0.5, 0.9), ((1.0, 2.0), (1.0, 2.0)), ((1.5, 2.0), (3.0, 4.0)), 0.9, ""),
-    ((0.5, 0.9), ((1.0, 2.0), (5.0, 6.0)), ((3.0, 4.0), (5.5, 7.0)), None, "it wins at 0.5, but not from there on"),
+WINS: tuple[tuple[list[float], Errors, Errors, float | None, str], ...] = (
+    ([0.5], [[1.0, 2.0]], [[3.0, 4.0]], 0.5, ""),
+    ([0.5], [[3.0, 4.0]], [[1.0, 2.0]], None, "None where there is no such sparsity"),
+    ([0.5], [[1.0, 3.0]], [[2.0, 9.0]], None, "the means differ, but 3 is worse than 2: compare worst with best"),
+    ([0.5, 0.9], [[1.0, 2.0], [1.0, 2.0]], [[1.5, 2.0], [3.0, 4.0]], 0.9, ""),
+    ([0.5, 0.9], [[1.0, 2.0], [5.0, 6.0]], [[3.0, 4.0], [5.5, 7.0]], None, "it wins at 0.5, but not from there on"),
     (
-        (0.5, 0.8, 0.9),
-        ((1.0, 2.0), (3.0, 3.5), (3.0, 4.0)),
-        ((3.0, 3.0), (3.0, 4.0), (6.0, 9.0)),
+        [0.5, 0.8, 0.9],
+        [[1.0, 2.0], [3.0, 3.5], [3.0, 4.0]],
+        [[3.0, 3.0], [3.0, 4.0], [6.0, 9.0]],
         0.9,
         "it wins at 0.5 and again at 0.9, but not at 0.8 between them",
     ),
-    ((0.5, 0.8), ((1.0,), (2.0,)), ((1.5,), (2.5,)), 0.5, ""),
+    ([0.5, 0.8], [[1.0], [2.0]], [[1.5], [2.5]], 0.5, ""),
 )
 
 
-def _first_win(answer: Any) -> Iterator[Trial]:
+@exercise(
+    "6.3",
+    "the sparsity from which it wins",
+    "the lowest sparsity at which, and above which, every seed of ours has a smaller error than every seed of theirs",
+)
+def first_win(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (sparsities, errors of ours, errors of theirs) that returns a sparsity or None."""
     for sparsities, ours, theirs, expected, hint in WINS:
-        given = f"sparsities {list(sparsities)}, errors of ours {shown(ours)}, of theirs {shown(theirs)}"
-        got = partial(answer, list(sparsities), [list(e) for e in ours], [list(e) for e in theirs])
-        yield Trial(given, got, expected, hint)
+        given = f"sparsities {sparsities}, errors of ours {ours}, of theirs {theirs}"
+        yield Trial(given, partial(answer, *copy.deepcopy((sparsities, ours, theirs))), expected, hint)
 
 
-def shown(errors: Errors) -> str:
-    """Of each sparsity the seeds, as a reader would write them."""
-    return str([list(e) for e in errors])
-
-
-def _trainings(answer: Any) -> Iterator[Trial]:
-    """The answer is a function (sparsity, share removed in a round) that counts rounds."""
+@exercise(
+    "6.4",
+    "what a lottery ticket costs",
+    "the smallest whole number of rounds after which at most 1 - sparsity remains",
+)
+def trainings(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (sparsity, share removed in a round) that returns the number of rounds."""
     for rate in (0.5, 0.2, 0.1):
         for sparsity in (0.0, 0.1, 0.3, 0.5, 0.6, 0.8, 0.9, 0.95, 0.99):
             expected, left = 0, 1.0
             while left > 1 - sparsity + 1e-9:
                 left *= 1 - rate
                 expected += 1
-            given = f"sparsity {sparsity}, a round removes {rate} of what is left"
+            given = f"sparsity {sparsity}, a round removes {rate} of what remains"
             hint = f"after n rounds {1 - rate:g}^n is left" if expected > 1 else ""
             yield Trial(given, partial(answer, sparsity, rate), expected, hint)
-
-
-masked_step = Exercise(
-    "6.1",
-    "zeros that stay zero",
-    _masked_step,
-    "momentum, gradient and decay all move w: whatever they do, a pruned weight must be 0 after the step, "
-    "and a kept one where plain SGD takes it",
-)
-one_answer = Exercise(
-    "6.2",
-    "always the same answer",
-    _one_answer,
-    "count the training labels, take the commonest, and see how often it is wrong of the test labels, in percent",
-)
-first_win = Exercise(
-    "6.3",
-    "from where on it wins",
-    _first_win,
-    "the least sparsity where every seed of ours has a smaller error than every seed of theirs, there and at all above",
-)
-trainings = Exercise(
-    "6.4",
-    "what a lottery ticket costs",
-    _trainings,
-    "the smallest whole number of rounds after which no more than 1 - sparsity is left",
-)

@@ -11,26 +11,36 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.engine import Array
-from minisnip.exercises.exercise import Exercise, Trial, agree, shown
+from minisnip.exercises.checks import Trial, agree, exercise, format_value
 
 SEED = 8
 
 
-def _needed(answer: Any) -> Iterator[Trial]:
+@exercise(
+    "8.1",
+    "when a layer is emptied",
+    "a layer keeps something as soon as its best score is kept; which layer has to wait longest?",
+)
+def needed(answer: Any) -> Iterator[Trial]:
+    """The answer is a function of the scores of each layer: how many must be kept so that no layer is empty."""
     rng = np.random.default_rng(SEED)
     layers: list[list[Array]] = [[np.array([3.0])], [np.array([1.0, 2.0]), np.array([3.0])]]
     layers += [[np.array([5.0, 4.0]), np.array([1.0, 0.5]), np.array([3.0])]]
     layers += [[rng.permutation(n) + rng.random() for n in (6, 3, 4)] for _ in range(5)]
     for scores in layers:
-        given = f"scores = [{', '.join(str(s.tolist()) for s in scores)}]"
+        given = f"scores = {_format_arrays(scores)}"
         yield Trial(given, partial(answer, [s.copy() for s in scores]), _first_without_empty_layer(scores))
 
 
+def _format_arrays(arrays: Sequence[Array]) -> str:
+    return str([a.tolist() for a in arrays])
+
+
 def _first_without_empty_layer(scores: Sequence[Array]) -> int:
-    """By trying: keep one, two, three ... of the best."""
+    """The answer by trying: keep one, two, three ... of the best."""
     flat = np.concatenate(scores)
-    owner = np.repeat(np.arange(len(scores)), [s.size for s in scores])
-    order = owner[np.argsort(-flat)]
+    layer_of_score = np.repeat(np.arange(len(scores)), [s.size for s in scores])
+    order = layer_of_score[np.argsort(-flat)]
     return next(k for k in range(1, flat.size + 1) if len(set(order[:k])) == len(scores))
 
 
@@ -44,18 +54,25 @@ PATHS: tuple[tuple[tuple[tuple[int, ...], ...], ...], ...] = (
 )
 
 
-def _effective(answer: Any) -> Iterator[Trial]:
+@exercise(
+    "8.2",
+    "the connections on a path",
+    "two walks: which units does the input reach, going forward, and which reach the output, going backward? "
+    "A connection needs a start of the first kind and an end of the second",
+)
+def effective(answer: Any) -> Iterator[Trial]:
+    """The answer is a function of the masks of each layer that counts the connections on a path to the output."""
     rng = np.random.default_rng(SEED)
     cases = [[np.array(c) for c in masks] for masks in PATHS]
     for widths in ((2, 3, 2), (3, 3, 2, 2), (2, 3, 3, 3, 1), (4, 3, 4, 2)):
         cases += [[(rng.random((n, m)) < 0.4).astype(int) for m, n in pairwise(widths)]]
     for masks in cases:
-        given = f"masks = [{', '.join(str(c.tolist()) for c in masks)}]"
+        given = f"masks = {_format_arrays(masks)}"
         yield Trial(given, partial(answer, [c.copy() for c in masks]), _by_walking_every_path(masks))
 
 
 def _by_walking_every_path(masks: Sequence[Array]) -> int:
-    """The connections that some whole path uses: a unit of each layer, and all connections between them kept."""
+    """The number of connections on complete paths: one unit in each layer, all connections between them kept."""
     used = set()
     widths = [masks[0].shape[1], *(len(c) for c in masks)]
     for units in product(*map(range, widths)):
@@ -65,22 +82,28 @@ def _by_walking_every_path(masks: Sequence[Array]) -> int:
     return len(used)
 
 
-AS_ASKED = "each round asks once, and keeps the best of what is left"
+AS_ASKED = "each round scores once, and keeps the best of the remaining connections"
 
 
-def _iterate(answer: Any) -> Iterator[Trial]:
+@exercise(
+    "8.3",
+    "ask again after each cut",
+    "round t keeps round(size * (kappa / size) ** (t / rounds)); what is removed gets the score -inf",
+)
+def iterate(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (score, size, kappa, rounds) that returns a mask; `score` is a function of a mask."""
     for size, kappa, rounds in ((4, 1, 1), (4, 1, 2), (9, 4, 2), (100, 10, 2), (100, 3, 5), (50, 50, 3)):
         given = f"size = {size}, kappa = {kappa}, rounds = {rounds}"
-        yield Trial(given, partial(_judged, answer, size, kappa, rounds), AS_ASKED)
+        yield Trial(given, partial(_judge_rounds, answer, size, kappa, rounds), AS_ASKED)
 
 
-def _judged(answer: Any, size: int, kappa: int, rounds: int) -> str:
+def _judge_rounds(answer: Any, size: int, kappa: int, rounds: int) -> str:
     """What is wrong with the rounds, if anything is."""
     rng, masks, seen = np.random.default_rng(SEED), list[Array](), list[Array]()
 
     def score(mask: Array) -> Array:
         masks.append(np.array(mask))
-        seen.append(rng.random(size) + 1 - mask)  # the removed look better than all that is left
+        seen.append(rng.random(size) + 1 - mask)  # removed connections look better than all that remain
         return seen[-1].copy()
 
     masks.append(np.array(answer(score, size, kappa, rounds)))
@@ -100,7 +123,7 @@ def _judged(answer: Any, size: int, kappa: int, rounds: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What is seen of a network with one hidden layer; its outputs may differ by round-off."""
+    """What is observed of a network with one hidden layer; equal if the outputs differ by round-off only."""
 
     hidden: int
     outputs: Array
@@ -111,18 +134,24 @@ class Outcome:
         return self.hidden == other.hidden and agree(self.outputs, other.outputs)
 
     def __str__(self) -> str:
-        outputs = shown(self.outputs).replace("\n", "")
+        outputs = format_value(self.outputs).replace("\n", "")
         return f"{self.hidden} hidden unit{'s' * (self.hidden != 1)}; outputs {outputs}"
 
 
-def _compacted(answer: Any) -> Iterator[Trial]:
-    """The network is w2 @ relu(w1 @ x + b1)."""
+@exercise(
+    "8.4",
+    "cut out the dead units",
+    "cut only dead units: the outputs stay the same. A unit is dead if nothing reads it, or if it reads nothing "
+    "and relu(b1) is 0; a row of w1 or a column of w2 is dead if *all* of it is zero",
+)
+def compacted(answer: Any) -> Iterator[Trial]:
+    """The answer is a function (w1, b1, w2) that returns smaller ones; the network is w2 @ relu(w1 @ x + b1)."""
     for w1, b1, w2 in _small_networks():
         given = f"w1 = {w1.tolist()}, b1 = {b1.tolist()}, w2 = {w2.tolist()}"
         alive = w2.any(axis=0) & (w1.any(axis=1) | (b1 > 0))
-        hint = "" if (w1.any(axis=1) | (b1 == 0)).all() else "a unit that reads nothing still says relu(b1)"
+        hint = "" if (w1.any(axis=1) | (b1 == 0)).all() else "a unit that reads nothing still outputs relu(b1)"
         expected = Outcome(int(alive.sum()), _forward(w1, b1, w2))
-        yield Trial(given, partial(_answers, answer, w1, b1, w2), expected, hint)
+        yield Trial(given, partial(_compact, answer, w1, b1, w2), expected, hint)
 
 
 def _small_networks() -> Iterator[tuple[Array, Array, Array]]:
@@ -139,41 +168,13 @@ def _small_networks() -> Iterator[tuple[Array, Array, Array]]:
         yield w1, np.zeros(hidden), w2
 
 
-def _forward(w1: Array, b1: Array, w2: Array) -> Array:
-    """The outputs for x, -x and another: a unit is on for one of the first two, whatever its weights are."""
-    x, another = np.random.default_rng(SEED).standard_normal((2, w1.shape[1]))
-    out: Array = np.maximum(np.array([x, -x, another]) @ w1.T + b1, 0) @ w2.T
-    return out
-
-
-def _answers(answer: Any, w1: Array, b1: Array, w2: Array) -> Outcome:
+def _compact(answer: Any, w1: Array, b1: Array, w2: Array) -> Outcome:
     w1, b1, w2 = answer(w1.copy(), b1.copy(), w2.copy())
     return Outcome(len(w1), _forward(w1, b1, w2))
 
 
-needed = Exercise(
-    "8.1",
-    "when a layer is emptied",
-    _needed,
-    "a layer keeps something as soon as its best score is kept; which layer has to wait longest?",
-)
-effective = Exercise(
-    "8.2",
-    "the connections on a path",
-    _effective,
-    "two walks: which units does the input reach, going forward, and which reach the output, going backward? "
-    "A connection needs a start of the first kind and an end of the second",
-)
-iterate = Exercise(
-    "8.3",
-    "ask again after each cut",
-    _iterate,
-    "round t keeps round(size * (kappa / size) ** (t / rounds)); what is removed gets the score -inf",
-)
-compacted = Exercise(
-    "8.4",
-    "cut out the dead units",
-    _compacted,
-    "expected are the number of hidden units left, and the same outputs: a unit is dead if nothing reads it, or if it "
-    "reads nothing and relu(b1) is 0; a row of w1 or a column of w2 is dead if *all* of it is zero",
-)
+def _forward(w1: Array, b1: Array, w2: Array) -> Array:
+    """The outputs for x, -x and another input: every unit is active for one of the first two, whatever its weights."""
+    x, another = np.random.default_rng(SEED).standard_normal((2, w1.shape[1]))
+    out: Array = np.maximum(np.array([x, -x, another]) @ w1.T + b1, 0) @ w2.T
+    return out

@@ -1,4 +1,4 @@
-"""No test of this room sees the developer's cache, environment or proxy."""
+"""No test of this package sees the developer's cache, environment or proxy."""
 
 from __future__ import annotations
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from minisnip.data.idx import header
-from minisnip.data.registry import MNIST, FileSpec, Publication
+from minisnip.data.published import MNIST, FileSpec, Publication, idx_header
 
 Contents = dict[str, bytes]
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
-    return header(array.shape) + array.tobytes()
+    return idx_header(array.shape) + array.tobytes()
 
 
 def digits(count: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -13,8 +13,8 @@ import pooch
 import pytest
 
 from minisnip.data import DataUnavailableError
-from minisnip.data.download import download
-from minisnip.data.verify import read_file
+from minisnip.data.published import read_file
+from minisnip.data.storage import download_file
 from tests.data.files import digits, idx_bytes, spec_of
 
 NAME = "t10k-labels-idx1-ubyte"
@@ -55,7 +55,7 @@ def server() -> Iterator[str]:
 
 @pytest.mark.usefixtures("cache")
 def test_a_right_file_is_downloaded_under_its_name(server: str, tmp_path: Path) -> None:
-    path = download(SPEC, [f"{server}/right/"], tmp_path / "new" / "folder")
+    path = download_file(SPEC, [f"{server}/right/"], tmp_path / "new" / "folder")
     assert path == tmp_path / "new" / "folder" / f"{NAME}.gz"
     assert len(read_file(path, SPEC)) == 20
 
@@ -73,14 +73,14 @@ def test_a_right_file_is_downloaded_under_its_name(server: str, tmp_path: Path) 
 )
 def test_a_bad_answer_leaves_nothing_behind(server: str, tmp_path: Path, answer: str, reason: str) -> None:
     with pytest.raises(DataUnavailableError, match=f"{server}/{answer}/{NAME}.gz: .*{reason}"):
-        download(SPEC, [f"{server}/{answer}/"], tmp_path / "folder")
+        download_file(SPEC, [f"{server}/{answer}/"], tmp_path / "folder")
     assert list((tmp_path / "folder").iterdir()) == []
 
 
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("first", ["wrong", "page", "broken-off", "absent"])
 def test_after_a_bad_mirror_the_next_one_is_tried(server: str, tmp_path: Path, first: str) -> None:
-    path = download(SPEC, [CLOSED, f"{server}/{first}/", f"{server}/right/"], tmp_path)
+    path = download_file(SPEC, [CLOSED, f"{server}/{first}/", f"{server}/right/"], tmp_path)
     assert len(read_file(path, SPEC)) == 20
     assert list(tmp_path.glob("tmp*")) == []
 
@@ -89,7 +89,7 @@ def test_after_a_bad_mirror_the_next_one_is_tried(server: str, tmp_path: Path, f
 def test_without_a_network_every_url_is_listed_with_its_failure(tmp_path: Path) -> None:
     mirrors = [CLOSED, "http://127.0.0.1:9/other/"]
     with pytest.raises(DataUnavailableError) as caught:
-        download(SPEC, mirrors, tmp_path)
+        download_file(SPEC, mirrors, tmp_path)
     for line, mirror in zip(str(caught.value).splitlines()[1:], mirrors, strict=True):
         assert line.startswith(f"  {mirror}{NAME}.gz: ")
         assert "Connection refused" in line
@@ -102,7 +102,7 @@ def test_a_download_that_is_interrupted_leaves_nothing_behind(tmp_path: Path, mo
 
     monkeypatch.setattr("pooch.HTTPDownloader.__call__", half)
     with pytest.raises(KeyboardInterrupt):
-        download(SPEC, [CLOSED], tmp_path)
+        download_file(SPEC, [CLOSED], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -112,7 +112,7 @@ def test_a_cache_that_cannot_be_written_is_said_so(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("os.makedirs", deny)
     with pytest.raises(DataUnavailableError, match=r"the cache .*locked cannot be written \(.*Permission denied"):
-        download(SPEC, [CLOSED], tmp_path / "locked")
+        download_file(SPEC, [CLOSED], tmp_path / "locked")
 
 
 @pytest.mark.usefixtures("cache")
@@ -124,7 +124,7 @@ def test_a_download_is_silent_where_there_is_no_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pooch.get_logger(), "handlers", [caplog.handler])  # it propagates to no other logger
-    download(SPEC, [f"{server}/right/"], tmp_path)
+    download_file(SPEC, [f"{server}/right/"], tmp_path)
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
@@ -134,7 +134,7 @@ def test_a_terminal_gets_a_progress_bar(
     server: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    download(SPEC, [f"{server}/right/"], tmp_path)
+    download_file(SPEC, [f"{server}/right/"], tmp_path)
     out, err = capfd.readouterr()
     assert out == ""
     assert "100%" in err

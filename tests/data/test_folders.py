@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minisnip.data import DataError, DataUnavailableError, cache_folder
-from minisnip.data.folders import find, search_folders
+from minisnip.data.storage import find_file, search_folders
 
 
 def test_the_order_is_directory_then_environment_then_cache(
@@ -60,10 +60,10 @@ def test_the_first_folder_wins_and_gzipped_before_plain(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()
-    assert find("labels", [first, second]) is None
+    assert find_file("labels", [first, second]) is None
     (second / "labels.gz").touch()
-    assert find("labels", [first, second]) == second / "labels.gz"
+    assert find_file("labels", [first, second]) == second / "labels.gz"
     (first / "labels").touch()
-    assert find("labels", [first, second]) == first / "labels"
+    assert find_file("labels", [first, second]) == first / "labels"
     (first / "labels.gz").touch()
-    assert find("labels", [first, second]) == first / "labels.gz"
+    assert find_file("labels", [first, second]) == first / "labels.gz"

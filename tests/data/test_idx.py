@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
 from minisnip.data import DataError
-from minisnip.data.idx import header, read_idx
+from minisnip.data.published import idx_header, read_idx
 from tests.data.files import digits, idx_bytes
 
 IMAGES = idx_bytes(digits(3)[0])
@@ -34,8 +34,8 @@ def test_what_was_written_is_read(array: NDArray[np.uint8], pack: Callable[[byte
 
 
 def test_the_magic_numbers_are_mnists() -> None:
-    assert struct.unpack(">I", header((1, 28, 28))[:4]) == (2051,)
-    assert struct.unpack(">I", header((1,))[:4]) == (2049,)
+    assert struct.unpack(">I", idx_header((1, 28, 28))[:4]) == (2051,)
+    assert struct.unpack(">I", idx_header((1,))[:4]) == (2049,)
 
 
 @packings
@@ -90,7 +90,7 @@ def test_an_empty_file_is_refused() -> None:
 
 
 def test_a_gzip_bomb_is_not_unpacked() -> None:
-    bomb = gzip.compress(header((1, 28, 28)) + bytes(50_000_000), compresslevel=1)
+    bomb = gzip.compress(idx_header((1, 28, 28)) + bytes(50_000_000), compresslevel=1)
     tracemalloc.start()
     with pytest.raises(DataError, match="trailing bytes"):
         read(bomb)
@@ -106,7 +106,7 @@ def test_an_absurd_size_is_refused_before_memory_is_taken(
 ) -> None:
     tracemalloc.start()
     with pytest.raises(DataError, match="more than the 67,108,864 that are allowed"):
-        read(pack(header(shape)))
+        read(pack(idx_header(shape)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2_000_000

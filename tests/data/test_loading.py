@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from minisnip.data import NAMES, DataError, Dataset, DataUnavailableError, load
-from minisnip.data.loading import load_published
-from minisnip.data.registry import Publication
+from minisnip.data.published import Publication
+from minisnip.data.storage import load_published
 from tests.data.files import Contents, digits, idx_bytes, publication_of, small_contents, write_gzipped
 
 CONTENTS = small_contents()
@@ -122,7 +122,7 @@ def no_images(contents: Contents) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "sentence"),
+    ("alter", "sentence"),
     [
         (fewer_labels, "40 training images but 39 labels"),
         (a_label_of_ten, "a test label is 10, expected 0 to 9"),
@@ -130,9 +130,9 @@ def no_images(contents: Contents) -> None:
         (no_images, "there are no test images"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(cache: Path, spoil: Callable[[Contents], None], sentence: str) -> None:
+def test_arrays_that_do_not_fit_are_refused(cache: Path, alter: Callable[[Contents], None], sentence: str) -> None:
     contents = small_contents()
-    spoil(contents)
+    alter(contents)
     write_gzipped(cache / "mnist", contents)
     with pytest.raises(DataError, match=sentence):
         load_small(publication_of(contents))

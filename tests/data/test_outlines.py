@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minisnip.data.outlines import DIGIT_HEIGHT, FONTS, GRID, PER_PIXEL, REACH, distance_at, distance_fields
+from minisnip.data.drawing import DIGIT_HEIGHT, FONTS, GRID, PER_PIXEL, REACH, distance_at, distance_fields
 
 SANS = FONTS.index("DejaVuSans")
 

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from minisnip.data import DataError, Dataset, load
-from minisnip.data.folders import find, search_folders
-from minisnip.data.registry import FASHION_MNIST, MNIST, TEST_LABELS
-from minisnip.data.verify import read_file
+from minisnip.data.published import FASHION_MNIST, MNIST, TEST_LABELS, read_file
+from minisnip.data.storage import find_file, search_folders
 
-PATHS = {spec.name: find(spec.name, search_folders("mnist")) for spec in MNIST.files}
+PATHS = {spec.name: find_file(spec.name, search_folders("mnist")) for spec in MNIST.files}
 
 pytestmark = pytest.mark.skipif(
     None in PATHS.values(), reason="MNIST is not on this machine: set MINISNIP_DATA to a folder that holds it"
@@ -64,7 +63,7 @@ def test_a_plain_and_a_regzipped_copy_are_accepted(tmp_path: Path, form: str) ->
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     copy = tmp_path / (TEST_LABELS if form == "plain" else f"{TEST_LABELS}.gz")
     copy.write_bytes(content if form == "plain" else gzip.compress(content, 3))
-    assert find(TEST_LABELS, [tmp_path]) == copy
+    assert find_file(TEST_LABELS, [tmp_path]) == copy
     assert read_file(copy, MNIST.files[3])[:5].tolist() == [7, 2, 1, 0, 4]
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from minisnip.data.registry import FASHION_MNIST, MNIST, PUBLISHED, Publication
+from minisnip.data.published import FASHION_MNIST, MNIST, PUBLISHED, Publication
 
 publications = pytest.mark.parametrize("publication", PUBLISHED.values(), ids=list(PUBLISHED))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minisnip.data import DataError, DataUnavailableError
-from minisnip.data.verify import read_file
+from minisnip.data.published import read_file
 from tests.data.files import archive_spec_of, digits, idx_bytes, spec_of
 
 NAME = "t10k-labels-idx1-ubyte"

@@ -11,8 +11,17 @@ from hypothesis import strategies as st
 
 from minisnip import Tensor, check_grads, grad, ops
 from minisnip.autodiff.engine import Array, Op
-from minisnip.exercises.lesson_2 import own_op, property_test, step, unbroadcast
-from minisnip.exercises.mutants import MUTANTS, kill_table, kills, repeatable, soft_maximum
+from minisnip.exercises.lesson_2 import (
+    MUTANTS,
+    kill_table,
+    kills,
+    own_op,
+    property_test,
+    repeatable,
+    soft_maximum,
+    step,
+    unbroadcast,
+)
 from minisnip.testing import arrays, broadcastable_shapes
 from tests.exercises.wrong import assert_caught
 

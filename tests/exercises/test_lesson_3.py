@@ -1,4 +1,4 @@
-"""Lesson 3's checks catch the answers that students give; its patients are as ill as they are said to be."""
+"""Lesson 3's checks catch the answers that students give; its failing networks fail for the cause that is stated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import pytest
 
 from minisnip import Tensor, check_grads, grad
 from minisnip.autodiff.engine import Array
-from minisnip.exercises.lesson_3 import PATIENTS, SIZE, Patient, diagnosis, logits, momentum, spirals, spread
+from minisnip.exercises.lesson_3 import (
+    FAILING_NETWORKS,
+    SIZE,
+    FailingNetwork,
+    diagnosis,
+    logits,
+    momentum,
+    spirals,
+    spread,
+)
 from tests.exercises.wrong import assert_caught
 
 
@@ -48,7 +57,7 @@ def nesterov(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
     return w - rate * (g + mu * v), v
 
 
-def where_it_stands(loss: Any, params: Mapping[str, Array]) -> str:
+def diagnosis_at(loss: Any, params: Mapping[str, Array]) -> str:
     try:
         check_grads(loss, dict(params), order=1)
     except AssertionError:
@@ -84,7 +93,7 @@ WRONG = {
     "He of fan_out": (spread, lambda n: (2 / 2000) ** 0.5, "fan_in"),
     "always init": (diagnosis, lambda loss, params: "init", "whatever the loss does"),
     "always gradient": (diagnosis, lambda loss, params: "gradient", "the gradient is right"),
-    "where it stands": (diagnosis, where_it_stands, "drawn at random"),
+    "at the initial weights": (diagnosis, diagnosis_at, "drawn at random"),
     "by the size of the gradient": (diagnosis, by_its_size, "20"),
     "by the size of the weights": (diagnosis, by_the_weights, "a wrong rule can give the right gradient"),
     "no word": (diagnosis, lambda loss, params: False, "init"),
@@ -111,12 +120,12 @@ def test_the_same_seed_draws_the_same_spirals() -> None:
     assert not np.array_equal(one, third)
 
 
-@pytest.mark.parametrize("patient", PATIENTS, ids=lambda patient: patient.complaint())
-def test_patients_have_the_illness_that_is_said(patient: Patient) -> None:
-    anywhere = {name: np.random.default_rng(0).standard_normal(w.shape) for name, w in patient.params.items()}
-    assert where_it_stands(patient.loss, anywhere) == patient.illness
+@pytest.mark.parametrize("network", FAILING_NETWORKS, ids=lambda network: network.symptoms())
+def test_networks_fail_for_the_cause_that_is_stated(network: FailingNetwork) -> None:
+    anywhere = {name: np.random.default_rng(0).standard_normal(w.shape) for name, w in network.params.items()}
+    assert diagnosis_at(network.loss, anywhere) == network.cause
 
 
-def test_one_patient_is_well_where_it_stands_and_ill_elsewhere() -> None:
-    last = PATIENTS[-1]
-    assert where_it_stands(last.loss, last.params) != last.illness
+def test_one_wrong_gradient_is_right_at_the_initial_weights() -> None:
+    last = FAILING_NETWORKS[-1]
+    assert diagnosis_at(last.loss, last.params) != last.cause

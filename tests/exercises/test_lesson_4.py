@@ -12,7 +12,7 @@ from tests.exercises.wrong import assert_caught
 
 
 def read(content: bytes, size: str = ">u4", order: Any = "C", start: int = 0) -> Any:
-    """Right as it stands; the arguments spoil it."""
+    """Right with the default arguments; others make it wrong."""
     axes = content[3]
     shape = np.frombuffer(content, size, axes, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * axes - start)[start:].reshape(shape, order=order)

@@ -16,24 +16,24 @@ def one_sided(L: Any, delta: float) -> Any:
     return (L(1) - L(1 - delta)) / delta
 
 
-def ways(L: Any, w: Any, spoil: str = "") -> Any:
-    """Right as it stands; `spoil` names what is done wrong."""
+def ways(L: Any, w: Any, mistake: str = "") -> Any:
+    """Right by default; `mistake` names what is done wrong."""
     c, weights = Tensor(np.ones_like(w)), Tensor(w)
     by_mask, by_weights = grad(L(c * w), c), w * grad(L(weights), weights)
     differences = []
     for e in 1e-5 * np.eye(len(w)):
-        changed = (w + e, w - e) if spoil == "added to w" else ((1 + e) * w, (1 - e) * w)
+        changed = (w + e, w - e) if mistake == "added to w" else ((1 + e) * w, (1 - e) * w)
         differences.append((L(changed[0]) - L(changed[1])) / 2e-5)
     answer = [by_mask, by_weights, np.array(differences)]
-    if spoil == "weights alone":
+    if mistake == "weights alone":
         answer[1] = grad(L(weights), weights)
-    if spoil == "magnitudes":
+    if mistake == "magnitudes":
         answer = [np.abs(a) for a in answer]
-    if spoil == "all at once":
+    if mistake == "all at once":
         answer[2] = np.full_like(w, (L((1 + 1e-5) * w) - L((1 - 1e-5) * w)) / 2e-5)
-    if spoil == "deletion":
+    if mistake == "deletion":
         answer[2] = np.array([L(w) - L((1 - e) * w) for e in np.eye(len(w))])
-    return answer if spoil != "one of three" else by_mask
+    return answer if mistake != "one of three" else by_mask
 
 
 def at_least_the_threshold(scores: Any, kappa: int) -> Any:
@@ -102,7 +102,7 @@ def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
     assert_caught(*WRONG[name])
 
 
-def test_the_unspoiled_answers_pass() -> None:
+def test_the_right_answers_pass() -> None:
     assert layers.verdict({"first": [1, 2, 3], "second": [0.1, 0.4, 0.7]}).startswith(
         "passed"
     )  # a tie, but no way back

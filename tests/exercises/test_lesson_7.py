@@ -34,18 +34,18 @@ def across_layers(masks: Any, rng: np.random.Generator) -> Any:
     return {name: part.reshape(c.shape) for (name, c), part in zip(masks.items(), parts, strict=True)}
 
 
-def by_lot(masks: Any, rng: np.random.Generator) -> Any:
+def at_random(masks: Any, rng: np.random.Generator) -> Any:
     return {name: (rng.random(c.shape) < c.mean()).astype(float) for name, c in masks.items()}
 
 
-def means(as_is: Any, spoiled: Any, random: Any) -> str:
+def means(as_is: Any, ablated: Any, random: Any) -> str:
     if np.mean(as_is) >= np.mean(random):
         return "nothing to explain"
-    return "needed" if np.mean(as_is) < np.mean(spoiled) else "not needed"
+    return "needed" if np.mean(as_is) < np.mean(ablated) else "not needed"
 
 
-def without_random(as_is: Any, spoiled: Any, random: Any) -> str:
-    return "needed" if max(as_is) < min(spoiled) else "not needed"
+def without_random(as_is: Any, ablated: Any, random: Any) -> str:
+    return "needed" if max(as_is) < min(ablated) else "not needed"
 
 
 def jaccard(a: Any, b: Any) -> Any:
@@ -70,7 +70,7 @@ WRONG = {
         "nothing has moved",
     ),
     "across layers": (moved_masks, across_layers, "ones and the shape"),
-    "about as many": (moved_masks, by_lot, "ones and the shape"),
+    "about as many": (moved_masks, at_random, "ones and the shape"),
     "shuffle's answer": (
         moved_masks,
         lambda masks, rng: {n: rng.shuffle(c) for n, c in masks.items()},

@@ -46,7 +46,7 @@ load = cache(data.load)
 
 
 def graded(student: str, wrong: dict[str, str], hidden: bool = True) -> list[str]:
-    """The tests that fail if these solutions take the place of the right ones."""
+    """The tests that fail if these solutions replace the right ones."""
     namespace: dict[str, Any] = {"STUDENT": student}
     failed = []
     for name, (metadata, code) in CELLS.items():
@@ -74,7 +74,7 @@ def test_the_solutions_have_full_marks_whoever_the_student_is(student: str) -> N
 
 
 def instead(function: str, body: str) -> dict[str, str]:
-    """A wrong answer, defined behind the right one, which it may call `right`."""
+    """A wrong answer, defined after the right one, which it may call `right`."""
     lines = "\n".join(f"    {line}" for line in body.split("\n"))
     return {function.partition("(")[0]: f"\nright = {function.partition('(')[0]}\ndef {function}:\n{lines}\n"}
 
@@ -96,7 +96,7 @@ WRONG = {
         "step(w, v, g, c, rate, m, d)", "v = c * (m * v + g)\nreturn c * (w - rate * v - rate * d * w), v"
     ),
     "in place": instead("step(w, v, *a)", "new, v[:] = right(w, v, *a)\nreturn new, v"),
-    "rows by lot": instead("control(masks, rng)", "return {n: rng.permutation(c) for n, c in masks.items()}"),
+    "rows shuffled": instead("control(masks, rng)", "return {n: rng.permutation(c) for n, c in masks.items()}"),
     "shuffled in place": instead("control(masks, rng)", "[rng.shuffle(c) for c in masks.values()]\nreturn masks"),
     "forward only": instead(
         "effective(masks)",

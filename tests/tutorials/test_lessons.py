@@ -44,7 +44,7 @@ def cells_of_notebook(source: Path) -> list[Cell]:
 
 @EACH
 def test_notebook_and_script_hold_the_same_cells(source: Path) -> None:
-    assert cells_of_notebook(source) == cells_of_script(source), "python tutorials/build.py makes the notebook anew"
+    assert cells_of_notebook(source) == cells_of_script(source), "python tutorials/build.py rebuilds the notebook"
 
 
 @EACH

@@ -306,7 +306,7 @@ weight_pictures(rows, counts, f"LeNet-300-100, {data.label}, {steps} steps: six 
 # normalize. And when two SNIP implementations disagree, ask how each normalized.
 #
 # ## Further reading
-# - `minisnip/data/idx.py`, which trusts no header, and `minisnip/data/dataset.py`, which splits and normalizes.
+# - `minisnip/data/published.py`, which trusts no header, and `minisnip/data/dataset.py`, which splits and normalizes.
 # - Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, *Efficient BackProp* (1998), section 4.3: why inputs are normalized.
 # - Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, *Gradient-based learning applied to document recognition* (1998): MNIST
 #   and LeNet-5.

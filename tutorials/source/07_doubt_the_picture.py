@@ -17,7 +17,7 @@
 #
 # | you will | |
 # |---|---|
-# | **do** | draw the paper's Figure 2, then its control, and spoil SNIP's ingredients one by one |
+# | **do** | draw the paper's Figure 2, then its control, and ablate SNIP's ingredients one by one |
 # | **learn** | what a picture proves; what the mask needs (images, counts), and what hardly (labels, weights) |
 # | **need** | lessons 5 and 6; MNIST, or the built-in glyphs |
 # | **time** | 50 minutes, of which the computer needs one |
@@ -128,9 +128,9 @@ lesson_7.blind_labels(blind_labels)
 # A permutation of y is the usual control, and here it would have changed nothing at all.
 # </details>
 #
-# ## Round 3: spoil one ingredient
+# ## Round 3: ablate one ingredient
 #
-# A picture is not what we prune for. So train, for one epoch: SNIP at 98 %, and SNIP with one ingredient spoiled, each
+# A picture is not what we prune for. So train, for one epoch: SNIP at 98 %, and SNIP with one ingredient ablated, each
 # over a few seeds. `run` does what lesson 6 did by hand, and a control is a word:
 #
 # - **shuffled**: the mask's ones moved to random places *within each layer* (weights, or layer counts?)
@@ -202,13 +202,13 @@ lesson_7.moved_masks(moved_masks)
 # </details>
 #
 # ### Exercise 7.3
-# Claim, evidence, limit. Given the errors of the seeds as it is, with one ingredient spoiled, and of random masks, say
+# Claim, evidence, limit. Given the errors of the seeds as it is, with one ingredient ablated, and of random masks, say
 # what they show: `"nothing to explain"` if as it is does not beat random with every seed; else `"needed"` if each
-# spoiled seed is worse than every one as it is; else `"not needed"`, *here*.
+# ablated seed is worse than every one as it is; else `"not needed"`, *here*.
 
 
 # %%
-def what_it_shows(as_is, spoiled, random):
+def what_it_shows(as_is, ablated, random):
     """One of the three statements; the arguments are lists of errors."""
     ...  # your code
 
@@ -219,10 +219,10 @@ lesson_7.what_it_shows(what_it_shows)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def what_it_shows(as_is, spoiled, random):
+# def what_it_shows(as_is, ablated, random):
 #     if max(as_is) >= min(random):
 #         return "nothing to explain"
-#     return "needed" if max(as_is) < min(spoiled) else "not needed"
+#     return "needed" if max(as_is) < min(ablated) else "not needed"
 # ```
 # </details>
 #

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minisnip.exercises import Exercise, Trial, fast_or, seed_of
-from minisnip.exercises.exercise import agree, is_stub
+from minisnip.exercises.checks import agree, is_stub
 
 
 def trials(answer: Any) -> Iterator[Trial]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from minisnip.data import DataError, status
-from minisnip.data.inventory import statuses
 from tests.data.files import publication_of, small_contents, write_gzipped
 
 CONTENTS = small_contents()
@@ -21,12 +20,15 @@ def test_on_an_empty_machine_all_eight_files_are_missing() -> None:
     assert all((row.path, row.size, row.state) == (None, 0, "missing") for row in rows)
 
 
-def test_a_file_is_verified_or_missing_or_told_what_is_wrong_with_it(cache: Path) -> None:
+def test_a_file_is_verified_or_missing_or_told_what_is_wrong_with_it(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = cache / "mnist"
     good, bad, plain, missing = CONTENTS
     write_gzipped(folder, {good: CONTENTS[good], bad: CONTENTS[bad][:-1]})
     (folder / plain).write_bytes(CONTENTS[plain])
-    rows = dict(zip(CONTENTS, statuses([publication_of(CONTENTS)], None), strict=True))
+    monkeypatch.setattr("minisnip.data.storage.PUBLISHED", {"mnist": publication_of(CONTENTS)})
+    rows = dict(zip(CONTENTS, status(), strict=True))
     assert [rows[name].state for name in (good, plain, missing)] == ["verified", "verified", "missing"]
     assert rows[good].path == folder / f"{good}.gz"
     assert rows[good].size == (folder / f"{good}.gz").stat().st_size
@@ -35,9 +37,10 @@ def test_a_file_is_verified_or_missing_or_told_what_is_wrong_with_it(cache: Path
 
 
 @pytest.mark.usefixtures("cache")
-def test_files_in_a_given_directory_are_found(tmp_path: Path) -> None:
+def test_files_in_a_given_directory_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_gzipped(tmp_path / "mine", CONTENTS)
-    rows = statuses([publication_of(CONTENTS)], tmp_path / "mine")
+    monkeypatch.setattr("minisnip.data.storage.PUBLISHED", {"mnist": publication_of(CONTENTS)})
+    rows = status(tmp_path / "mine")
     assert [row.state for row in rows] == ["verified"] * 4
 
 
