@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
 from importlib.metadata import version
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,9 +26,8 @@ from minisnip.training import CheckpointError, DivergenceError, TrainingInterrup
 FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
 FAILURES = (data.DataError, CheckpointError, ClusterError, DivergenceError, LostRunError, OSError, OtherVersionError)
 
-NETWORK = ["model", "seed", "scoring_images"]
-RATES = ["optimizer", "learning_rate", "weight_decay", "schedule"]
-TRAINING = ["model", "init", "scoring_images", "epochs", "batch_size", *RATES]
+TRAINING = ["model", "init", "scoring_images", "epochs", "batch_size"]
+TRAINING += ["optimizer", "learning_rate", "weight_decay", "schedule"]
 
 NOT_MNIST = """
 ********************************************************************************
@@ -40,10 +40,17 @@ NOT_MNIST = """
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 1 it failed, 2 a wrong option, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    options, shown = _parser().parse_args(arguments), set[str]()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        """Each warning once: the filter "once" counts per module, and pruning and training warn of the same mask."""
+        if str(message) not in shown:
+            print(f"warning: {message}", file=sys.stderr)
+        shown.add(str(message))
+
     with warnings.catch_warnings():
-        warnings.simplefilter("once", LayerCollapseWarning)
-        warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+        warnings.simplefilter("always", LayerCollapseWarning)
+        warnings.showwarning = show
         try:
             code: int = options.command(options) or 0
             sys.stdout.flush()
@@ -63,7 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train_command(options: argparse.Namespace) -> None:
-    """Run or resume one experiment, write its folder, print the summary."""
+    """Score, prune, train and evaluate; with no options: LeNet-300-100, 95 %, MNIST, about a minute.
+
+    Score every connection on one batch, keep the most sensitive, train the sparse network, and write result.json,
+    masks.npz, params.npz, history.csv and three figures into a folder.
+    """
     with wrong_options(options):
         experiment = _experiment(options)
         if options.fresh_init:
@@ -103,7 +114,11 @@ def _picture(done: Run) -> str:
 
 
 def compare_command(options: argparse.Namespace) -> None:
-    """Run what has no result yet, write the report, print the tables."""
+    """Prune by several criteria, and by SNIP with one ingredient replaced; train each; table and figure.
+
+    Prune, train and evaluate for each criterion, sparsity and seed, side by side in processes. A finished run is not
+    computed again. Write results.csv, tables.md and error.png.
+    """
     with wrong_options(options):
         asked = (options.criteria, options.controls, options.sparsities, options.seeds)
         cases = compare.plan(partial(_experiment, options, compact=True), *asked)
@@ -118,7 +133,11 @@ def compare_command(options: argparse.Namespace) -> None:
 
 
 def reproduce_command(options: argparse.Namespace) -> None:
-    """Run what has no result yet, write the reports, print the tables."""
+    """Reproduce the paper's MNIST tables and figures from scratch, beside its numbers.
+
+    Compute a table or a figure of the paper, side by side in processes. A finished run is not computed again, so a
+    reproduction that was killed resumes. Write CSV, tables, figures, and a JSON that tells where they come from.
+    """
     with wrong_options(options):
         budget = reproduce.budget_of(options.result, options.budget, options.seeds)
         _, first = _load(Experiment(dataset=options.dataset or "mnist"), options)
@@ -142,7 +161,11 @@ def _typed(name: str, options: argparse.Namespace, dataset: str) -> str:
 
 
 def agree_command(options: argparse.Namespace) -> None:
-    """Compare the derivative with the deletions, write the folder, print the summary."""
+    """Compare what removing each connection does with the derivative that SNIP takes for it.
+
+    Compute the derivative g and the exact change of the loss ΔL for every connection of an untrained network, and write
+    how far they agree: agreement.json, the arrays and five figures.
+    """
     with wrong_options(options):
         dataset, experiment = _load(_experiment(options), options)
         check_sizes(experiment, dataset)
@@ -155,7 +178,10 @@ def agree_command(options: argparse.Namespace) -> None:
 
 
 def data_command(options: argparse.Namespace) -> int:
-    """Print where every file is, and whether it is complete and verified."""
+    """Show and verify the data sets on this machine.
+
+    Show where the files of MNIST and Fashion-MNIST are, and verify their checksums.
+    """
     rows = data.status()
     places = [f"{row.path} ({row.size:,} bytes)" if row.path else "" for row in rows]
     cells = zip(rows, places, strict=True)
@@ -213,106 +239,52 @@ class Parser(argparse.ArgumentParser):
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="minisnip", description="Prune a network before training (SNIP, arXiv 1810.02340), then train it."
+        prog="minisnip", description="Prune a network before training (SNIP, arXiv 1810.02340), then train."
     )
     parser.add_argument("--version", action="version", version=f"minisnip {version('minisnip')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_train, _add_compare, _add_reproduce, _add_agree, _add_data):
-        add(commands)
+    _add_train(_add(commands, "train", train_command))
+    _add_compare(_add(commands, "compare", compare_command))
+    _add_reproduce(_add(commands, "reproduce", reproduce_command))
+    _add_agree(_add(commands, "agree", agree_command))
+    _add(commands, "data", data_command)
     return parser
 
 
-def _add(
-    commands: Any, name: str, command: Callable[[argparse.Namespace], int | None], help: str, description: str
-) -> Parser:
-    parser: Parser = commands.add_parser(name, help=help, description=description)
+def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], Any]) -> Parser:
+    """A sub-command; its help is the docstring."""
+    help, _, description = cleandoc(command.__doc__ or "").partition("\n\n")
+    parser: Parser = commands.add_parser(name, help=help.replace("%", "%%"), description=description)
     parser.set_defaults(command=command, parser=parser)
     return parser
 
 
-def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:
-    """An option for each of these fields of `Experiment`."""
-    for field in fields(Experiment):
-        if field.name not in names:
-            continue
-        default, kind = defaults.get(field.name, field.default), field.metadata["kind"]
-        flag, help = f"--{field.name.replace('_', '-')}", ": ".join(_help(field.metadata))
-        if kind is bool:
-            parser.add_argument(flag, action="store_true", help=help)
-            continue
-        help += "" if default is None else f" (default: {default})"
-        metavar = {int: "N", float: "X"}.get(kind, "NAME")
-        parser.add_argument(flag, metavar=metavar, type=kind, default=default, help=help)
-
-
-def _help(metadata: Any) -> Iterator[str]:
-    yield metadata["help"]
-    if metadata["choices"]:
-        yield ", ".join(metadata["choices"])
-
-
-def _add_dataset_and_out(parser: Parser) -> None:
-    names = f"{', '.join(data.NAMES)} (default: mnist; if it cannot be had, glyphs, with a warning)"
-    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=names)
-    parser.add_argument("--out", metavar="DIR", type=_folder, help="folder for the results (default: one under runs/)")
-
-
-def _add_jobs(parser: Parser) -> None:
-    parser.add_argument("--jobs", metavar="N", type=_processes, default=-1, help="processes (default: one per core)")
-
-
-def _add_train(commands: Any) -> None:
-    parser = _add(
-        commands,
-        "train",
-        train_command,
-        "score, prune, train and evaluate; with no options: LeNet-300-100, 95 %%, MNIST, about a minute",
-        "Score every connection on one batch, keep the most sensitive, train the sparse network, and write "
-        "result.json, masks.npz, params.npz, history.csv and three figures into a folder.",
-    )
-    _add_fields(parser, ("criterion", "sparsity", "seed", "compact", *TRAINING))
-    _add_dataset_and_out(parser)
+def _add_train(parser: Parser) -> None:
+    _add_fields(parser, ["criterion", "sparsity", "seed", "compact", *TRAINING])
+    _add_places(parser)
     parser.add_argument("--resume", action="store_true", help="continue the unfinished run in the folder")
     parser.add_argument("--compare-dense", action="store_true", help="also train the unpruned twin")
     fresh = "train another draw of the weights than the scored one, as the authors' code does"
     parser.add_argument("--fresh-init", action="store_true", help=fresh)
 
 
-def _add_compare(commands: Any) -> None:
-    parser = _add(
-        commands,
-        "compare",
-        compare_command,
-        "prune by several criteria, and by SNIP with one ingredient replaced; train each; table and figure",
-        "Prune, train and evaluate for each criterion, sparsity and seed, side by side in processes. A finished run is "
-        "not computed again. Writes results.csv, tables.md and error.png.",
-    )
-    controls = ", ".join(name for name in CONTROLS if name != "none")
-    fast, sparsities = ",".join(compare.CRITERIA), ",".join(f"{s:g}" for s in compare.SPARSITIES)
-    _add_list(parser, "--criteria", _names, compare.CRITERIA, f"{', '.join([*METHODS, *TICKETS])} (default: {fast})")
-    _add_list(parser, "--controls", _names, [], f"controls of SNIP: {controls} (default: none)")
-    _add_list(parser, "--sparsities", _numbers, compare.SPARSITIES, f"shares to remove (default: {sparsities})")
-    seeds = f"use the seeds 0 to N - 1 (default: {compare.SEEDS})"
+def _add_compare(parser: Parser) -> None:
+    lists: list[tuple[str, Callable[[str], Any], Sequence[Any], str]] = [
+        ("--criteria", _names, compare.CRITERIA, ", ".join([*METHODS, *TICKETS])),
+        ("--controls", _names, [], "controls of SNIP: " + ", ".join(name for name in CONTROLS if name != "none")),
+        ("--sparsities", _numbers, compare.SPARSITIES, "shares of connections to remove"),
+    ]
+    for flag, kind, default, meaning in lists:
+        given = ",".join(map(str, default)) or "none"
+        parser.add_argument(flag, metavar="A,B,...", type=kind, default=default, help=f"{meaning} (default: {given})")
+    seeds = "use the seeds 0 to N - 1 (default: %(default)s)"
     parser.add_argument("--seeds", metavar="N", type=int, default=compare.SEEDS, help=seeds)
     _add_fields(parser, TRAINING, epochs=compare.EPOCHS)
-    _add_dataset_and_out(parser)
+    _add_places(parser)
     _add_jobs(parser)
 
 
-def _add_list(parser: Parser, flag: str, kind: Callable[[str], list[Any]], default: Sequence[Any], help: str) -> None:
-    parser.add_argument(flag, metavar="A,B,...", type=kind, default=list(default), help=help)
-
-
-def _add_reproduce(commands: Any) -> None:
-    parser = _add(
-        commands,
-        "reproduce",
-        reproduce_command,
-        "the paper's MNIST tables and figures from scratch, beside its numbers",
-        "Compute a table or a figure of the paper from scratch, side by side in processes. A finished run is not "
-        "computed again, so a reproduction that was killed resumes. Writes CSV, tables, figures, and a JSON that tells "
-        "where they come from.",
-    )
+def _add_reproduce(parser: Parser) -> None:
     results = f"{', '.join(reproduce.ALL)}, all of these, or search (for our recipe)"
     parser.add_argument("result", metavar="RESULT", help=results)
     budgets = (
@@ -320,32 +292,42 @@ def _add_reproduce(commands: Any) -> None:
         "table1: our recipe alone, as long as short)"
     )
     parser.add_argument("--budget", metavar="NAME", default="short", help=budgets)
-    seeds = "use the seeds 0 to N - 1 (default: the budget's)"
-    parser.add_argument("--seeds", metavar="N", type=int, help=seeds)
-    _add_dataset_and_out(parser)
+    parser.add_argument("--seeds", metavar="N", type=int, help="use the seeds 0 to N - 1 (default: the budget's)")
+    _add_places(parser)
     _add_jobs(parser)
     cluster = "compute on this Dask cluster; its workers must see the folder of the results too"
     parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help=cluster)
 
 
-def _add_agree(commands: Any) -> None:
-    parser = _add(
-        commands,
-        "agree",
-        agree_command,
-        "compare what removing each connection does with the derivative that SNIP takes for it",
-        "Compute the derivative g and the exact change of the loss ΔL for every connection of an untrained network, "
-        "and write how far they agree: agreement.json, the arrays and five figures.",
-    )
-    _add_fields(parser, NETWORK)
+def _add_agree(parser: Parser) -> None:
+    _add_fields(parser, ["model", "seed", "scoring_images"])
     parser.add_argument("--batch", metavar="N", type=int, dest="scoring_images", help="the same as --scoring-images")
-    _add_dataset_and_out(parser)
+    _add_places(parser)
 
 
-def _add_data(commands: Any) -> None:
-    show = "show and verify the data sets on this machine"
-    details = "Show where the files of MNIST and Fashion-MNIST are, and verify their checksums."
-    _add(commands, "data", data_command, show, details)
+def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:
+    """An option for each of these fields of `Experiment`."""
+    for field in fields(Experiment):
+        kind, default = field.metadata["kind"], defaults.get(field.name, field.default)
+        flag = f"--{field.name.replace('_', '-')}"
+        help = ": ".join(filter(None, (field.metadata["help"], ", ".join(field.metadata["choices"]))))
+        if field.name in names and kind is bool:
+            parser.add_argument(flag, action="store_true", help=help)
+        elif field.name in names:
+            help += "" if default is None else " (default: %(default)s)"
+            metavar = {int: "N", float: "X"}.get(kind, "NAME")
+            parser.add_argument(flag, metavar=metavar, type=kind, default=default, help=help)
+
+
+def _add_places(parser: Parser) -> None:
+    """Where the data come from, and where the results go."""
+    names = f"{', '.join(data.NAMES)} (default: mnist; if it cannot be had, glyphs, with a warning)"
+    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=names)
+    parser.add_argument("--out", metavar="DIR", type=_folder, help="folder for the results (default: one under runs/)")
+
+
+def _add_jobs(parser: Parser) -> None:
+    parser.add_argument("--jobs", metavar="N", type=_processes, default=-1, help="processes (default: one per core)")
 
 
 def _folder(text: str) -> Path:

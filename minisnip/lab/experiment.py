@@ -17,39 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minisnip import data
+from minisnip import data, pruning, training
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
 from minisnip.nn import MODELS, SCHEMES, Sequential
-from minisnip.pruning import (
-    CRITERIA,
-    METHODS,
-    collapse_sparsity,
-    count_kept,
-    effective_masks,
-    emptied_layers,
-    input_connections,
-    noise_images,
-    one_shot,
-    ones,
-    random_labels,
-    random_masks,
-    scoring_batch,
-    shuffle_masks,
-)
-from minisnip.training import (
-    SCHEDULES,
-    SGD,
-    Adam,
-    DivergenceError,
-    TrainResult,
-    evaluate,
-    from_scratch,
-    l1_penalty,
-    lottery_ticket,
-    magnitude_after_training,
-    train,
-)
+from minisnip.pruning import CRITERIA, METHODS
+from minisnip.training import SCHEDULES, SGD, Adam, DivergenceError, TrainResult, evaluate, train
 
 NUMERICS = 2  # raised when the arithmetic of a run changes; 1: the shipped results, computed with BLAS's own threads
 
@@ -59,10 +32,10 @@ ADAM_RATE = 1e-3
 WEIGHT_DECAY = {"sgd": 5e-4, "adam": 0.0}
 
 TICKETS: dict[str, Callable[..., Any]] = {  # these train before they prune
-    "magnitude-after-training": magnitude_after_training,
-    "lottery-ticket": lottery_ticket,
-    "l1-penalty": l1_penalty,
-    "from-scratch": from_scratch,
+    "magnitude-after-training": training.magnitude_after_training,
+    "lottery-ticket": training.lottery_ticket,
+    "l1-penalty": training.l1_penalty,
+    "from-scratch": training.from_scratch,
 }
 OWN_TRAINING = {"l1-penalty": {"optimizer"}, "from-scratch": {"optimizer", "learning_rate", "schedule"}}
 IN_ROUNDS = ("synflow", "iterative-snip", "force")  # their scores change from round to round
@@ -76,6 +49,10 @@ CONTROLS = {
     "noise-images": "scored on images of noise",
 }
 IF_TEST_CHOSE = "test_error_percent_if_the_test_split_had_chosen"
+
+
+_USUAL_RATES = ", ".join(f"{rate:g} for {model}" for model, rate in SGD_RATES.items()) + f"; adam: {ADAM_RATE:g}"
+_USUAL_DECAY = ", ".join(f"{optimizer}: {decay:g}" for optimizer, decay in WEIGHT_DECAY.items())
 
 
 def option(default: Any, help: str, choices: Iterable[str] = (), kind: type | None = None, zero: bool = False) -> Any:
@@ -124,10 +101,8 @@ class Experiment:
     iterations: int | None = option(None, "training steps, in place of epochs; 0 to prune only", kind=int, zero=True)
     batch_size: int = option(100, "images in a training step")
     optimizer: str = option("sgd", "optimizer", OPTIMIZERS)
-    learning_rate: float = option(
-        None, "initial learning rate (default: sgd 0.1, but 0.02 for lenet-5-caffe; adam 0.001)", kind=float
-    )
-    weight_decay: float = option(None, "factor of the L2 penalty (default: sgd 0.0005, adam 0)", kind=float, zero=True)
+    learning_rate: float = option(None, f"initial learning rate (default: {_USUAL_RATES})", kind=float)
+    weight_decay: float = option(None, f"factor of the L2 penalty (default: {_USUAL_DECAY})", kind=float, zero=True)
     schedule: str = option("cosine", "learning-rate schedule", SCHEDULES)
     compact: bool = option(
         False, "train the smaller dense network that the mask leaves; params.npz has the full shapes again"
@@ -142,7 +117,7 @@ class Experiment:
             object.__setattr__(self, "weight_decay", WEIGHT_DECAY.get(self.optimizer))
         for f in fields(self):
             _check(f, getattr(self, f.name))
-        count_kept(1, self.sparsity)
+        pruning.count_kept(1, self.sparsity)
         if self.control != "none" and self.criterion != "snip":
             raise ValueError(f"control {self.control} of {self.criterion}: controls are of snip")
 
@@ -257,9 +232,9 @@ def run(
     dataset = load(experiment.dataset) if dataset is None else dataset
     check_sizes(experiment, dataset)
     net, rngs = MODELS[experiment.model](), Streams(*np.random.default_rng(experiment.seed).spawn(5))
-    training = replace(dataset, train=_training_split(experiment, dataset.train, rngs.control))
+    learned = replace(dataset, train=_training_split(experiment, dataset.train, rngs.control))
     options, started = _training_options(experiment, title), time.perf_counter()
-    masks, params, collapse = _prune(experiment, net, dataset, training, options, rngs)
+    masks, params, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
     seconds = time.perf_counter() - started
     if experiment.trained_init or experiment.control == "redrawn":
         params = net.init(rngs.fresh, experiment.trained_init or experiment.init)
@@ -270,7 +245,7 @@ def run(
     try:
         if experiment.iterations != 0:
             options |= {"checkpoint": checkpoint, "resume": resume, "watch": watch}
-            trained = train(net, params, training, rng=rngs.order, **options)
+            trained = train(net, params, learned, rng=rngs.order, **options)
     except DivergenceError as error:
         trained, divergence = error.result, error
     test_error = _test_error(experiment, net, trained, dataset)
@@ -290,32 +265,39 @@ def _training_options(experiment: Experiment, title: str | None) -> dict[str, An
 
 
 def _prune(
-    experiment: Experiment, net: Sequential, dataset: Dataset, training: Dataset, options: dict[str, Any], rngs: Streams
+    experiment: Experiment,
+    net: Sequential,
+    datasets: tuple[Dataset, Dataset],
+    options: dict[str, Any],
+    rngs: Streams,
 ) -> tuple[dict[str, Array], dict[str, Array], float | None]:
-    """The masks, the parameters to train under them, and the sparsity at which the scores would empty a layer."""
+    """The masks, the parameters to train under them, and the sparsity at which the scores would empty a layer.
+
+    The first data set is scored; a ticket trains on the second, whose images and labels the experiment chooses.
+    """
     params = net.init(rngs.init, experiment.init)
     if not experiment.sparsity:
-        return ones(params), params, None
+        return pruning.ones(params), params, None
     if experiment.criterion in TICKETS:
         own = OWN_TRAINING.get(experiment.criterion, ())
         shared = {name: value for name, value in options.items() if name not in own}
-        ticket = TICKETS[experiment.criterion](net, params, training, experiment.sparsity, rng=rngs.order, **shared)
+        ticket = TICKETS[experiment.criterion](net, params, datasets[1], experiment.sparsity, rng=rngs.order, **shared)
         return ticket.masks, ticket.params, None
-    x, y = _scoring_batch(experiment, dataset, rngs)
+    x, y = _scoring_batch(experiment, datasets[0], rngs)
     name = "least-sensitive" if experiment.control == "inverted" else experiment.criterion
     if name in IN_ROUNDS:
         return METHODS[name](net, params, x, y, experiment.sparsity, rng=rngs.scoring), params, None
     scores = CRITERIA[name](net, params, x, y, rng=rngs.scoring)
-    masks = one_shot(lambda *_, **__: scores, net, params, x, y, experiment.sparsity, rng=rngs.scoring)
-    return _controlled(experiment.control, masks, params, rngs.control), params, collapse_sparsity(scores)
+    masks = pruning.one_shot(lambda *_, **__: scores, net, params, x, y, experiment.sparsity, rng=rngs.scoring)
+    return _controlled(experiment.control, masks, params, rngs.control), params, pruning.collapse_sparsity(scores)
 
 
 def _controlled(control: str, masks: dict[str, Array], params: Arrays, rng: np.random.Generator) -> dict[str, Array]:
     """The masks, or what a control makes of them."""
     if control == "shuffled":
-        return shuffle_masks(masks, rng)
+        return pruning.shuffle_masks(masks, rng)
     if control == "same-counts":
-        return random_masks(params, {name: int(np.count_nonzero(c)) for name, c in masks.items()}, rng)
+        return pruning.random_masks(params, {name: int(np.count_nonzero(c)) for name, c in masks.items()}, rng)
     return masks
 
 
@@ -325,10 +307,10 @@ def _scoring_batch(experiment: Experiment, dataset: Dataset, rngs: Streams) -> t
     if experiment.scoring_class is not None:
         rows = labels == experiment.scoring_class
         images, labels = images[rows], labels[rows]
-    x, y = scoring_batch(images, labels, experiment.scoring_images, rngs.scoring)
+    x, y = pruning.scoring_batch(images, labels, experiment.scoring_images, rngs.scoring)
     if experiment.control == "random-labels":
-        return x, random_labels(y, len(dataset.class_names), rngs.control)
-    return (noise_images(x, rngs.control), y) if experiment.control == "noise-images" else (x, y)
+        return x, pruning.random_labels(y, len(dataset.class_names), rngs.control)
+    return (pruning.noise_images(x, rngs.control), y) if experiment.control == "noise-images" else (x, y)
 
 
 def _test_error(experiment: Experiment, net: Sequential, trained: TrainResult, dataset: Dataset) -> float | None:
@@ -357,8 +339,8 @@ def record(experiment: Experiment) -> dict[str, Any]:
     history = done.trained.history
     return {
         "kept": done.kept,
-        "effective": _count(effective_masks(done.net, done.masks)),
-        "emptied_layers": " ".join(emptied_layers(done.masks)),
+        "effective": _count(pruning.effective_masks(done.net, done.masks)),
+        "emptied_layers": " ".join(pruning.emptied_layers(done.masks)),
         "collapse_sparsity": done.collapse_sparsity,
         "best_epoch": done.trained.best_epoch,
         "validation_error_percent": done.validation_error,
@@ -368,7 +350,7 @@ def record(experiment: Experiment) -> dict[str, Any]:
         "seconds_to_prune": round(done.seconds_to_prune, 3),
         "seconds_to_train": round(done.trained.seconds, 3),
         "seconds": round(time.process_time() - started, 3),
-        "first_layer": input_connections(done.net, done.masks)[0].tolist(),
+        "first_layer": pruning.input_connections(done.net, done.masks)[0].tolist(),
         "history": history,
     }
 

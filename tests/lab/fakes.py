@@ -20,6 +20,9 @@ def fake(config: Experiment) -> dict[str, Any]:
     pixels = np.random.default_rng(config.scoring_class or 0).integers(0, 300, (28, 28))
     return {
         "kept": 5,
+        "effective": 4,
+        "collapse_sparsity": 0.99,
+        "seconds_to_prune": 0.1,
         "emptied_layers": "",
         "best_epoch": 1,
         "validation_error_percent": error,

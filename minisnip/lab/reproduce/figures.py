@@ -14,18 +14,8 @@ from minisnip.data import Dataset
 from minisnip.data.dataset import TITLES as DATASETS
 from minisnip.lab.experiment import SGD_RATES, Experiment, load
 from minisnip.lab.report import Case, Row, as_markdown, by_case, cell, diverged, errors, percent, score, select
-from minisnip.lab.reproduce.recipes import (
-    ALGORITHM_1,
-    CONVNET,
-    DENSE,
-    MLP,
-    SCORING_IMAGES,
-    SNIP,
-    Budget,
-    over_seeds,
-    protocol,
-    where,
-)
+from minisnip.lab.reproduce import recipes
+from minisnip.lab.reproduce.recipes import ALGORITHM_1, CONVNET, MLP, Budget, over_seeds, protocol, where
 from minisnip.nn.models import TITLES
 
 if TYPE_CHECKING:
@@ -78,7 +68,7 @@ def _curve(model: str, rows: Sequence[Row]) -> dict[str, Any]:
         "sparsity": [100 * s for s in found],
         "mean": [float(np.mean(e)) for e in found.values()],
         "std": [float(np.std(e, ddof=1)) if len(e) > 1 else 0.0 for e in found.values()],
-        "paper": {0.0: DENSE[model], **SNIP[model]},
+        "paper": {0.0: recipes.DENSE[model], **recipes.SNIP[model]},
     }
 
 
@@ -191,7 +181,7 @@ def plan_figure3(budget: Budget, dataset: str) -> list[Case]:
     options = {"sparsity": 0.9, **ALGORITHM_1}
     return [
         case
-        for images in SCORING_IMAGES
+        for images in recipes.SCORING_IMAGES
         for case in over_seeds(f"{images:,}", budget, dataset, MLP, scoring_images=images, **options)
     ]
 
@@ -205,7 +195,7 @@ def text_figure3(rows: Sequence[Row]) -> str:
             "ours: test error, %": score(group := select(rows, scoring_images=images)),
             "pixels still read (seed 0)": np.count_nonzero(group[0]["first_layer"]),
         }
-        for images, printed in SCORING_IMAGES.items()
+        for images, printed in recipes.SCORING_IMAGES.items()
     ]
     return f"{_title_figure3(rows)}\n\n{as_markdown(lines)}\n\n{protocol(MLP)}{diverged(rows)}"
 
@@ -214,10 +204,10 @@ def draw_figure3(rows: Sequence[Row]) -> Figures:
     """The errors above, the pictures of the first seed below."""
     from minisnip.lab import plots
 
-    groups = {images: select(rows, scoring_images=images) for images in SCORING_IMAGES}
+    groups = {images: select(rows, scoring_images=images) for images in recipes.SCORING_IMAGES}
     pictures = {images: np.array(group[0]["first_layer"]) for images, group in groups.items()}
     ours = {images: e for images, group in groups.items() if (e := errors(group))}
-    return {"figure3.png": plots.scoring_batches(ours, SCORING_IMAGES, pictures, _title_figure3(rows))}
+    return {"figure3.png": plots.scoring_batches(ours, recipes.SCORING_IMAGES, pictures, _title_figure3(rows))}
 
 
 def _title_figure3(rows: Sequence[Row]) -> str:

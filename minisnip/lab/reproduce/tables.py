@@ -6,28 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from minisnip.lab.experiment import IF_TEST_CHOSE, Experiment
 from minisnip.lab.report import Case, Row, as_markdown, diverged, percent, score, select
-from minisnip.lab.reproduce.recipes import (
-    ALGORITHM_1,
-    AUTHORS,
-    CONVNET,
-    DENSE,
-    INITIALIZATIONS,
-    MLP,
-    OTHERS,
-    SNIP,
-    Budget,
-    our_recipe,
-    over_seeds,
-    protocol,
-    where,
-)
+from minisnip.lab.reproduce import recipes
+from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, over_seeds, protocol, where
 from minisnip.nn.models import TITLES
 
 MODELS = (MLP, CONVNET)
 
 # Table 1: dense and SNIPped networks, by Algorithm 1, as in the authors' code, and by our recipe
 
-COLUMNS = {"Algorithm 1": ALGORITHM_1, "authors' code": AUTHORS}
+COLUMNS = {"Algorithm 1": recipes.ALGORITHM_1, "authors' code": recipes.AUTHORS}
 RECIPE = "our recipe"
 SPARSITIES = {MLP: (0.0, 0.95, 0.98), CONVNET: (0.0, 0.98, 0.99)}
 POINTS = [(model, sparsity) for model, sparsities in SPARSITIES.items() for sparsity in sparsities]
@@ -41,7 +28,7 @@ def plan_table1(budget: Budget, dataset: str) -> list[Case]:
         for column, options in COLUMNS.items() if budget.name != "best" else ():
             cases += over_seeds(column, budget, dataset, model, sparsity=sparsity, **options)
         if sparsity:
-            own = our_recipe(model, sparsity, budget)
+            own = recipes.our_recipe(model, sparsity, budget)
             cases += over_seeds(RECIPE, budget, dataset, model, sparsity=sparsity, **own)
     return cases
 
@@ -73,11 +60,11 @@ def _network(rows: Sequence[Row], model: str) -> Iterator[Row]:
         names = ("network", "method", "sparsity, %", "paper (MNIST)", "ours, Algorithm 1", "ours, authors' code")
         return dict(zip(names, (TITLES[model], method, sparsity, printed, *ours), strict=True))
 
-    yield line("dense", "–", f"{DENSE[model]}", [*COLUMNS])
-    for method, numbers in OTHERS.items():
+    yield line("dense", "–", f"{recipes.DENSE[model]}", [*COLUMNS])
+    for method, numbers in recipes.OTHERS.items():
         pruned, error = numbers[model]
         yield line(method, f"{pruned}", f"{error}", [None, None])
-    for pruned, error in SNIP[model].items():
+    for pruned, error in recipes.SNIP[model].items():
         yield line("SNIP", f"{pruned:g}", f"{error}", [*COLUMNS], pruned / 100)
     for sparsity in SPARSITIES[model][1:]:
         yield line("SNIP, our recipe", f"{100 * sparsity:g}", "–", [RECIPE, None], sparsity)
@@ -102,7 +89,7 @@ def _recipes(rows: Sequence[Row]) -> Iterator[str]:
     """For each network and sparsity, what our runs have that Algorithm 1's have not."""
     for model, sparsity in POINTS:
         if sparsity:
-            usual = vars(Experiment(model=model, schedule="step", **ALGORITHM_1))
+            usual = vars(Experiment(model=model, schedule="step", **recipes.ALGORITHM_1))
             ours = select(rows, model=model, case=RECIPE, sparsity=sparsity)[0]
             own = [f"{key.replace('_', ' ')} {ours[key]}" for key in CHANGEABLE if ours[key] != usual[key]]
             changes = ", ".join([f"{ours['iterations']:,} iterations", *own])
@@ -146,6 +133,6 @@ def table3(rows: Sequence[Row]) -> str:
 def _initialization(rows: Sequence[Row], init: str) -> Row:
     line = {"initialization scored": NAMES[init]}
     for model in MODELS:
-        line[f"{TITLES[model]}, paper (MNIST)"] = INITIALIZATIONS[init][model]
+        line[f"{TITLES[model]}, paper (MNIST)"] = recipes.INITIALIZATIONS[init][model]
         line[f"{TITLES[model]}, ours"] = score(select(rows, model=model, case=init))
     return line
