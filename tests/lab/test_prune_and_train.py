@@ -95,7 +95,7 @@ def test_scoring_reads_the_first_images_of_the_shuffled_training_split(
 ) -> None:
     seen: list[Array] = []
 
-    def spy(net: Any, params: Any, x: Array, y: Array, *, rng: Any) -> dict[str, Array]:
+    def spy(net: Any, params: Any, x: Array, y: Array, *, rng: Any = None) -> dict[str, Array]:
         seen.append(x)
         return {name: np.abs(w) for name, w in params.items()}
 
