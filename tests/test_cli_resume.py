@@ -1,4 +1,4 @@
-"""A run that was stopped goes on where it was, and says how."""
+"""A run that was stopped resumes, and says how."""
 
 from __future__ import annotations
 

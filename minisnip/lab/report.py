@@ -70,14 +70,12 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 def as_terminal(rows: Sequence[Row], left: int = 1) -> str:
     """A table in columns of equal width; the first `left` are aligned to the left, the others to the right."""
-    lines = [[*rows[0]], *([str(cell) for cell in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    lines = [[*rows[0]], *([*map(str, row.values())] for row in rows)]
+    for i, column in enumerate(zip(*lines, strict=True)):
+        width = max(map(len, column))
+        for line, cell in zip(lines, column, strict=True):
+            line[i] = cell.ljust(width) if i < left else cell.rjust(width)
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def save(folder: Path, files: Mapping[str, str | Figure]) -> list[Path]:
@@ -98,17 +96,11 @@ def rows_of(cases: Iterable[Case], results: Iterable[Row]) -> list[dict[str, Any
 
     "dataset" is the name that the experiment has; "label" is what a reader is told, such as "glyphs (not MNIST)".
     """
-    return [
-        {
-            "case": case,
-            "run": digest(experiment),
-            **asdict(experiment),
-            **result,
-            "label": DATASETS[experiment.dataset],
-            "numerics": NUMERICS,
-        }
-        for (case, experiment), result in zip(cases, results, strict=True)
-    ]
+    rows = []
+    for (case, experiment), result in zip(cases, results, strict=True):
+        origin = {"label": DATASETS[experiment.dataset], "numerics": NUMERICS}
+        rows.append({"case": case, "run": digest(experiment), **asdict(experiment), **result, **origin})
+    return rows
 
 
 def cells_of(rows: Iterable[Row]) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def test_methods_that_train_first_are_compared_too(method: str) -> None:
     assert row["collapse_sparsity"] is None
 
 
-def test_every_control_spoils_what_it_names_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_control_replaces_what_it_names_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     trials = {control: seen(monkeypatch, replace(TINY, control=control)) for control in CONTROLS}
     plain = trials["none"]
 

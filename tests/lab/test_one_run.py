@@ -1,4 +1,4 @@
-"""One run of a reproduction does what its configuration says, and reports what validation chose."""
+"""One run does what its experiment says, and reports what validation chose."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_without_iterations_nothing_is_trained() -> None:
     assert np.array(result["first_layer"]).shape == (28, 28)
 
 
-def test_validation_chooses_and_what_the_test_split_would_choose_stands_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validation_chooses_and_what_the_test_split_would_choose_is_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     def trained(*_: Any, **options: Any) -> Any:
         """The epochs that validation, test and training error would choose differ; the last is none of them."""
         errors = ((5.0, 7.0, 3.0), (4.0, 6.0, 4.0), (6.0, 5.0, 5.0), (7.0, 8.0, 6.0))

@@ -113,8 +113,8 @@ def test_the_test_error_is_that_of_the_test_split_and_the_validation_error_of_th
     net, config = MODELS["lenet-300-100"](), Experiment(**SMALL)
     first = run(config, dataset)
     answers = net(first.trained.params, dataset.test.images).argmax(axis=1)
-    spoiled = replace(dataset, test=Split(dataset.test.images, (answers + 1) % 10))
-    again = run(config, spoiled)
+    mislabeled = replace(dataset, test=Split(dataset.test.images, (answers + 1) % 10))
+    again = run(config, mislabeled)
     assert again.test_error == 100
     assert again.validation_error == first.validation_error != 100
 

@@ -1,4 +1,4 @@
-"""What is run for each table and figure is what the paper says, and its numbers stand as printed there."""
+"""What is run for each table and figure is what the paper says, and its numbers are those that it prints."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_the_search_reports_validation_alone_and_has_seeds_of_its_own() -> None:
 
 
 def test_the_papers_numbers_are_those_of_a_second_transcription() -> None:
-    """Read anew from arXiv 1810.02340: per method the sparsity and error of LeNet-300-100, then of LeNet-5-Caffe."""
+    """From arXiv 1810.02340 again: per method the sparsity and error of LeNet-300-100, then of LeNet-5-Caffe."""
     assert [*recipes.DENSE.items()] == [(MLP, 1.7), (CONVNET, 0.9)]
     assert recipes.SNIP == {MLP: {95.0: 1.6, 98.0: 2.4}, CONVNET: {98.0: 0.8, 99.0: 1.1}}
     assert {name.split()[0]: (*found[MLP], *found[CONVNET]) for name, found in recipes.OTHERS.items()} == {

@@ -19,7 +19,7 @@ def found_for(name: str) -> list[dict[str, Any]]:
     return rows(RESULTS[name].plan(SHORT, "glyphs"))
 
 
-def test_table_1_stands_beside_the_papers_numbers_and_is_the_same_from_the_csv(tmp_path: Path) -> None:
+def test_table_1_is_printed_beside_the_papers_numbers_and_is_the_same_from_the_csv(tmp_path: Path) -> None:
     found = found_for("table1")
     text = RESULTS["table1"].text(found)
     lines = text.splitlines()
@@ -97,7 +97,7 @@ def test_no_table_averages_what_diverged(name: str) -> None:
     assert "Not averaged" not in before
 
 
-def test_every_table_of_the_glyphs_says_whose_numbers_stand_beside_ours() -> None:
+def test_every_table_of_the_glyphs_says_whose_numbers_are_beside_ours() -> None:
     texts = {name: RESULTS[name].text(found_for(name)) for name in ALL}
     assert {name for name, text in texts.items() if "paper (MNIST)" in text} == {"table1", "table3", "figure3"}
     assert all("glyphs (not MNIST)" in text for text in texts.values())
