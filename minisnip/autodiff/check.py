@@ -16,7 +16,7 @@ Order 2 does the same to the slope ⟨∇s(x), v⟩, whose gradient is a Hessian
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -141,9 +141,8 @@ def _slope(scalar: Scalar, directions: list[Array]) -> Scalar:
 
 def _compare(
     scalar: Scalar, arrays: list[Array], names: list[str], order: int, rng: np.random.Generator
-) -> list[Comparison]:
+) -> Iterator[Comparison]:
     gradients = _gradients(scalar, [Tensor(x) for x in arrays])
-    comparisons = []
     for i, (name, g) in enumerate(zip(names, gradients, strict=True)):
         direction = rng.standard_normal(arrays[i].shape)
         analytic, scale = float(np.sum(g * direction)), max(1.0, float(np.sum(np.abs(g * direction))))
@@ -157,8 +156,7 @@ def _compare(
         if stepped is not None and abs(stepped - central) <= 1e-4 * scale:  # otherwise f is not analytic
             found.append(("complex step", stepped, COMPLEX_TOLERANCE * scale))
         for method, numeric, tolerance in found:
-            comparisons.append(Comparison(order, name, method, direction, analytic, numeric, tolerance))
-    return comparisons
+            yield Comparison(order, name, method, direction, analytic, numeric, tolerance)
 
 
 def _complex_step(along: Callable[[complex], Any]) -> float | None:

@@ -219,14 +219,18 @@ logsumexp: Op = primitive(_logsumexp, _logsumexp_vjp)
 
 
 def _log_softmax(x: Array, axis: int = -1) -> Any:
-    """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits."""
     shifted = x - _top(x, axis)
     shifted -= np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
     return shifted
 
 
 # exp(out) is the softmax
-log_softmax: Op = primitive(_log_softmax, lambda g, out, x, axis=-1: g - exp(out) * sum(g, axis, True))
+_log_softmax_op: Op = primitive(_log_softmax, lambda g, out, x, axis=-1: g - exp(out) * sum(g, axis, True))
+
+
+def log_softmax(x: Value, axis: int = -1) -> Any:
+    """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits."""
+    return _log_softmax_op(x, axis=axis)
 
 
 # ---- Matrix multiplication -------------------------------------------------------------------------------------------
