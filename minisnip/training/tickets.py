@@ -138,7 +138,14 @@ class L1:
 
 
 def l1_penalty(
-    net: Sequential, params: Arrays, dataset: Dataset, sparsity: float, *, strength: float = 1e-4, **options: Any
+    net: Sequential,
+    params: Arrays,
+    dataset: Dataset,
+    sparsity: float,
+    *,
+    strength: float = 1e-4,
+    optimizer: Optimizer = SGD(weight_decay=0.0),  # noqa: B008  (it is frozen)
+    **options: Any,
 ) -> Ticket:
     """Train with λ Σ |w| in the loss, keep the largest |w| with their trained values.
 
@@ -150,7 +157,9 @@ def l1_penalty(
     net, params, dataset, sparsity, **options
         As in `magnitude_after_training`, `keep` included.
     strength : float
-        λ. The optimizer is SGD without weight decay, so that there is only one penalty; it cannot be chosen.
+        λ.
+    optimizer : Optimizer
+        Without weight decay, so that there is only one penalty.
 
     Returns
     -------
@@ -164,8 +173,7 @@ def l1_penalty(
     """
     if not 0 < strength < np.inf:
         raise ValueError(f"strength {strength} of the L1 penalty must be above 0 and finite")
-    optimizer = L1(SGD(weight_decay=0.0), strength)
-    return magnitude_after_training(net, params, dataset, sparsity, optimizer=optimizer, **options)
+    return magnitude_after_training(net, params, dataset, sparsity, optimizer=L1(optimizer, strength), **options)
 
 
 @dataclass(frozen=True)
