@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import ast
 import io
-import re
-import sys
 import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "minisnip"
-README = ROOT / "README.md"
-SECTION = re.compile(r"(?<=<!-- table: lines -->\n).*?(?=<!-- /table -->)", re.DOTALL)
 
 EVENING = {
     "autodiff/engine.py": "a variable remembers how it was computed; `grad` walks that record backward",
@@ -82,7 +78,4 @@ def tables() -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        README.write_text(SECTION.sub(lambda _: tables(), README.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        print(tables())
+    print(tables())

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import minisnip
-from tests.count_lines import EVENING, PACKAGE, README, SECTION, tables
+from tests.count_lines import EVENING, PACKAGE
 
 ORDER = ["autodiff", "nn", "pruning", "training", "lab"]  # each may import those before it
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -106,13 +106,6 @@ def test_the_files_of_the_evening_need_no_other_file() -> None:
 def test_the_package_lists_the_files_of_the_evening_in_reading_order() -> None:
     listed = [line.split()[1] for line in (minisnip.__doc__ or "").splitlines() if line[:1].isdigit()]
     assert listed == [*EVENING]
-
-
-def test_the_readme_states_the_lines_of_code_as_they_are() -> None:
-    """Else: `python -m tests.count_lines --write`."""
-    found = SECTION.search(README.read_text(encoding="utf-8"))
-    assert found is not None
-    assert found.group() == tables()
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-import statistics
+import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from minisnip import data
+from minisnip import check_grads, data, ops, primitive
 from minisnip.lab.compare import error_table
 from minisnip.lab.report import read_csv, select
-from minisnip.lab.reproduce import BUDGETS, RESULTS, recipes, search, write
-from tests.benchmarks import readme_tables, training_step
-from tests.benchmarks.table import milliseconds
-from tests.lab.fakes import rows
+from minisnip.lab.reproduce import recipes, search
+from tests import readme
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,8 +36,11 @@ def test_the_whole_of_snip_is_about_fifteen_lines_and_prunes_95_percent(monkeypa
     assert sum(int(c.sum()) for c in masks.values()) == 13_331
 
 
-def test_the_gradient_check_of_the_readme_passes() -> None:
-    exec(BLOCKS[1], {"np": np})
+def test_the_tests_of_an_own_op_pass() -> None:
+    names: dict[str, Any] = {}
+    exec(BLOCKS[1], names)
+    names["test_softplus"]()
+    names["test_softplus_everywhere"]()
 
 
 @pytest.mark.parametrize(("which", "words"), [("run", "minisnip train"), ("test", "python -m pytest")])
@@ -58,55 +60,55 @@ def test_the_readme_links_to_files_that_exist() -> None:
     assert [name for name in re.findall(r"`(minisnip/\w+/)`", README) if not (ROOT / name).is_dir()] == []
 
 
-def test_the_timings_of_the_readme_are_those_of_the_shipped_turns() -> None:
-    record = json.loads((ROOT / "tests/benchmarks/results/training_step/training_step.json").read_text())
-    for row in record["rows"]:
-        (line,) = [line for line in README.splitlines() if line.startswith(f"| {' | '.join(row['row'])} |")]
-        medians = [milliseconds(statistics.median(t["turns_ms"]) / 1000) for t in row["turns"].values()]
-        assert all(f" {median} " in line for median in medians)
-        middle, least, most = row["ratio_median_least_greatest"][training_step.PEER]
-        assert f"| {middle:.2f} ({least:.2f}–{most:.2f}) |" in line
-
-
 @pytest.mark.parametrize("name", ["compare", "controls"])
-def test_the_comparisons_of_the_readme_are_those_of_the_shipped_runs(name: str) -> None:
-    folder = ROOT / "tests" / "benchmarks" / "results" / name
+def test_the_tables_of_a_comparison_are_those_of_the_shipped_runs(name: str) -> None:
+    folder = readme.RESULTS / name
     rows = read_csv(folder / "results.csv")
-    table = error_table(rows)
-    assert table in README
-    assert table in (folder / "tables.md").read_text(encoding="utf-8")
+    assert error_table(rows) in (folder / "tables.md").read_text(encoding="utf-8")
     assert {row["dataset"] for row in rows} == {"mnist"}
 
 
-def test_the_reproduction_in_the_readme_is_that_of_the_shipped_files() -> None:
-    assert README.count("<!-- table: reproduce -->") == 1
-    assert readme_tables.replaced(README) == README, "run: python -m tests.benchmarks.readme_tables --write"
-    changed = readme_tables.SECTION.sub("| SNIP | 0.1 |\n", README)
-    assert readme_tables.replaced(changed) == README != changed
+@pytest.mark.parametrize("name", readme.SECTIONS)
+def test_what_the_readme_says_is_made_of_files(name: str) -> None:
+    assert README.count(f"<!-- table: {name} -->") == 1
+    assert readme.replaced(README) == README, "run: python -m tests.readme --write"
+    assert readme.replaced(README.replace("<!-- /table -->", "| stale |\n<!-- /table -->")) == README
 
 
 def test_a_number_that_changes_in_the_csv_changes_in_the_readme(tmp_path: Path) -> None:
-    assert readme_tables.section(tmp_path) == readme_tables.NOT_YET + "\n"
-    found = rows(RESULTS["table1"].plan(BUDGETS["smoke"], "glyphs"))
-    write(tmp_path, "table1", found, "the command", ["a" * 40 + "-dirty", "unknown"])
-    section = readme_tables.section(tmp_path)
-    assert "| LeNet-300-100 | dense | – | 1.7 | 0.00 | 0.00 |" in section
-    assert "Printed by `the command` at commit" in section
-    assert f"of runs computed at {'a' * 12}-dirty, unknown: " in section
-    file = tmp_path / "table1.csv"
-    file.write_text(file.read_text().replace(",0.0,0.0,-0.05,", ",0.0,7.5,-0.05,", 1))
-    assert "| LeNet-300-100 | dense | – | 1.7 | 7.50 | 0.00 |" in readme_tables.section(tmp_path)
+    for name in ("table1.csv", "search.csv"):
+        shutil.copy(readme.RESULTS / name, tmp_path)
+    assert readme.results(tmp_path) == readme.results()
+    table1 = tmp_path / "table1.csv"
+    error = read_csv(table1)[0]["test_error_percent"]
+    table1.write_text(table1.read_text().replace(f",{error},", ",50.0,", 1))
+    assert readme.results(tmp_path) != readme.results()
 
 
-def test_the_digest_of_table_1_has_its_numbers() -> None:
-    digest = re.findall(r"^\| our.+?((?:\| \d\.\d\d )+)\|$", README, re.MULTILINE)
-    numbers = [number for line in digest for number in re.findall(r"\d\.\d\d", line)]
-    assert len(numbers) == 12
-    assert [number for number in numbers if f"| {number} ± " not in readme_tables.section()] == []
+def test_each_gap_names_the_change_that_helps_most() -> None:
+    lines = read_csv(readme.RESULTS / "search.csv")
+    for (model, sparsity), (case, _) in readme.GAPS.items():
+        found = select(lines, model=model, sparsity=sparsity)
+        alone = [name for name in {row["case"] for row in found} if name not in (search.PAPER, *search.TOGETHER)]
+        assert case == min(alone, key=partial(search.mean, found))
+
+
+def test_the_readme_is_short() -> None:
+    prose = [line for line in README.splitlines() if not line.startswith("|")]
+    assert len(prose) <= 150
+    assert max(map(len, prose)) <= 120
+    assert len(README.split()) <= 1_500
+
+
+def test_the_message_of_a_wrong_op_is_the_one_that_is_shown() -> None:
+    wrong = primitive(lambda x: np.log1p(np.exp(x)), lambda g, out, x: ops.sigmoid(x))
+    with pytest.raises(AssertionError) as raised:
+        check_grads(wrong, np.array([-1.0, 0.5, 2.0]))
+    assert " ".join(str(raised.value).split()) in " ".join(README.split())
 
 
 def test_our_recipe_is_what_the_shipped_search_chose() -> None:
-    lines = read_csv(readme_tables.RESULTS / "search.csv")
+    lines = read_csv(readme.RESULTS / "search.csv")
     for (model, sparsity), changes in recipes.BEST.items():
         found = select(lines, model=model, sparsity=sparsity)
         assert changes == search.changes_of(search.best(found), found)
