@@ -1,13 +1,18 @@
-"""Every figure can be drawn, names its axes with units, and stays inside its frame."""
+"""Every figure can be drawn, names its axes with units, stays inside its frame, and leaves matplotlib as it was."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import matplotlib
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from minisnip import Tensor, grad, ops
 from minisnip.lab import plots
 from minisnip.pruning import DifferenceErrors
 
@@ -75,7 +80,7 @@ def test_the_histogram_marks_both_thresholds() -> None:
     assert [line.get_xdata()[0] for line in axes.lines] == [1e-2, 2e-2]  # type: ignore[index]
 
 
-def test_overlap_and_joint_deletion_stand_over_what_is_kept() -> None:
+def test_overlap_and_joint_deletion_are_drawn_against_the_connections_kept() -> None:
     overlap = [
         {"sparsity": 0.5, "jaccard": 0.9, "precision": 0.95},
         {"sparsity": 0.99, "jaccard": 0.7, "precision": 0.8},
@@ -121,3 +126,231 @@ def test_figures_of_the_paper_have_their_axes_and_a_picture_for_each_case() -> N
     figure = drawn(plots.memorization(dict.fromkeys(names, history), "t"))
     assert [axes.get_ylabel() for axes in figure.axes] == ["training loss (nats)", "training error (%)"]
     assert [line.get_linestyle() for line in figure.axes[0].lines] == ["-", "--", "-", "--"]
+
+
+def test_the_step_errors_have_a_curve_for_each_method_and_a_line_at_the_chosen_step() -> None:
+    steps = np.geomspace(1e-12, 1, 5)
+    errors = {"one": steps**2 + 1e-16 / steps, "other": 0 * steps}
+    figure = plots.step_errors(steps, errors, {"here": 1e-6}, "a title")
+    figure.savefig(io.BytesIO(), format="png")
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step h", "relative error of the derivative")
+    one, other, chosen = axes.lines
+    np.testing.assert_array_equal(np.asarray(one.get_ydata()), errors["one"])
+    np.testing.assert_array_equal(np.asarray(other.get_ydata()), 1e-17)  # an exact value has a place on the axis
+    np.testing.assert_array_equal(np.asarray(chosen.get_xdata()), 1e-6)
+    assert [text.get_text() for text in axes.texts] == ["here"]
+
+
+POINTS, LABELS = np.array([[-1.0, 0.0], [1.0, 0.5], [1.0, -0.5]]), np.array([0, 1, 1])
+
+
+def test_the_boundary_is_drawn_in_each_panel_where_there_is_one() -> None:
+    left_to_right = np.tile(np.linspace(0.1, 0.9, 11), (11, 1))
+    panels = {"before": np.full((11, 11), 0.4), "after": left_to_right}
+    figure = drawn(plots.decision_boundaries(panels, 2.0, POINTS, LABELS, "a title"))
+    before, after = figure.axes
+    assert [axes.get_title() for axes in figure.axes] == ["before", "after"]
+    assert after.get_xlabel() == "first input"
+    assert before.get_ylabel() == "second input"
+    assert len(after.collections) == len(before.collections) + 1  # the contour
+    contour = np.concatenate([path.vertices for path in after.collections[1].get_paths()])
+    np.testing.assert_allclose(contour[:, 0], 0.0, atol=1e-9)
+    assert [len(np.asarray(dots.get_offsets())) for dots in after.collections[-2:]] == [1, 2]
+
+
+def test_the_loss_curves_are_drawn_against_the_step_with_the_level_of_chance() -> None:
+    figure = drawn(plots.loss_curves({"one": [2.0, 1.0], "other": [0.7, 0.7, 0.7]}, np.log(2), "a title"))
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "cross-entropy (nats)")
+    chance, *runs = axes.lines
+    np.testing.assert_allclose(np.asarray(chance.get_ydata(), float), np.log(2))
+    assert [len(np.asarray(line.get_ydata())) for line in runs] == [2, 3]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["knows nothing: 0.693", "one", "other"]
+
+
+def test_weight_pictures_share_one_scale_and_the_bars_carry_counts_and_shares() -> None:
+    rows = {"as drawn": np.zeros((3, 4, 5)), "trained": np.random.default_rng(0).normal(size=(3, 4, 5))}
+    figure = plots.weight_pictures(rows, {"fc1": 300, "fc2": 100}, "a title")
+    figure.savefig(io.BytesIO(), format="png")
+    left, right = figure.subfigs
+    images = [axes.images[0] for axes in left.axes if axes.images]
+    assert len(images) == 6
+    (limits,) = {image.get_clim() for image in images}
+    assert limits[0] == -limits[1]  # 0 is white
+    np.testing.assert_array_equal(np.asarray(images[4].get_array()), rows["trained"][1])
+    assert [text.get_text() for text in right.axes[0].texts] == ["300: 75.0 %", "100: 25.0 %"]
+    assert right.axes[0].get_title() == "400 parameters"
+
+
+def test_pictures_that_are_all_zero_can_be_drawn() -> None:
+    figure = plots.weight_pictures({"change": np.zeros((1, 2, 2))}, {"fc1": 4}, "t")
+    figure.savefig(io.BytesIO(), format="png")
+    assert figure.subfigs[0].axes[0].images[0].get_clim() == (-1, 1)  # a scale of 0 could not be drawn
+
+
+def test_every_connection_is_in_the_scatter_and_the_histogram_marks_the_thresholds() -> None:
+    g = {"w": np.geomspace(1e-4, 1, 60), "b": -np.geomspace(1e-3, 0.5, 40)}
+    deltas = {name: g_j * 0.9 for name, g_j in g.items()}
+    figure = plots.scores_and_threshold(g, deltas, {"g": 1e-2, "ΔL": 2e-2}, "a title")
+    figure.savefig(io.BytesIO(), format="png")
+    scatter, histogram = figure.axes
+    assert np.asarray(scatter.collections[0].get_array()).sum() == 100
+    assert scatter.get_xlabel() == "$g_j$, the derivative (nats)"
+    assert scatter.get_ylabel() == r"$\Delta L_j$, the deletion (nats)"
+    assert [line.get_xdata()[0] for line in histogram.lines] == [1e-2, 2e-2]  # type: ignore[index]
+    assert histogram.get_xlabel() == "score (nats)"
+    assert figure.get_suptitle() == "a title"
+
+
+def test_controls_have_a_line_each_with_a_dot_for_each_seed_and_the_first_on_top() -> None:
+    errors = {"as it is": [4.0, 4.4], "shuffled": [5.0, 6.0, 7.0]}
+    (axes,) = drawn(plots.control_errors(errors, "a title")).axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == list(errors)
+    assert axes.yaxis_inverted()
+    dots, means = axes.lines[::2], axes.lines[1::2]
+    assert [list(np.asarray(line.get_xdata())) for line in dots] == list(errors.values())
+    np.testing.assert_allclose([float(np.ravel(line.get_xdata())[0]) for line in means], [4.2, 6.0])
+    assert axes.get_xlabel().startswith("test error (%)")
+
+
+def test_overlaps_are_drawn_against_the_images_with_their_mean_and_the_levels_of_chance() -> None:
+    overlaps, chance = {1: [0.1, 0.2], 100: [0.4]}, {"by chance": 0.05}
+    (axes,) = drawn(plots.overlap_by_batch(overlaps, chance, "a title")).axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["two batches, their mean", "by chance"]
+    mean = axes.lines[2]
+    np.testing.assert_allclose(np.asarray(mean.get_xdata(), float), [1, 100])
+    np.testing.assert_allclose(np.asarray(mean.get_ydata(), float), [0.15, 0.4])
+    assert list(np.asarray(axes.lines[3].get_ydata())) == [0.05, 0.05]
+
+
+def test_an_emptied_layer_is_a_cross_inside_the_frame_and_costs_have_units() -> None:
+    masks = [
+        {"fc1.weight": np.array([1.0, kept, 0.0, 0.0]), "fc1.bias": np.zeros(2), "fc2.weight": np.array([1.0, kept])}
+        for kept in (1.0, 0.0)
+    ]
+    masks[1]["fc1.weight"][:] = 0
+    costs: Any = {"memory, kB": {"masked": [1066, 1066]}, "a step, ms": {"masked": [np.nan, np.nan]}}
+    figure = plots.collapse_and_cost([10, 2], {"once": masks}, [10, 1], costs, "a title")
+    figure.savefig(io.BytesIO(), format="png")
+    above, memory, step = figure.axes
+    lines: list[Any] = list(above.lines)
+    fc1, fc2, crosses, none = lines
+    assert [line.get_label() for line in (fc1, fc2)] == ["fc1", "fc2"]
+    assert list(fc2.get_ydata()) == [100, 50]
+    assert [list(line.get_xdata()) for line in (crosses, none)] == [[2], []]
+    assert all(above.get_ylim()[0] < y < above.get_ylim()[1] for y in crosses.get_ydata())
+    assert [axes.get_title() for axes in figure.axes] == ["once", "memory", "a step"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["kept of the layer (%)", "kB", "ms"]
+    assert memory.get_ylim()[0] == step.get_ylim()[0] == 0
+    assert figure.get_suptitle() == "a title"
+
+
+def small_graph(title: str) -> Figure:
+    x, y = Tensor(2.0), Tensor(-1.0)
+    output = x * y + ops.tanh(x)
+    return plots.computation_graph(output, {id(x): float(grad(output, x)), id(output): 1.0}, {id(x): "x"}, title)
+
+
+def test_the_graph_has_a_box_for_each_tensor_with_its_value_and_an_arrow_for_each_use() -> None:
+    (axes,) = drawn(small_graph("a title")).axes
+    assert len(axes.patches) == 5
+    texts = [text.get_text() for text in axes.texts]
+    assert texts.count("") == 5  # arrows: x is used twice
+    assert sorted(filter(None, texts)) == sorted(
+        ["x", "2.000", "−0.929", "variable", "−1.000", "multiply", "−2.000", "tanh", "0.964", "add", "−1.036", "1.000"]
+    )
+
+
+def test_biases_of_which_none_is_kept_are_named_and_have_no_bar() -> None:
+    rows = {
+        "fc1.weight": {"kept": 0, "total": 20, "percent": 0.0},
+        "fc1.bias": {"kept": 0, "total": 2, "percent": 0.0},
+        "fc2.weight": {"kept": 4, "total": 8, "percent": 50.0},
+        "fc2.bias": {"kept": 1, "total": 4, "percent": 25.0},
+    }
+    figure = drawn(plots.kept_per_layer(rows, "a title"))
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["0 of 20", "4 of 8", "1 of 4"]  # an emptied layer is shown
+    assert figure.get_suptitle() == "a title\n5 of 34 connections are kept; none of fc1.bias"
+
+
+SCORES = {"w": np.array([1.0, -0.1, 1e-3]), "b": np.zeros(2)}
+THRESHOLDS = {"g": 1e-2, "ΔL": 2e-2}
+STEPS = np.array([1.0, 0.1, 0.01])
+OVERLAPS = [{"sparsity": s, "jaccard": 0.9, "precision": 0.95} for s in (0.5, 0.99)]
+JOINT = [{"sparsity": s, "true": s, "linear": 2 * s} for s in (0.5, 0.99)]
+CURVE: dict[str, Any] = {"sparsity": [0.0, 50.0, 95.0], "mean": [1.5, 1.6, 2.0], "std": [0.1] * 3, "paper": {0.0: 1.7}}
+MEMORIZED: dict[str, Sequence[float]] = {
+    "iterations": [10, 20],
+    "train_loss": [2.0, 1.0],
+    "train_error_percent": [80.0, 50.0],
+}
+METHOD = {"kept": [50, 1], "mean": [2, 9], "least": [1, 8], "greatest": [3, 10]}
+IMAGES = np.random.default_rng(0).random((2, 3, 28, 28))
+MASKS = [{"fc1.weight": np.array([1.0, kept])} for kept in (1.0, 0.0)]
+EXAMPLES: dict[str, Callable[[str], Figure]] = {
+    "class_pictures": lambda title: plots.class_pictures(
+        {"true": IMAGES}, ["10 %", "90 %"], ["0", "T-shirt/top", "Ankle boot"], title
+    ),
+    "collapse_and_cost": lambda title: plots.collapse_and_cost(
+        [10, 2], {"once": MASKS}, [10, 1], {"memory, kB": {"masked": [9, 9]}}, title
+    ),
+    "computation_graph": small_graph,
+    "control_errors": lambda title: plots.control_errors({"as it is": [4.0, 4.4], "shuffled": [5.0, 6.0]}, title),
+    "decision_boundaries": lambda title: plots.decision_boundaries(
+        {"0 steps": IMAGES[0, 0]}, 2.0, POINTS, LABELS, title
+    ),
+    "deletion_scatter": lambda title: plots.deletion_scatter(SCORES, SCORES, title),
+    "difference_curves": lambda title: plots.difference_curves(
+        {"float64": DifferenceErrors(STEPS, STEPS, STEPS**2, 0 * STEPS, (1.0, 2.0))}, title
+    ),
+    "error_curves": lambda title: plots.error_curves({"snip": METHOD, "random": METHOD}, 90.0, title),
+    "joint_curves": lambda title: plots.joint_curves(JOINT, title),
+    "kept_per_layer": lambda title: plots.kept_per_layer(
+        {"fc1.weight": {"kept": 9, "total": 9, "percent": 100.0}}, title
+    ),
+    "kept_pixels": lambda title: plots.kept_pixels(np.ones((28, 28), int), title),
+    "loss_curves": lambda title: plots.loss_curves({"one": [2.0, 1.0], "other": [0.7, 0.7]}, 0.7, title),
+    "memorization": lambda title: plots.memorization(
+        {"dense, true labels": MEMORIZED, "dense, shuffled labels": MEMORIZED}, title
+    ),
+    "overlap_by_batch": lambda title: plots.overlap_by_batch({1: [0.1, 0.2], 100: [0.4]}, {"by chance": 0.05}, title),
+    "overlap_curves": lambda title: plots.overlap_curves(OVERLAPS, title),
+    "score_histogram": lambda title: plots.score_histogram(SCORES, SCORES, THRESHOLDS, title),
+    "scores_and_threshold": lambda title: plots.scores_and_threshold(SCORES, SCORES, THRESHOLDS, title),
+    "scoring_batches": lambda title: plots.scoring_batches({1: [2.0, 2.2]}, {1: 1.94}, {1: np.ones((28, 28))}, title),
+    "sparsity_curves": lambda title: plots.sparsity_curves({"one": CURVE, "other": CURVE}, title),
+    "step_errors": lambda title: plots.step_errors(STEPS, {"one": STEPS}, {"here": 0.1}, title),
+    "training_curves": lambda title: plots.training_curves({"pruned": history(5)}, title),
+    "weight_pictures": lambda title: plots.weight_pictures(
+        dict.fromkeys("abc", IMAGES[0]), {"fc1": 300, "fc2": 100}, title
+    ),
+}
+
+
+def test_there_is_an_example_of_every_figure() -> None:
+    assert list(EXAMPLES) == plots.__all__
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_long_title_is_wrapped_and_no_text_is_cut_in_a_style_that_matplotlib_does_not_keep(name: str) -> None:
+    before = dict(matplotlib.rcParams)
+    figure = drawn(EXAMPLES[name]("LeNet-300-100, magnitude-after-training at 99.5 %, Fashion-MNIST, " * 3))
+    assert dict(matplotlib.rcParams) == before
+    assert any("99.5 %" in text.get_text() for text in figure.findobj(Text))
+    ticks = {
+        label
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for label in axis.get_ticklabels(which="both")  # some belong to ticks beyond the ends of the axis
+    }
+    texts = [text for text in figure.findobj(Text) if text.get_text() and text not in ticks]
+    boxes = {text.get_text(): text.get_window_extent() for text in texts}
+    frame = figure.bbox.padded(1)
+    assert not [text for text, box in boxes.items() if not (frame.contains(*box.min) and frame.contains(*box.max))]
+    sizes = [label.get_fontsize() for axes in figure.axes for label in axes.get_xticklabels()]
+    assert sizes == pytest.approx([11 * 0.833] * len(sizes))  # ticks are made last, at the drawing

@@ -11,7 +11,7 @@ import pytest
 from minisnip.autodiff.engine import Primitive
 from minisnip.nn import MODELS, threads
 from minisnip.training import SGD
-from minisnip.training.step import kept_connections, live, train_step
+from minisnip.training.loop import Recipe, Run, initial_state, kept_connections, train_step
 from tests.benchmarks import compaction, op_times, step_parts, turns
 from tests.benchmarks import sharding as benchmark_of_sharding
 from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY, Problem, first, problem
@@ -25,10 +25,10 @@ def test_the_parts_of_a_step_are_a_step() -> None:
     parts = step_parts.one_step(given, ours, RATE)
     assert [next(parts) for _ in range(2 * len(step_parts.PARTS))] == [*step_parts.PARTS] * 2
     kept, optimizer = kept_connections(given.masks), SGD(MOMENTUM, WEIGHT_DECAY)
-    state = optimizer.start(live(theirs, kept))
+    run = Run(given.net, kept, Recipe(1, len(given.images), optimizer, RATE, "constant"), splits={})
+    state = initial_state(theirs, kept, optimizer, rng=0)
     for _ in range(2):
-        batch = given.images, given.labels
-        train_step(given.net, theirs, kept, batch, optimizer, state, RATE, threads.uncut)
+        train_step(run, state, (given.images, given.labels), RATE, threads.uncut)
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
     assert any(not np.array_equal(ours[name], given.params[name]) for name in ours)
 

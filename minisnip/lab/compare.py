@@ -34,10 +34,15 @@ from minisnip.pruning import (
     scoring_batch,
     shuffle_masks,
 )
-from minisnip.training import SGD, evaluate, train
-from minisnip.training.from_scratch import from_scratch
-from minisnip.training.lottery import lottery_ticket, magnitude_after_training
-from minisnip.training.penalty import l1_penalty
+from minisnip.training import (
+    SGD,
+    evaluate,
+    from_scratch,
+    l1_penalty,
+    lottery_ticket,
+    magnitude_after_training,
+    train,
+)
 
 TICKETS: dict[str, Callable[..., Any]] = {
     "magnitude-after-training": magnitude_after_training,

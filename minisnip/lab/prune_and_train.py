@@ -16,7 +16,7 @@ from minisnip.data import Dataset
 from minisnip.lab.timing import timed
 from minisnip.nn import MODELS, SCHEMES, Sequential
 from minisnip.pruning import METHODS, count_kept, scoring_batch
-from minisnip.training import SCHEDULES, SGD, Adam, TrainResult, evaluate, train
+from minisnip.training import SCHEDULES, SGD, Adam, TrainingInterrupted, TrainResult, evaluate, train
 
 OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
 SGD_RATES = {"lenet-300-100": 0.1, "lenet-5-caffe": 0.02}  # the paper's 0.1 makes the dense LeNet-5-Caffe diverge
@@ -170,26 +170,26 @@ def _train(
     resume: bool,
     name: str,
 ) -> TrainResult:
-    trained = train(
-        net,
-        params,
-        dataset,
-        masks,
-        config.epochs,
-        batch_size=config.batch_size,
-        optimizer=OPTIMIZERS[config.optimizer](weight_decay=config.weight_decay),
-        learning_rate=config.learning_rate,
-        schedule=config.schedule,
-        rng=rng,
-        checkpoint=file,
-        resume=resume,
-        compact=config.compact and bool(masks),
-        title=f"training, {name}",
-    )
-    if not trained.finished:
-        done = f"{len(trained.history)} of {config.epochs} epochs ({name})"
-        raise Interrupted(f"interrupted; {done} are kept in {file.parent}, and --resume goes on from there")
-    return trained
+    try:
+        return train(
+            net,
+            params,
+            dataset,
+            masks,
+            config.epochs,
+            batch_size=config.batch_size,
+            optimizer=OPTIMIZERS[config.optimizer](weight_decay=config.weight_decay),
+            learning_rate=config.learning_rate,
+            schedule=config.schedule,
+            rng=rng,
+            checkpoint=file,
+            resume=resume,
+            compact=config.compact and bool(masks),
+            title=f"training, {name}",
+        )
+    except TrainingInterrupted as error:
+        done = f"{len(error.result.history)} of {config.epochs} epochs ({name})"
+        raise Interrupted(f"interrupted; {done} are kept in {file.parent}, and --resume goes on from there") from None
 
 
 def _evaluated(net: Sequential, trained: TrainResult, dataset: Dataset) -> Outcome:

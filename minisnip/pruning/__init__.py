@@ -1,9 +1,7 @@
 """Pruning before training: masks, SNIP's connection sensitivity, other criteria, schedules and controls."""
 
-from minisnip.pruning.agreement import agreement
-from minisnip.pruning.alive import alive_units, effective_masks
-from minisnip.pruning.collapse import collapse_sparsity
-from minisnip.pruning.compact import Compact, compact, cut
+from minisnip.pruning.alive import alive_units, effective_masks, input_connections, picture, units_gone
+from minisnip.pruning.compaction import Compact, compact, cut
 from minisnip.pruning.controls import (
     Overlap,
     invert,
@@ -14,18 +12,35 @@ from minisnip.pruning.controls import (
     scoring_batch,
     shuffle_masks,
 )
-from minisnip.pruning.criteria import CRITERIA, Criterion
-from minisnip.pruning.curvature import fisher_diagonal, hutchinson_diagonal
-from minisnip.pruning.delta_loss import delta_loss, delta_loss_by_deletion
-from minisnip.pruning.derivatives import hessian_product, weight_gradient
-from minisnip.pruning.layerwise import keep_top_per_layer
-from minisnip.pruning.masks import LayerCollapseWarning, apply_masks, count_kept, keep_top, ones, warn_of_collapse
-from minisnip.pruning.methods import METHODS, Method
-from minisnip.pruning.report import emptied_layers, input_connections, kept_per_layer, picture, report, units_gone
-from minisnip.pruning.schedules import force, iterative, one_shot
+from minisnip.pruning.criteria import CRITERIA, Criterion, EstimateWarning
+from minisnip.pruning.deletion import delta_loss, delta_loss_by_deletion
+from minisnip.pruning.masks import (
+    LayerCollapseWarning,
+    apply_masks,
+    collapse_sparsity,
+    count_kept,
+    emptied_layers,
+    keep_top,
+    keep_top_per_layer,
+    kept_per_layer,
+    ones,
+    report,
+    warn_of_collapse,
+)
+from minisnip.pruning.schedules import METHODS, Method, force, iterative, one_shot, straight_through
 from minisnip.pruning.sensitivity import NoScoreError, connection_sensitivity, mask_gradient
-from minisnip.pruning.straight_through import straight_through
-from minisnip.pruning.taylor import Connection, DifferenceErrors, difference_errors, joint_deletion, mask_curvature
+from minisnip.pruning.taylor import (
+    Connection,
+    DifferenceErrors,
+    agreement,
+    difference_errors,
+    fisher_diagonal,
+    hessian_product,
+    hutchinson_diagonal,
+    joint_deletion,
+    mask_curvature,
+    weight_gradient,
+)
 
 __all__ = [
     "CRITERIA",
@@ -34,6 +49,7 @@ __all__ = [
     "Connection",
     "Criterion",
     "DifferenceErrors",
+    "EstimateWarning",
     "LayerCollapseWarning",
     "Method",
     "NoScoreError",

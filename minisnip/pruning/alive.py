@@ -1,70 +1,71 @@
-"""What a mask leaves alive: a connection is effective if a signal can go through it from the input to an output.
+"""What a mask leaves: the units and connections on a path from the input to an output, and counts of them.
 
 A mask that keeps 2 % of the connections keeps some that lead nowhere: out of a unit that no input reaches, or into
 one that reaches no output. Effective sparsity does not count them (Vysogorets and Kempe 2021, arXiv 2107.02306).
 
-A unit is a number behind a Linear layer and a channel behind a Conv2d. A channel lives or dies as a whole: all numbers
-of its flattened image are it, whatever strides and padding do to single positions. Before the first layer each number
-of a flat input is a unit of its own, and of an image each channel.
+A unit is one number after a Linear layer and a channel after a Conv2d. A channel counts as a whole, with all numbers of
+its flattened image, whatever strides and padding do to single positions. Before the first layer, the units are the
+numbers of a flat input or the channels of an image.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from minisnip.autodiff.engine import Array
-from minisnip.nn import Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential
+from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
+from minisnip.nn import Block, Sequential
+from minisnip.nn.layers import known_blocks
 from minisnip.pruning.masks import apply_masks
-
-KNOWN_LAYERS = (Linear, Conv2d, MaxPool2d, ReLU, Flatten, Select)
 
 
 @dataclass(frozen=True, eq=False)
-class Links:
-    """The connections of one layer, a kernel counting as one.
+class Connections:
+    """The connections of one layer; a kernel counts as one.
 
     Attributes
     ----------
-    name : str
-        Of the layer; its parameters are `weight` and `bias`.
-    layer : Linear or Conv2d
-    between : list of Layer
-        What stands between the layer before it and this one: ReLU, pooling, flattening, selecting.
+    block : Block
+        The layer, Linear or Conv2d.
     kept : (units, inputs) of bool
-    kept_bias : (units,) of bool
-    owner : (inputs,) of int
-        To which unit of the layer before each input belongs; in the first layer, each to itself.
+    unit_of_input : (inputs,) of int
+        The source that each input belongs to: a unit of the layer before; in the first layer, the input itself.
     sources : int
-        How many such units there are.
+        The number of such units.
     """
 
-    name: str
-    layer: Linear | Conv2d
-    between: list[Layer]
+    block: Block
     kept: Array
-    kept_bias: Array
-    owner: Array
+    unit_of_input: Array
     sources: int
 
     @property
     def weight(self) -> str:
-        return f"{self.name}.weight"
+        return f"{self.block.name}.weight"
 
     @property
     def bias(self) -> str:
-        return f"{self.name}.bias"
+        return f"{self.block.name}.bias"
+
+    def readers_of(self, sources: Array) -> Array:
+        """The units that read any of these sources: (sources,) of bool -> (units,) of bool."""
+        return np.asarray((self.kept & sources[self.unit_of_input]).any(axis=1))
+
+    def read_by(self, units: Array) -> Array:
+        """The sources that any of these units read: (units,) of bool -> (sources,) of bool."""
+        read = np.zeros(self.sources, bool)
+        read[self.unit_of_input[self.kept[units].any(axis=0)]] = True
+        return read
 
 
-def whole_masks(net: Sequential, masks: Mapping[str, Array]) -> dict[str, Array]:
-    """The masks of all parameters: where one is missing, 1. ValueError if one does not fit."""
+def whole_masks(net: Sequential, masks: Arrays) -> dict[str, Array]:
+    """The masks of all parameters, with 1 where one is missing. ValueError if a mask does not fit."""
     return apply_masks(masks, {name: np.ones(shape) for name, shape in net.shapes().items()})
 
 
-def find_links(net: Sequential, masks: Mapping[str, Array]) -> list[Links]:
+def find_connections(net: Sequential, masks: Arrays) -> list[Connections]:
     """The connections of each layer with parameters, in order.
 
     Raises
@@ -74,73 +75,57 @@ def find_links(net: Sequential, masks: Mapping[str, Array]) -> list[Links]:
     ValueError
         If a mask has no parameter, or another shape.
     """
-    if type(net) is not Sequential:
-        raise TypeError(f"the network is a {type(net).__name__}: paths are known through a plain Sequential only")
-    masks = whole_masks(net, masks)
-    links: list[Links] = []
-    between: list[Layer] = []
-    shape, owner = net.input_shape, np.arange(net.input_shape[0])
-    for name, layer in net.layers.items():
-        if type(layer) not in KNOWN_LAYERS:
-            raise TypeError(
-                f"layer {name} is a {type(layer).__name__}: paths are known through layers of minisnip.nn only"
-            )
-        if isinstance(layer, Linear | Conv2d):
-            kept, kept_bias = masks[f"{name}.weight"] != 0, masks[f"{name}.bias"] != 0
-            owner = owner if links else np.arange(len(owner))
-            sources = len(links[-1].kept) if links else len(owner)
-            links.append(Links(name, layer, between, _by_kernel(kept), kept_bias, owner, sources))
-            between, owner = [], np.arange(len(kept))
-        else:
-            between.append(layer)
-            owner = passed_on(layer, owner, shape)
-        shape = net.out_shapes[name]
-    return links
+    found: list[Connections] = []
+    blocks, masks = known_blocks(net, "paths are known"), whole_masks(net, masks)
+    for block in blocks:
+        c = masks[f"{block.name}.weight"]
+        kept = np.asarray(c.reshape(*c.shape[:2], -1).any(axis=2))  # (out, in, ...) -> (out, in)
+        unit_of_input = _unit_of_input(found[-1].block) if found else np.arange(c.shape[1])
+        found.append(Connections(block, kept, unit_of_input, len(found[-1].kept) if found else c.shape[1]))
+    return found
 
 
-def _by_kernel(kept: Array) -> Array:
-    """(out, in, ...) -> (out, in): whether anything of a kernel is kept."""
-    return np.asarray(kept.reshape(*kept.shape[:2], -1).any(axis=2))
+def _unit_of_input(block: Block) -> Array:
+    """The unit of this block that each input (or input channel) of the next one belongs to.
+
+    All numbers of a unit are set to its index and taken through the layers that follow: none of them changes it.
+    """
+    index = np.arange(block.out_shape[0], dtype=np.float64).reshape(-1, *[1] * (len(block.out_shape) - 1))
+    x = (index * np.ones(block.out_shape))[None]  # (1, *out_shape)
+    for layer in block.following.values():
+        x = layer({}, x)
+    return np.asarray(x[0].reshape(x.shape[1], -1)[:, 0].astype(np.intp))
 
 
-def passed_on(layer: Layer, facts: Array, shape: tuple[int, ...]) -> Array:
-    """One fact per channel or number before a layer without parameters -> one per channel or number behind it."""
-    if isinstance(layer, Flatten):
-        return np.repeat(facts, math.prod(shape[1:]))  # (C, H, W) -> (C·H·W,)
-    return facts[layer.index] if isinstance(layer, Select) else facts
-
-
-def reached(links: Sequence[Links], from_biases: bool) -> list[Array]:
-    """Which units of each layer a signal reaches, going forward.
+def reachable_units(connections: Sequence[Connections], biases: Arrays | None = None) -> list[Array]:
+    """The units of each layer that a signal from the network's input reaches.
 
     Parameters
     ----------
-    links : of `find_links`
-    from_biases : bool
-        Whether signals start at kept biases too, or at the network's input only.
+    connections : of `find_connections`
+    biases : dict of arrays, or None
+        Masks of the biases, if signals start at kept biases too.
 
     Returns
     -------
     list of (units,) bool: the network's inputs first, then each layer's units
     """
-    found: list[Array] = [np.ones(links[0].sources, bool)]
-    for link in links:
-        units = np.asarray((link.kept & found[-1][link.owner]).any(axis=1))
-        found.append(units | link.kept_bias if from_biases else units)
+    found: list[Array] = [np.ones(connections[0].sources, bool)]
+    for layer in connections:
+        units = layer.readers_of(found[-1])
+        found.append(units if biases is None else units | (biases[layer.bias] != 0))
     return found
 
 
-def reaching(links: Sequence[Links]) -> list[Array]:
-    """From which units of each layer a signal reaches an output, going backward; in the same order."""
-    found: list[Array] = [np.ones(len(links[-1].kept), bool)]
-    for link in reversed(links):
-        before = np.zeros(link.sources, bool)
-        before[link.owner[link.kept[found[0]].any(axis=0)]] = True
-        found.insert(0, before)
+def units_reaching_output(connections: Sequence[Connections]) -> list[Array]:
+    """The units of each layer from which a signal reaches an output; in the order of `reachable_units`."""
+    found: list[Array] = [np.ones(len(connections[-1].kept), bool)]
+    for layer in reversed(connections):
+        found.insert(0, layer.read_by(found[0]))
     return found
 
 
-def alive_units(net: Sequential, masks: Mapping[str, Array]) -> dict[str, Array]:
+def alive_units(net: Sequential, masks: Arrays) -> dict[str, Array]:
     """Which inputs and which units of each layer are on a path from the input to an output.
 
     Parameters
@@ -158,12 +143,13 @@ def alive_units(net: Sequential, masks: Mapping[str, Array]) -> dict[str, Array]
     TypeError, ValueError
         As `effective_masks`.
     """
-    links = find_links(net, masks)
-    alive = [r & s for r, s in zip(reached(links, from_biases=False), reaching(links), strict=True)]
-    return dict(zip(["input", *(link.name for link in links)], alive, strict=True))
+    connections = find_connections(net, masks)
+    names = ["input", *(layer.block.name for layer in connections)]
+    both = zip(names, reachable_units(connections), units_reaching_output(connections), strict=True)
+    return {name: reachable & reaching for name, reachable, reaching in both}
 
 
-def effective_masks(net: Sequential, masks: Mapping[str, Array]) -> dict[str, Array]:
+def effective_masks(net: Sequential, masks: Arrays) -> dict[str, Array]:
     """The masks without the connections that lead nowhere.
 
     A weight is effective if it is kept, its source is reached from the input and its target reaches an output; a bias,
@@ -186,11 +172,64 @@ def effective_masks(net: Sequential, masks: Mapping[str, Array]) -> dict[str, Ar
     ValueError
         If a mask has no parameter, or another shape.
     """
-    links = find_links(net, masks)
-    effective = {}
-    for link, sources, targets in zip(links, reached(links, from_biases=False)[:-1], reaching(links)[1:], strict=True):
-        on_path = targets[:, None] & sources[link.owner]  # (units, inputs)
-        kernels = (1,) * (len(net.shapes()[link.weight]) - 2)
-        effective[link.weight] = on_path.reshape(*on_path.shape, *kernels)
-        effective[link.bias] = targets
-    return {name: (c * effective[name]).astype(c.dtype) for name, c in masks.items()}
+    connections, on_path = find_connections(net, masks), {}
+    reachable, reaching = reachable_units(connections), units_reaching_output(connections)
+    for layer, sources, targets in zip(connections, reachable[:-1], reaching[1:], strict=True):
+        kernels = (1,) * (len(net.shapes()[layer.weight]) - 2)
+        on_path[layer.weight] = (targets[:, None] & sources[layer.unit_of_input]).reshape(*layer.kept.shape, *kernels)
+        on_path[layer.bias] = targets
+    return {name: (c * on_path[name]).astype(c.dtype) for name, c in masks.items()}
+
+
+def units_gone(net: Sequential, masks: Arrays) -> dict[str, dict[str, int]]:
+    """For the inputs and for each layer: how many units (or channels) are cut off on either side.
+
+    This looks at each unit's own connections, not at whole paths: a unit that reads only units that are gone still
+    counts as present. Biases do not count, they carry no signal.
+
+    Parameters
+    ----------
+    net : Sequential
+    masks : dict of arrays
+        A weight without a mask is kept whole.
+
+    Returns
+    -------
+    dict of rows by layer, the first "input" with a unit for each input number
+        units; unfed, those that read nothing; unread, those that nothing reads; gone, those that are either.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `effective_masks`.
+    """
+    connections = find_connections(net, masks)
+    unread = [input_connections(net, masks).ravel() == 0]
+    unread += [~layer.read_by(np.ones(len(layer.kept), bool)) for layer in connections[1:]]
+    unread.append(np.zeros(len(connections[-1].kept), bool))  # the logits are read by the loss
+    unfed = [np.zeros_like(unread[0]), *(~layer.kept.any(axis=1) for layer in connections)]
+    return {
+        name: {"units": len(a), "unfed": int(a.sum()), "unread": int(b.sum()), "gone": int((a | b).sum())}
+        for name, a, b in zip(["input", *(layer.block.name for layer in connections)], unfed, unread, strict=True)
+    }
+
+
+def input_connections(net: Sequential, masks: Arrays) -> Array:
+    """How often the kept connections of the first layer read each input number; has the shape of one sample.
+
+    With the mask for weights the layer is a sum of inputs, each as often as it is read, so the count is its gradient.
+    """
+    out = x = Tensor(np.zeros((1, *net.input_shape)))
+    for layer in net.head.values():
+        out = layer({}, out)
+    first = net.blocks()[0]
+    c = {short: masks.get(f"{first.name}.{short}", np.ones(shape)) for short, shape in first.layer.shapes().items()}
+    counts: Array = np.rint(grad(first.layer(c, out).sum(), x)[0]).astype(np.int64)
+    return counts
+
+
+def picture(counts: Array) -> str:
+    """The image of (H, W) counts in characters for a terminal: the darker, the more."""
+    shades = np.array(list(" .:-=+*#%@"))
+    levels = np.ceil(counts * (len(shades) - 1) / max(1, counts.max())).astype(int)
+    return "\n".join("".join(np.repeat(row, 2)).rstrip() for row in shades[levels])

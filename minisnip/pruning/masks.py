@@ -1,44 +1,56 @@
-"""Masks: which connections are kept. A mask c is a dict of arrays of 0 and 1, with the keys of the parameters."""
+"""Masks: which connections are kept. A mask c is a dict of arrays of 0 and 1, with the keys of the parameters.
+
+masks = keep_top(scores, 0.95)          # the κ highest scores of the whole network
+net(apply_masks(masks, params), x)      # c ⊙ w
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff.engine import Array
-from minisnip.pruning.report import emptied_layers
+from minisnip.autodiff.engine import Array, Arrays, Tensor
+from minisnip.nn.layers import Params
 
 
 class LayerCollapseWarning(UserWarning):
     """A layer lost all its connections: nothing can be learned through it."""
 
 
-def ones(params: Mapping[str, Array], biases: bool = True) -> dict[str, Array]:
+def ones(params: Arrays, biases: bool = True) -> dict[str, Array]:
     """The mask that keeps everything, c = 1; without biases, they are neither masked nor counted."""
     return {name: np.ones_like(w) for name, w in params.items() if biases or not name.endswith("bias")}
 
 
-def apply_masks(masks: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+def apply_masks(masks: Params, params: Params) -> dict[str, Any]:
     """c ⊙ w. Parameters without a mask stay as they are.
+
+    A mask that is a plain array is used in the dtype of its parameter: 0 and 1 of any type leave float32 weights
+    float32. A mask that is a Tensor is a variable, and L(c ⊙ w) can be differentiated by it.
 
     Raises
     ------
     ValueError
         If a mask has no parameter, or another shape.
     """
+    masked = dict(params)
     for name, c in masks.items():
         if name not in params or c.shape != params[name].shape:
             found = f"shape {params[name].shape}" if name in params else "none"
             raise ValueError(f"mask {name} has shape {c.shape}, the parameter {found}: they must correspond")
-    return {name: masks[name] * w if name in masks else w for name, w in params.items()}
+        masked[name] = (c if isinstance(c, Tensor) else c.astype(params[name].dtype)) * params[name]
+    return masked
 
 
-def in_precision_of(params: Mapping[str, Array], masks: Mapping[str, Array]) -> dict[str, Array]:
-    """The masks in the dtypes of their parameters: one of int or float64 would turn float32 training into float64."""
-    return {name: np.asarray(c, params[name].dtype) if name in params else c for name, c in masks.items()}
+def check_sparsity(sparsity: float) -> None:
+    """Refuse a sparsity outside [0, 1), with a ValueError."""
+    if not 0 <= sparsity < 1:
+        raise ValueError(
+            f"sparsity {sparsity} is not in [0, 1): it is the share of connections that are removed, 0.95 for 95 %"
+        )
 
 
 def count_kept(size: int, sparsity: float) -> int:
@@ -49,15 +61,12 @@ def count_kept(size: int, sparsity: float) -> int:
     ValueError
         If the sparsity is not in [0, 1).
     """
-    if not 0 <= sparsity < 1:
-        raise ValueError(
-            f"sparsity {sparsity} is not in [0, 1): it is the share of connections that are removed, 0.95 for 95 %"
-        )
+    check_sparsity(sparsity)
     return round(size * (1 - sparsity))
 
 
-def keep_top(scores: Mapping[str, Array], sparsity: float) -> dict[str, Array]:
-    """Keep the κ = round(m (1 - sparsity)) connections of highest score, exactly; c_j = 1[s_j ≥ s̃_κ] and ties broken.
+def keep_top(scores: Arrays, sparsity: float) -> dict[str, Array]:
+    """Keep the κ = round(m (1 - sparsity)) connections of highest score, exactly: c_j = 1[s_j ≥ s̃_κ], with ties broken.
 
     Among equal scores the lower flat index is kept, in the order of the dict. Selection, not sorting: O(m).
 
@@ -83,14 +92,43 @@ def keep_top(scores: Mapping[str, Array], sparsity: float) -> dict[str, Array]:
         If no weight of a layer is kept; it names the layer.
     """
     check_scores(scores)
-    flat = np.concatenate([np.ravel(s) for s in scores.values()])
-    kept = np.split(_top(flat, count_kept(flat.size, sparsity)), np.cumsum([s.size for s in scores.values()])[:-1])
-    masks = {name: k.reshape(s.shape).astype(s.dtype) for (name, s), k in zip(scores.items(), kept, strict=True)}
+    masks = _keep(scores, sparsity, scores)
     warn_of_collapse(masks)
     return masks
 
 
-def _top(flat: Array, kappa: int) -> Array:
+def keep_top_per_layer(scores: Arrays, sparsity: float) -> dict[str, Array]:
+    """Keep the connections of highest score in each layer, κ = round(m (1 - sparsity)) in all, exactly.
+
+    A layer is a weight with its bias. Layer l keeps round(m_l d) of its m_l connections, with the same d for all:
+    1 - sparsity, or as near to it as the counts need to add up to κ (Webster's method of apportionment). The r-th best
+    connection of a layer, counted from 0, gets -(r + ½)/m_l, and the κ highest of these numbers are kept. At a higher
+    sparsity no layer keeps more, which schedules rely on.
+
+    Parameters, returns, raises and warns as `keep_top`; only the order of scores within a layer counts. Sorting:
+    O(m log m).
+    """
+    check_scores(scores)
+    ranks: dict[str, Array] = {}
+    for names in names_by_layer(scores).values():
+        layer = {name: scores[name] for name in names}
+        values = flatten(layer)
+        rank = np.empty(values.size)
+        rank[np.argsort(-values, kind="stable")] = -(np.arange(values.size) + 0.5) / values.size
+        ranks |= _unflatten(rank, layer)
+    masks = _keep({name: ranks[name] for name in scores}, sparsity, scores)
+    warn_of_collapse(masks)
+    return masks
+
+
+def _keep(values: Arrays, sparsity: float, like: Arrays) -> dict[str, Array]:
+    """Ones at the κ largest values, in the dtypes of `like`."""
+    flat = flatten(values)
+    kept = _unflatten(_largest(flat, count_kept(flat.size, sparsity)), values)
+    return {name: k.astype(like[name].dtype) for name, k in kept.items()}
+
+
+def _largest(flat: Array, kappa: int) -> Array:
     """True at the κ largest of a flat array."""
     if kappa == 0:
         return np.zeros(flat.size, bool)
@@ -101,9 +139,28 @@ def _top(flat: Array, kappa: int) -> Array:
     return kept
 
 
-def check_scores(scores: Mapping[str, Array]) -> None:
+def flatten(arrays: Arrays) -> Array:
+    """All the numbers as one array of one axis, in the order of the dict."""
+    return np.concatenate([np.ravel(a) for a in arrays.values()])
+
+
+def _unflatten(flat: Array, like: Arrays) -> dict[str, Array]:
+    """The inverse of `flatten`."""
+    parts = np.split(flat, np.cumsum([a.size for a in like.values()])[:-1])
+    return {name: part.reshape(a.shape) for (name, a), part in zip(like.items(), parts, strict=True)}
+
+
+def names_by_layer(names: Iterable[str]) -> dict[str, list[str]]:
+    """The names of the parameters of each layer: {"fc1": ["fc1.weight", "fc1.bias"], ...}."""
+    layers: dict[str, list[str]] = {}
+    for name in names:
+        layers.setdefault(name.rpartition(".")[0] or name, []).append(name)
+    return layers
+
+
+def check_scores(scores: Arrays) -> None:
     """Refuse scores that cannot be ranked, with a ValueError."""
-    if not scores or not any(s.size for s in scores.values()):
+    if not any(s.size for s in scores.values()):
         raise ValueError("there are no scores to choose from: pass a dict with at least one non-empty array")
     for name, s in scores.items():
         if np.isnan(s).any():
@@ -113,13 +170,35 @@ def check_scores(scores: Mapping[str, Array]) -> None:
             )
 
 
-def warn_of_collapse(masks: Mapping[str, Array]) -> None:
-    """Warn, by name, of layers that keep no weight. `keep_top` does; for masks from elsewhere, call it before training.
+def kept_per_layer(masks: Arrays) -> dict[str, dict[str, float]]:
+    """For each parameter: the number of kept connections, their total number, and the percentage."""
+    return {name: _row(int(np.count_nonzero(c)), c.size) for name, c in masks.items()}
+
+
+def report(masks: Arrays) -> str:
+    """The rows of `kept_per_layer` and their sum as a table for a terminal."""
+    rows = kept_per_layer(masks)
+    rows["all"] = _row(*(int(sum(row[key] for row in rows.values())) for key in ("kept", "total")))
+    lines = [f"{name:<14}{r['kept']:>10,}{r['total']:>10,}{r['percent']:>9.2f} %" for name, r in rows.items()]
+    return "\n".join([f"{'parameter':<14}{'kept':>10}{'of':>10}{'':>11}", *lines])
+
+
+def _row(kept: int, total: int) -> dict[str, float]:
+    return {"kept": kept, "total": total, "percent": 100 * kept / total}
+
+
+def emptied_layers(masks: Arrays) -> list[str]:
+    """The layers whose weights are all pruned; biases alone carry no signal."""
+    return [name.removesuffix(".weight") for name, c in masks.items() if not name.endswith("bias") and not c.any()]
+
+
+def warn_of_collapse(masks: Arrays) -> None:
+    """Warn, by name, of layers that keep no weight. `keep_top` does this itself; call it for masks from elsewhere.
 
     Warns
     -----
     LayerCollapseWarning
-        At the line that called the caller of this.
+        At the line that called the caller of this function.
     """
     if layers := emptied_layers(masks):
         kept, total = (sum(int(count(c)) for c in masks.values()) for count in (np.count_nonzero, np.size))
@@ -129,3 +208,41 @@ def warn_of_collapse(masks: Mapping[str, Array]) -> None:
             LayerCollapseWarning,
             stacklevel=3,
         )
+
+
+def collapse_sparsity(scores: Arrays) -> float:
+    """The highest sparsity at which `keep_top(scores, sparsity)` leaves every layer at least one weight.
+
+    The best weight of a layer is kept if κ is at least its rank among all scores. The layer whose best weight has the
+    highest rank number, κ*, decides, and the answer is 1 - κ*/m: exact, ties included. With one connection less, that
+    layer is empty. This holds for scores taken once; a schedule that scores again after each cut can go further.
+
+    Parameters
+    ----------
+    scores : dict of arrays
+        m numbers in all. Biases count among them, but alone they carry no signal.
+
+    Returns
+    -------
+    float in [0, 1)
+
+    Raises
+    ------
+    ValueError
+        If there are no scores, or one of them is NaN.
+
+    Examples
+    --------
+    >>> collapse_sparsity({"fc1.weight": np.array([9.0, 8.0]), "fc2.weight": np.array([1.0, 6.0])})
+    0.25
+    """
+    check_scores(scores)
+    flat = flatten(scores)
+    needed, start = 1, 0
+    for name, s in scores.items():
+        if s.size and not name.endswith("bias"):
+            best = start + int(np.argmax(s))  # the first of equals, which keep_top prefers
+            better = np.count_nonzero(flat > flat[best]) + np.count_nonzero(flat[:best] == flat[best])
+            needed = max(needed, 1 + int(better))
+        start += s.size
+    return 1 - needed / flat.size

@@ -5,30 +5,24 @@ Lee, Ajanthan, Torr: "SNIP: Single-shot Network Pruning based on Connection Sens
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff import Tensor, grad
-from minisnip.autodiff.engine import Array
-from minisnip.nn import Sequential, cross_entropy
+from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
+from minisnip.nn.layers import Sequential
+from minisnip.nn.losses import cross_entropy
 from minisnip.nn.threads import sharding
 from minisnip.pruning.masks import apply_masks, ones
 
 
 class NoScoreError(ValueError):
-    """Every score is zero: nothing tells one connection from another."""
+    """Every score is zero, so the connections cannot be ranked."""
 
 
 def mask_gradient(
-    net: Sequential,
-    params: Mapping[str, Array],
-    x: Array,
-    y: Array,
-    *,
-    batch_size: int = 100,
-    biases: bool = True,
+    net: Sequential, params: Arrays, x: Array, y: Array, *, batch_size: int = 100, biases: bool = True
 ) -> dict[str, Array]:
     """g_j = ∂L(c ⊙ w; D)/∂c_j at c = 1, the derivative of the loss by the mask (equation 5 of the paper).
 
@@ -41,7 +35,7 @@ def mask_gradient(
     x : (N, *net.input_shape)
     y : (N,) integers
     batch_size : int
-        How many images are held at a time. L is the mean over all N, so the answer does not depend on it.
+        How many images are held in memory at a time. L is the mean over all N, so the answer does not depend on it.
     biases : bool
         False leaves the biases unmasked and out of the answer.
 
@@ -57,34 +51,29 @@ def mask_gradient(
     check_batch(params, x, y)
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size} must be at least 1")
+
+    def gradient(images: Array, labels: Array, part: slice) -> Any:
+        c = {name: Tensor(one) for name, one in ones(params, biases).items()}
+        loss = cross_entropy(net(apply_masks(c, params), images[part]), labels[part])
+        return grad(loss * (len(labels[part]) / len(x)), c)  # the share of these images in the mean
+
     total = {name: np.zeros_like(c) for name, c in ones(params, biases).items()}
     with sharding(net) as shards:
         for start in range(0, len(x), batch_size):
             images, labels = (a[start : start + batch_size] for a in (x, y))
-
-            def one_shard(part: slice, images: Array = images, labels: Array = labels) -> Any:
-                c = {name: Tensor(one) for name, one in ones(params, biases).items()}
-                loss = cross_entropy(net(apply_masks(c, params), images[part]), labels[part])
-                return grad(loss * (len(labels[part]) / len(x)), c)
-
-            for g in shards(one_shard, len(labels)):
+            for g in shards(partial(gradient, images, labels), len(labels)):
                 for name in total:
                     total[name] += g[name]
     return total
 
 
 def connection_sensitivity(
-    net: Sequential,
-    params: Mapping[str, Array],
-    x: Array,
-    y: Array,
-    *,
-    batch_size: int = 100,
-    biases: bool = True,
+    net: Sequential, params: Arrays, x: Array, y: Array, *, batch_size: int = 100, biases: bool = True
 ) -> dict[str, Array]:
-    """s_j = |g_j| / Σ_k |g_k| (equation 6 of the paper), with g from `mask_gradient`, which tells the parameters.
+    """s_j = |g_j| / Σ_k |g_k| (equation 6 of the paper), with g from `mask_gradient`.
 
     The normalization makes the scores of two networks comparable; it does not change which connections are kept.
+    Parameters as `mask_gradient`.
 
     Returns
     -------
@@ -102,7 +91,7 @@ def connection_sensitivity(
     return {name: np.abs(g_j) / total for name, g_j in g.items()}
 
 
-def check_batch(params: Mapping[str, Array], x: Array, y: Array) -> None:
+def check_batch(params: Arrays, x: Array, y: Array) -> None:
     """Refuse a batch that cannot be scored, with a ValueError."""
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"the scoring batch has {len(x)} images and {len(y)} labels: at least 1, and as many of each")

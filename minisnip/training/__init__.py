@@ -1,11 +1,16 @@
-"""Training: optimizers, schedules, the loop, checkpoints and evaluation."""
+"""Training: the loop, the optimizers, checkpoints, and pruning that trains first."""
 
 from minisnip.training.checkpoint import CheckpointError
-from minisnip.training.evaluate import evaluate
-from minisnip.training.loop import train
+from minisnip.training.loop import SCHEDULES, DivergenceError, TrainingInterrupted, TrainResult, evaluate, train
 from minisnip.training.optimizers import SGD, Adam, Optimizer
-from minisnip.training.result import DivergenceError, TrainResult
-from minisnip.training.schedules import SCHEDULES
+from minisnip.training.tickets import (
+    Ticket,
+    from_scratch,
+    l1_penalty,
+    lottery_ticket,
+    magnitude_after_training,
+    reinitialized,
+)
 
 __all__ = [
     "SCHEDULES",
@@ -14,7 +19,14 @@ __all__ = [
     "CheckpointError",
     "DivergenceError",
     "Optimizer",
+    "Ticket",
     "TrainResult",
+    "TrainingInterrupted",
     "evaluate",
+    "from_scratch",
+    "l1_penalty",
+    "lottery_ticket",
+    "magnitude_after_training",
+    "reinitialized",
     "train",
 ]

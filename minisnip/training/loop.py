@@ -1,47 +1,179 @@
-"""The training loop: ordinary training of c ⊙ w, in which the validation error decides which epoch is kept.
+"""The training loop: stochastic gradient descent on c ⊙ w; the validation error decides which epoch is kept.
 
-Pruned weights are zero before the first step and are no variables of it (`step.py`); so neither momentum nor weight
-decay ever moves them. The test split is not read here.
+The variables of a pruned network are its kept connections. Matrix products give the gradient of all weights; from there
+on only the kept entries are used, as flat vectors. A pruned weight is zero before the first step and is no variable of
+any step, so neither momentum nor weight decay ever moves it. The test split is never read.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from tqdm import tqdm
 
-from minisnip.autodiff.engine import Array
-from minisnip.data import Dataset, Split
-from minisnip.nn import Sequential
+from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
+from minisnip.data.dataset import Dataset, Split
+from minisnip.nn.init import Rng
+from minisnip.nn.layers import Flatten, Select, Sequential
+from minisnip.nn.losses import cross_entropy
 from minisnip.nn.threads import Shards, sharding
-from minisnip.pruning import apply_masks, cut, warn_of_collapse
-from minisnip.pruning.masks import in_precision_of
-from minisnip.training.checkpoint import Run, fingerprint, load_checkpoint, save_checkpoint
-from minisnip.training.evaluate import evaluate_in_shards
-from minisnip.training.history import check_finite, record, result_of
-from minisnip.training.hoist import hoist
+from minisnip.pruning.masks import apply_masks, warn_of_collapse
+from minisnip.training.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint
 from minisnip.training.optimizers import SGD, Optimizer
-from minisnip.training.progress import SHOW, progress_bar, show
-from minisnip.training.recipe import Recipe
-from minisnip.training.result import DivergenceError, TrainResult
-from minisnip.training.step import Kept, kept_connections, live, train_step
+
+if TYPE_CHECKING:
+    from minisnip.pruning import Compact
+
+Kept: TypeAlias = dict[str, Array]  # for each masked parameter, the flat indices of its kept connections
+
+POSTFIX_STEPS = 50  # steps between two updates of the numbers beside the progress bar
+
+SCHEDULES: dict[str, Callable[[int, int], float]] = {  # (step from 0, number of steps) -> factor on the learning rate
+    "constant": lambda step, total: 1.0,
+    # The paper's "every 25k iterations", for a run of 100k; the quarters are our choice for other lengths.
+    "step": lambda step, total: 0.1 ** (4 * step // total),
+    # Loshchilov and Hutter 2017 (arXiv 1608.03983), without restarts.
+    "cosine": lambda step, total: 0.5 * (1 + math.cos(math.pi * step / total)),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of `train` that decide its result; a resumed run must have the same ones."""
+
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    learning_rate: float
+    schedule: str
+    iterations: int | None = None
+
+    def total(self, steps: int) -> int:
+        """The number of steps in the whole run, given the steps per epoch."""
+        return self.epochs * steps if self.iterations is None else self.iterations
+
+    def rate(self, iteration: int, steps: int) -> float:
+        """The learning rate at an iteration, counted from 0, given the steps per epoch."""
+        return self.learning_rate * SCHEDULES[self.schedule](iteration, self.total(steps))
+
+    def check(self, images: int) -> None:
+        """Raise a ValueError if a setting makes no sense, given the number of training images."""
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+        if self.epochs < 1 or not 1 <= self.batch_size <= images or not self.learning_rate > 0:
+            raise ValueError(
+                f"epochs {self.epochs}, batch_size {self.batch_size}, learning_rate {self.learning_rate}: expected at "
+                f"least 1 epoch, a batch of 1 to {images} (the training images) and a learning rate above 0"
+            )
+        if self.iterations is not None and self.iterations < 1:
+            raise ValueError(f"iterations {self.iterations} must be at least 1, or None for whole epochs")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What training returns.
+
+    Attributes
+    ----------
+    params : dict of arrays
+        The parameters of the epoch with the lowest validation error, the first one if several are equal. If no epoch
+        was finished, the initial ones.
+    history : list of dict
+        One row per finished epoch: epoch, iterations, learning_rate, train_loss, train_error_percent, validation_loss,
+        validation_error_percent; losses in nats.
+    best_epoch : int
+        The epoch of `params`, counted from 1; 0 if no epoch was finished.
+    seconds : float
+        The time of all finished epochs, before and after a resumption.
+    finished : bool
+        False in the result that a DivergenceError or a TrainingInterrupted carries.
+    compact : Compact or None
+        The small network that was trained, if `compact` was True.
+    """
+
+    params: dict[str, Array]
+    history: list[dict[str, float]]
+    best_epoch: int
+    seconds: float
+    finished: bool
+    compact: Compact | None = None
+
+
+class DivergenceError(ArithmeticError):
+    """The loss became infinite or NaN; `result` has the best epoch before that."""
+
+    def __init__(self, message: str, result: TrainResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C stopped the training; `result` has the best of the finished epochs."""
+
+    def __init__(self, message: str, result: TrainResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run needs and never changes; what changes is its `TrainState`.
+
+    Attributes
+    ----------
+    net : Sequential
+        The network that is trained, without its precomputed head.
+    kept : dict of (k,) integer arrays
+    recipe : Recipe
+    splits : dict of Split
+        "train", "validation", and those that are only watched.
+    compact : Compact or None
+        Where `net` comes from, if it is the smaller network that the masks leave.
+    """
+
+    net: Sequential
+    kept: Kept
+    recipe: Recipe
+    splits: Mapping[str, Split]
+    compact: Compact | None = None
+
+    @property
+    def steps(self) -> int:
+        """The steps per epoch."""
+        return len(self.splits["train"].labels) // self.recipe.batch_size
+
+    @property
+    def total(self) -> int:
+        """The steps of the whole run."""
+        return self.recipe.total(self.steps)
+
+    def result(self, state: TrainState, finished: bool) -> TrainResult:
+        """The best epoch so far, in the shapes of the full network."""
+        result = TrainResult(state.best, state.history, state.best_epoch, state.seconds, finished)
+        if self.compact is None:
+            return result
+        small = replace(self.compact, params=state.best)
+        return replace(result, params=small.expand(small.params), compact=small)
 
 
 def train(
     net: Sequential,
-    params: Mapping[str, Array],
+    params: Arrays,
     dataset: Dataset,
-    masks: Mapping[str, Array] | None = None,
+    masks: Arrays | None = None,
     epochs: int = 30,
     *,
     batch_size: int = 100,
     optimizer: Optimizer = SGD(),  # noqa: B008  (it is frozen)
     learning_rate: float = 0.1,
     schedule: str = "cosine",
-    rng: np.random.Generator | int = 0,
+    rng: Rng = 0,
     checkpoint: Path | str | None = None,
     resume: bool = False,
     compact: bool = False,
@@ -56,33 +188,36 @@ def train(
     ----------
     net : Sequential
     params : dict of arrays
-        Where to start; they are not changed.
+        The initial parameters; they are not changed.
     dataset : Dataset
     masks : dict of arrays of 0 and 1, or None
         Pruned connections are exactly zero at every step. None trains the dense network.
     epochs, batch_size : int
-        Images that do not fill a batch are left out, other ones in each epoch.
-    optimizer : SGD or Adam
+        Each epoch leaves out the images that do not fill a batch; the random order decides which.
+    optimizer : Optimizer
+        `SGD` or `Adam`.
     learning_rate : float
+        The initial learning rate.
     schedule : "constant", "step" or "cosine"
-    rng : numpy.random.Generator or int
-        For the order of the images.
+    rng : numpy.random.Generator, seed or None
+        Gives the order of the images.
     checkpoint : path or None
-        Where to save after every epoch.
+        The file to save to after every epoch.
     resume : bool
-        Go on from `checkpoint`, if there is one: the result has the same bytes as if it had never stopped.
+        Continue from `checkpoint` if it exists: the result has the same bytes as that of an uninterrupted run.
     compact : bool
-        Train the smaller dense network that the masks leave (`pruning.cut`): the same steps to float tolerance, faster.
-        The result has the full shapes again, and the small network as `.compact`.
+        Train the smaller dense network that the masks leave (`pruning.cut`): the same steps to float tolerance, but
+        faster. The result has the full shapes again, and the small network as `.compact`.
     workers : int or None
-        Threads, if the network is trained in shards (`minisnip.nn.threads`); None for one on each core.
+        The number of threads, for a network that is trained in shards (`minisnip.nn.threads`); None for one per core.
     iterations : int or None
-        Steps, where the run shall not end with an epoch; the last epoch is cut short. None for `epochs` whole ones.
+        The number of steps, for a run that may end within an epoch; the last epoch is cut short. None for `epochs`
+        whole epochs.
     watch : dict of Split or None
-        Splits whose loss and error are noted after every epoch, as <name>_loss and <name>_error_percent; they choose
-        nothing.
+        More splits to evaluate after every epoch. The history has them as <name>_loss and <name>_error_percent; they
+        do not decide which epoch is kept.
     title : str or None
-        Of the progress bar, which shows on a terminal only; None for no bar.
+        The title of the progress bar, which shows on a terminal only; None for no bar.
 
     Returns
     -------
@@ -92,109 +227,237 @@ def train(
     ------
     DivergenceError
         If the loss is not finite; says where. The checkpoint keeps the last good epoch.
+    TrainingInterrupted
+        On Ctrl-C. The checkpoint keeps the last finished epoch.
     CheckpointError
-        If the checkpoint is damaged, or of a run with other settings.
+        If the checkpoint is damaged, or belongs to a run with other settings.
     ValueError
         If a setting makes no sense, or a mask is not 0 or 1.
     TypeError
-        If it is to be compact, and has other layers than those of minisnip.nn.
+        If `compact` is True and a layer is not one of minisnip.nn.
 
     Warns
     -----
     LayerCollapseWarning
-        Before the first step, if the masks leave a layer no weight; it names the layer.
+        Before the first step, if the masks leave a layer no weight; names the layer.
     """
     recipe = Recipe(epochs, batch_size, optimizer, learning_rate, schedule, iterations)
-    recipe.check(len(dataset.train.labels))
-    masks, watch = masks or {}, watch or {}
-    if {"train", "validation"} & set(watch):
-        raise ValueError("watch has a split called train or validation, which are watched anyway: give it another name")
-    if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
-        raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
+    masks, watch, small = masks or {}, watch or {}, None
+    _check(recipe, dataset, masks, watch)
     warn_of_collapse(masks)
-    masks = in_precision_of(params, masks)
-    rng, file = np.random.default_rng(rng), None if checkpoint is None else Path(checkpoint)
-    if not compact:
-        return _train(net, params, dataset, watch, masks, recipe, rng, file, resume, workers, title)
-    small = cut(net, params, masks)
-    try:
-        return _train(
-            small.net, small.params, dataset, watch, small.masks, recipe, rng, file, resume, workers, title
-        ).expanded(small)
-    except DivergenceError as error:
-        error.result = error.result.expanded(small)
-        raise
+    if compact:
+        from minisnip.pruning import cut  # here, so that the rest of the loop can be read without it
 
-
-def _train(
-    net: Sequential,
-    params: Mapping[str, Array],
-    dataset: Dataset,
-    watch: Mapping[str, Split],
-    masks: Mapping[str, Array],
-    recipe: Recipe,
-    rng: np.random.Generator,
-    checkpoint: Path | None,
-    resume: bool,
-    workers: int | None,
-    title: str | None,
-) -> TrainResult:
-    start = {name: np.array(w, order="C") for name, w in apply_masks(masks, params).items()}
-    settings = {
-        **fingerprint(net, dataset, start, masks, rng),
-        **{key: str(value) for key, value in vars(recipe).items()},
-    }
-    kept, splits = kept_connections(masks), {"train": dataset.train, "validation": dataset.validation, **watch}
-    net, images = hoist(net, *(split.images for split in splits.values()))
-    splits = {name: Split(x, s.labels) for (name, s), x in zip(splits.items(), images, strict=True)}
-    state = recipe.optimizer.start(live(start, kept))
-    run = Run(start, state, rng, best={name: w.copy() for name, w in start.items()})
-    if resume and checkpoint is not None and checkpoint.exists():
-        run = load_checkpoint(checkpoint, run, settings)
-    steps = len(dataset.train.labels) // recipe.batch_size
+        small = cut(net, params, masks)
+        net, params, masks = small.net, small.params, small.masks
+    kept, masked = kept_connections(masks), apply_masks(masks, params)
+    start = {name: np.array(w, params[name].dtype, order="C") for name, w in masked.items()}
+    state = initial_state(start, kept, optimizer, rng)
+    settings = {**fingerprint(net, dataset, state, kept), **{key: str(value) for key, value in vars(recipe).items()}}
+    file = None if checkpoint is None else Path(checkpoint)
+    if resume and file is not None and file.exists():
+        state = load_checkpoint(file, settings)
+    splits = {"train": dataset.train, "validation": dataset.validation, **watch}
+    body, images = precompute_head(net, *(split.images for split in splits.values()))
+    splits = {name: Split(x, split.labels) for (name, split), x in zip(splits.items(), images, strict=True)}
+    run = Run(body, kept, recipe, splits, small)
     try:
         with (
-            progress_bar(title, steps, recipe, run) as bar,
-            sharding(net, workers) as shards,
+            sharding(body, workers) as shards,
+            _progress_bar(run, state, title) as bar,
             np.errstate(over="ignore", invalid="ignore"),
         ):
-            while len(run.history) * steps < recipe.total(steps):
-                _train_epoch(net, splits, kept, recipe, run, shards, bar)
-                if checkpoint is not None:
-                    save_checkpoint(checkpoint, run, settings)
+            while len(state.history) * run.steps < run.total:
+                train_epoch(run, state, shards, bar)
+                if file is not None:
+                    save_checkpoint(file, state, settings)
     except KeyboardInterrupt:
-        return result_of(run, finished=False)
-    return result_of(run, finished=True)
+        message = f"training was interrupted; finished epochs: {len(state.history)}"
+        raise TrainingInterrupted(message, run.result(state, finished=False)) from None
+    return run.result(state, finished=True)
 
 
-def _train_epoch(
-    net: Sequential,
-    splits: Mapping[str, Split],
-    kept: Kept,
-    recipe: Recipe,
-    run: Run,
-    shards: Shards,
-    bar: Any,
-) -> None:
-    """Every batch of a new random order, then the other splits."""
-    started = time.perf_counter()
-    images, labels = splits["train"].images, splits["train"].labels
-    steps, epoch = len(labels) // recipe.batch_size, len(run.history) + 1
-    order = run.rng.permutation(len(labels))[: steps * recipe.batch_size].reshape(steps, -1)
-    order = order[: recipe.total(steps) - (epoch - 1) * steps]
+def _check(recipe: Recipe, dataset: Dataset, masks: Arrays, watch: Mapping[str, Split]) -> None:
+    """Raise a ValueError if a setting of `train` makes no sense."""
+    recipe.check(len(dataset.train.labels))
+    if {"train", "validation"} & set(watch):
+        raise ValueError("watch has a split called train or validation, which are taken already: give it another name")
+    if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
+        raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
+
+
+def initial_state(params: dict[str, Array], kept: Kept, optimizer: Optimizer, rng: Rng) -> TrainState:
+    """The state before the first epoch; steps change `params` in place."""
+    best = {name: w.copy() for name, w in params.items()}
+    return TrainState(params, optimizer.start(live(params, kept)), np.random.default_rng(rng), best)
+
+
+def train_epoch(run: Run, state: TrainState, shards: Shards, bar: Any) -> None:
+    """Take a step for every batch of a new random order, evaluate the other splits, and note it all in the history."""
+    started, done, size = time.perf_counter(), len(state.history) * run.steps, run.recipe.batch_size
+    images, labels = run.splits["train"].images, run.splits["train"].labels
+    order = state.rng.permutation(len(labels))[: run.steps * size].reshape(run.steps, size)
     losses: list[float] = []
-    wrong, rate = 0, 0.0
-    for i, rows in enumerate(order, start=(epoch - 1) * steps):
-        rate, batch = recipe.rate(i, steps), (images[rows], labels[rows])
-        loss, wrong_here = train_step(net, run.params, kept, batch, recipe.optimizer, run.state, rate, shards)
-        check_finite("training", loss, i, rate, losses, run)
+    wrong = 0
+    for i, rows in enumerate(order[: run.total - done], start=done):
+        rate = run.recipe.rate(i, run.steps)
+        loss, mistakes = train_step(run, state, (images[rows], labels[rows]), rate, shards)
         losses.append(loss)
-        wrong += wrong_here
+        wrong += mistakes
+        _check_finite(run, state, "training", loss, losses)
         bar.update()
-        if i % SHOW == 0:
-            show(bar, losses, wrong, recipe.batch_size, run)
-    others = [name for name in splits if name != "train"]
-    evaluated = {name: evaluate_in_shards(shards, net, run.params, splits[name]) for name in others}
-    check_finite("validation", evaluated["validation"][0], epoch * steps - 1, rate, losses, run)
-    run.seconds += time.perf_counter() - started
-    record(run, rate, losses, 100 * wrong / order.size, evaluated)
+        if i % POSTFIX_STEPS == 0:
+            _show(bar, state, float(np.mean(losses)), 100 * wrong / (len(losses) * size))
+    row: dict[str, float] = {"epoch": len(state.history) + 1, "iterations": done + len(losses), "learning_rate": rate}
+    row |= {"train_loss": float(np.mean(losses)), "train_error_percent": 100 * wrong / (len(losses) * size)}
+    for name, split in run.splits.items():
+        if name != "train":
+            loss, error = evaluate_in_shards(run.net, state.params, split, shards)
+            row |= {f"{name}_loss": loss, f"{name}_error_percent": error}
+    _check_finite(run, state, "validation", row["validation_loss"], losses)
+    state.seconds += time.perf_counter() - started
+    _record(state, row)
+
+
+def train_step(
+    run: Run, state: TrainState, batch: tuple[Array, Array], rate: float, shards: Shards
+) -> tuple[float, int]:
+    """Move the kept connections by one step, unless the loss is not finite.
+
+    Returns
+    -------
+    loss, wrong : float, int
+        The mean loss and the number of wrong answers on the batch, before the step.
+    """
+    loss, wrong, gradients = loss_gradient(run.net, state.params, *batch, shards)
+    if np.isfinite(loss):
+        variables = live(state.params, run.kept)
+        run.recipe.optimizer.step(variables, live(gradients, run.kept), state.optimizer_state, rate)
+        for name, index in run.kept.items():
+            state.params[name].reshape(-1)[index] = variables[name]
+    return loss, wrong
+
+
+def kept_connections(masks: Arrays) -> Kept:
+    """The flat indices where each mask is not zero."""
+    return {name: np.flatnonzero(c) for name, c in masks.items()}
+
+
+def live(arrays: Arrays, kept: Kept) -> dict[str, Array]:
+    """The entries of the kept connections as flat vectors; an array without a mask stays as it is."""
+    return {name: a.reshape(-1).take(kept[name]) if name in kept else a for name, a in arrays.items()}
+
+
+def loss_gradient(
+    net: Sequential, params: Arrays, images: Array, labels: Array, shards: Shards
+) -> tuple[float, int, dict[str, Array]]:
+    """The mean loss, the number of wrong answers and ∂L/∂w, summed over the shards of a batch."""
+
+    def shard(part: slice) -> tuple[float, int, dict[str, Array]]:
+        weights = {name: Tensor(w) for name, w in params.items()}
+        logits = net(weights, images[part])
+        loss = cross_entropy(logits, labels[part]) * (len(labels[part]) / len(labels))
+        wrong = np.count_nonzero(logits.value.argmax(axis=1) != labels[part])
+        return float(loss), int(wrong), grad(loss, weights)
+
+    losses, wrongs, gradients = zip(*shards(shard, len(labels)), strict=True)
+    total, *others = gradients
+    for g in others:
+        for name in total:
+            total[name] += g[name]
+    return sum(losses), sum(wrongs), total
+
+
+def evaluate(
+    net: Sequential, params: Arrays, split: Split, *, batch_size: int = 500, workers: int | None = None
+) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and error (percent of wrong answers) over all images of a split.
+
+    `workers` is the number of threads, None for one per core; the answer does not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If the batch size is below 1, or the split has no images.
+    """
+    if batch_size < 1 or len(split.labels) == 0:
+        raise ValueError(f"batch_size {batch_size} and {len(split.labels)} images: at least 1 of each is needed")
+    with sharding(net, workers) as shards:
+        return evaluate_in_shards(net, params, split, shards, batch_size)
+
+
+def evaluate_in_shards(
+    net: Sequential, params: Arrays, split: Split, shards: Shards, batch_size: int = 500
+) -> tuple[float, float]:
+    """As `evaluate`, with shards that are open already."""
+    loss, wrong = 0.0, 0
+    for start in range(0, len(split.labels), batch_size):
+        images, labels = (a[start : start + batch_size] for a in (split.images, split.labels))
+        logits = _logits(net, params, images, shards)
+        loss += float(cross_entropy(logits, labels)) * len(labels)
+        wrong += int(np.count_nonzero(logits.argmax(axis=1) != labels))
+    return loss / len(split.labels), 100 * wrong / len(split.labels)
+
+
+def _logits(net: Sequential, params: Arrays, images: Array, shards: Shards) -> Array:
+    return np.concatenate(shards(lambda part: net(params, images[part]), len(images)))
+
+
+def precompute_head(net: Sequential, *images: Array) -> tuple[Sequential, list[Array]]:
+    """Flatten and select once for all images what would be flattened and selected again in every step.
+
+    A compact network begins by selecting the pixels that it still reads. Selected in advance, they need not be gathered
+    from each batch, and the batch itself is smaller.
+
+    Returns
+    -------
+    body : Sequential
+        The network without its head. It is `net` itself if the head has other layers than Flatten and Select, or if
+        `net` is of another class, which may do more than call its layers in turn.
+    images : list of arrays
+        The images as the body takes them.
+    """
+    head = net.head
+    if type(net) is not Sequential or not head or not all(isinstance(a, Flatten | Select) for a in head.values()):
+        return net, list(images)
+    first = Sequential(net.input_shape, **head)
+    body = {name: layer for name, layer in net.layers.items() if name not in head}
+    return Sequential(net.out_shapes[list(head)[-1]], **body), [np.ascontiguousarray(first({}, x)) for x in images]
+
+
+def _record(state: TrainState, row: dict[str, float]) -> None:
+    """Add the row of an epoch, and keep its parameters if no earlier epoch has a validation error as low."""
+    lowest = min((earlier["validation_error_percent"] for earlier in state.history), default=math.inf)
+    state.history.append(row)
+    if row["validation_error_percent"] < lowest:
+        state.best, state.best_epoch = {name: w.copy() for name, w in state.params.items()}, len(state.history)
+
+
+def _check_finite(run: Run, state: TrainState, which: str, loss: float, losses: list[float]) -> None:
+    """Raise a DivergenceError that says where, if a loss is not finite; `losses` are those of the epoch's steps."""
+    if math.isfinite(loss):
+        return
+    step = len(state.history) * run.steps + len(losses)
+    rate = run.recipe.rate(step - 1, run.steps)
+    earlier = [*(row["train_loss"] for row in state.history), *losses]
+    last = next(filter(math.isfinite, reversed(earlier)), math.nan)
+    kept = f"epoch {state.best_epoch} is kept" if state.best_epoch else "no epoch was finished"
+    raise DivergenceError(
+        f"the {which} loss became {loss} at step {step}, at learning rate {rate:.3g}; the last finite loss "
+        f"was {last:.4g}, and {kept}: try a lower learning rate (say {rate / 10:.1g}) or less weight decay",
+        run.result(state, finished=False),
+    )
+
+
+def _progress_bar(run: Run, state: TrainState, title: str | None) -> Any:
+    """A progress bar over the steps of the run; it is hidden without a title or a terminal."""
+    done = len(state.history) * run.steps
+    return tqdm(desc=title, total=run.total, initial=done, unit="step", disable=None if title else True)
+
+
+def _show(bar: Any, state: TrainState, loss: float, error: float) -> None:
+    """Show loss and accuracy of this epoch so far, and the validation accuracy of the last one."""
+    accuracy = {"acc": f"{100 - error:.2f}%"}
+    if state.history:
+        accuracy["val_acc"] = f"{100 - state.history[-1]['validation_error_percent']:.2f}%"
+    bar.set_postfix(loss=f"{loss:.3f}", **accuracy, refresh=False)

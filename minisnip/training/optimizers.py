@@ -1,18 +1,18 @@
 """Optimizers: one step of the parameters along their gradients, in place.
 
-Each keeps its memory in a flat dict of arrays that the caller owns and can save. A step takes several passes over a few
-arrays; piece by piece, all passes but the first find their numbers in the processor's cache.
+An optimizer keeps its state in a flat dict of arrays that the caller owns and can save. A step makes several passes
+over the same few arrays. Taken piece by piece, all passes but the first find their numbers in the processor's cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from minisnip.autodiff.engine import Array
+from minisnip.autodiff.engine import Array, Arrays
 
 State: TypeAlias = dict[str, Array]
 
@@ -20,9 +20,9 @@ PIECE = 2**16  # numbers
 
 
 def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """The arrays, all of one shape; large ones as views of some rows at a time.
+    """Split arrays of one shape into views of a few rows each, if they are large.
 
-    A single number as a vector of one: an op in place on an array of shape () would answer with a scalar.
+    A single number becomes a vector of one: an operation in place on an array of shape () would return a scalar.
     """
     size = arrays[0].size
     if size <= PIECE:
@@ -34,18 +34,18 @@ def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
 
 
 class Optimizer(Protocol):
-    """What the training loop asks of an optimizer; a masked parameter arrives as the flat vector of what is kept."""
+    """What the training loop needs; a masked parameter arrives as the flat vector of its kept entries."""
 
-    def start(self, params: Mapping[str, Array]) -> State:
-        """The memory before the first step."""
+    def start(self, params: Arrays) -> State:
+        """The state before the first step."""
 
-    def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
+    def step(self, params: Arrays, gradients: Arrays, state: State, rate: float) -> None:
         """Change `params` and `state` in place by one step at learning rate `rate`."""
 
 
 @dataclass(frozen=True)
 class SGD:
-    """Gradient descent with momentum, not Nesterov's: v ← μ v + (g + λ w), w ← w - η v.
+    """Gradient descent with momentum (not Nesterov's): v ← μ v + (g + λ w), w ← w - η v.
 
     λ w is the gradient of the L2 penalty λ/2 Σ w²; the paper's λ is 5e-4.
     """
@@ -53,10 +53,10 @@ class SGD:
     momentum: float = 0.9
     weight_decay: float = 5e-4
 
-    def start(self, params: Mapping[str, Array]) -> State:
+    def start(self, params: Arrays) -> State:
         return {f"velocity:{name}": np.zeros_like(w) for name, w in params.items()}
 
-    def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
+    def step(self, params: Arrays, gradients: Arrays, state: State, rate: float) -> None:
         for name, whole in params.items():
             for w, v, g in _pieces(whole, state[f"velocity:{name}"], gradients[name]):
                 move = self.weight_decay * w
@@ -69,7 +69,7 @@ class SGD:
 
 @dataclass(frozen=True)
 class Adam:
-    """Kingma and Ba 2015 (arXiv 1412.6980): w ← w - η m̂ / (√v̂ + ε), with means of g and g² corrected for their start.
+    """Kingma and Ba 2015 (arXiv 1412.6980): w ← w - η m̂ / (√v̂ + ε), with the bias-corrected means of g and g².
 
     `weight_decay` adds λ w to the gradient, as an L2 penalty does.
     """
@@ -79,11 +79,11 @@ class Adam:
     epsilon: float = 1e-8
     weight_decay: float = 0.0
 
-    def start(self, params: Mapping[str, Array]) -> State:
+    def start(self, params: Arrays) -> State:
         state = {f"{moment}:{name}": np.zeros_like(w) for moment in ("mean", "square") for name, w in params.items()}
         return {**state, "steps": np.zeros((), np.int64)}
 
-    def step(self, params: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rate: float) -> None:
+    def step(self, params: Arrays, gradients: Arrays, state: State, rate: float) -> None:
         state["steps"] += 1
         steps = int(state["steps"])
         first, second = 1 - self.beta1**steps, 1 - self.beta2**steps

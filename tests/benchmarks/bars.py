@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minisnip.lab.plots.colors import BLUE, GRAY, GREEN, ORANGE, PURPLE
+from minisnip.lab.plots.style import BLUE, GRAY, GREEN, ORANGE, PURPLE
 from tests.benchmarks.table import milliseconds
 
 COLORS = (GRAY, BLUE, ORANGE, ORANGE, GREEN, PURPLE)

@@ -17,7 +17,7 @@ from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS, threads
 from minisnip.nn.threads import keep_freed_memory
 from minisnip.training import SGD
-from minisnip.training.step import train_step
+from minisnip.training.loop import Recipe, Run, initial_state, train_step
 from tests.benchmarks.problem import Problem, first, mnist_or_glyphs, problem
 from tests.benchmarks.table import milliseconds, print_table
 from tests.benchmarks.turns import Entry, take_turns
@@ -34,10 +34,11 @@ def step(given: Problem, size: int, workers: int) -> Callable[[], float]:
     threads.SHARD = size
     shards = context.__enter__()
     params, optimizer, batch = {name: w.copy() for name, w in given.params.items()}, SGD(), (given.images, given.labels)
-    state = optimizer.start(params)
+    run = Run(given.net, {}, Recipe(1, len(given.images), optimizer, 0.02, "constant"), splits={})
+    state = initial_state(params, {}, optimizer, rng=0)
 
     def work(_: object = (limit, context)) -> float:  # a context that nobody holds is left
-        return train_step(given.net, params, {}, batch, optimizer, state, 0.02, shards)[0]
+        return train_step(run, state, batch, 0.02, shards)[0]
 
     return work
 

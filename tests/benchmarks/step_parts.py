@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.step_parts [steps=500]
 
-The parts of `minisnip.training.step`, timed one by one on a batch of 100 MNIST images; medians, in microseconds. The
-matrix products of forward and backward alone, and what is left of them, are in the last columns.
+The parts of `train_step`, timed one by one on a batch of 100 MNIST images; medians, in microseconds. The last columns
+have the matrix products of forward and backward alone, and the rest of the step.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from minisnip.nn import cross_entropy, lenet_300_100
 from minisnip.nn.threads import keep_freed_memory
 from minisnip.pruning import cut
 from minisnip.training import SGD
-from minisnip.training.hoist import hoist
-from minisnip.training.step import kept_connections, live
+from minisnip.training.loop import kept_connections, live, precompute_head
 from tests.benchmarks.compaction import COMPACTED, problems
 from tests.benchmarks.contestants import matmul_
 from tests.benchmarks.problem import MOMENTUM, WEIGHT_DECAY, Problem, first, mnist_or_glyphs, problem
@@ -37,7 +36,7 @@ def one_step(given: Problem, params: dict[str, Array], rate: float) -> Iterator[
     What `train_step` does with an uncut batch, but for the count of errors and the look at the loss.
     """
     kept = kept_connections(given.masks)
-    net, (images,) = hoist(given.net, given.images)
+    net, (images,) = precompute_head(given.net, given.images)
     optimizer = SGD(MOMENTUM, WEIGHT_DECAY)
     state = optimizer.start(live(params, kept))
     while True:

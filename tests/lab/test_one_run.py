@@ -86,7 +86,7 @@ def test_shuffled_labels_are_trained_on_and_true_ones_scored(monkeypatch: pytest
 def test_one_class_is_scored_with_its_images_and_random_labels_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[Any] = []
 
-    def method(net: Any, params: Any, x: Any, y: Any, sparsity: float, *, rng: Any) -> Any:
+    def method(net: Any, params: Any, x: Any, y: Any, sparsity: float, *, rng: Any = None) -> Any:
         batches.append((x, y))
         return {name: np.ones_like(w) for name, w in params.items()}
 

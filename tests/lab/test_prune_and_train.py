@@ -102,7 +102,7 @@ def test_scoring_reads_the_first_images_of_the_shuffled_training_split(
 ) -> None:
     seen: list[Array] = []
 
-    def spy(net: Any, params: Any, x: Array, y: Array, sparsity: float, *, rng: Any) -> dict[str, Array]:
+    def spy(net: Any, params: Any, x: Array, y: Array, sparsity: float, *, rng: Any = None) -> dict[str, Array]:
         seen.append(x)
         return ones(params)
 

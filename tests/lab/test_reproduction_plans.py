@@ -11,7 +11,7 @@ import pytest
 from minisnip import training
 from minisnip.lab.reproduce import ALL, BUDGETS, RESULTS, RunConfig, paper, search, table1, table3
 from minisnip.lab.reproduce.budgets import CONVNET, MLP, Budget, over_seeds
-from minisnip.training.recipe import Recipe
+from minisnip.training.loop import Recipe
 
 
 def test_the_papers_budget_is_its_protocol_but_for_one_learning_rate() -> None:

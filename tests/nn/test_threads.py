@@ -17,7 +17,7 @@ from minisnip.nn import Conv2d, Flatten, Linear, Sequential, lenet_5_caffe, lene
 from minisnip.nn.threads import SHARD, cores
 from minisnip.pruning import mask_gradient
 from minisnip.training import evaluate, loop, train
-from minisnip.training.step import loss_gradient
+from minisnip.training.loop import loss_gradient
 from tests.networks import small_mlp, toy_dataset
 
 CONV = Sequential((1, 3, 3), conv1=Conv2d(1, 3, 2), flatten=Flatten(), fc1=Linear(12, 4))

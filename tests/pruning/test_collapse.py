@@ -21,7 +21,7 @@ def emptied_with(scores: dict[str, Array], kappa: int, m: int) -> list[str]:
 
 @given(tied_scores)
 def test_at_it_every_layer_keeps_a_weight_and_with_one_connection_less_one_does_not(scores: dict[str, Array]) -> None:
-    """Under ties as well; by trying."""
+    """Under ties as well; found by trying."""
     m = sum(s.size for s in scores.values())
     sparsity = collapse_sparsity(scores)
     kappa = count_kept(m, sparsity)
@@ -30,7 +30,7 @@ def test_at_it_every_layer_keeps_a_weight_and_with_one_connection_less_one_does_
         assert emptied_with(scores, kappa - 1, m) != []
 
 
-def test_the_layer_whose_best_weight_stands_last_decides_and_biases_do_not_carry_it() -> None:
+def test_the_layer_whose_best_weight_ranks_last_decides_and_biases_do_not_count_for_it() -> None:
     scores = {
         "a.weight": np.array([9.0, 1.0, 1.0, 1.0]),
         "b.weight": np.array([2.0]),

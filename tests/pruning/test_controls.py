@@ -1,8 +1,9 @@
-"""Every control does what it says: it spoils one thing, and only that."""
+"""Every control does what it says: it ablates one thing, and only that."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,19 @@ def test_a_shuffle_changes_every_mask_and_keeps_its_count_shape_and_dtype() -> N
         assert (c.shape, c.dtype) == (before[name].shape, before[name].dtype)
         assert not np.array_equal(c, before[name])
         np.testing.assert_array_equal(before[name], original[name])
+
+
+def test_a_seed_does_what_its_generator_does() -> None:
+    x, y, masks = np.arange(60.0)[:, None], np.arange(60), some_masks()
+    draws: list[Callable[[Any], Any]] = [
+        lambda rng: scoring_batch(x, y, 9, rng)[1],
+        lambda rng: random_labels(y, 10, rng),
+        lambda rng: noise_images(x, rng),
+        lambda rng: shuffle_masks(masks, rng)["fc1.weight"],
+        lambda rng: random_masks(masks, counts(masks), rng)["fc1.weight"],
+    ]
+    for draw in draws:
+        np.testing.assert_array_equal(draw(3), draw(np.random.default_rng(3)))
 
 
 def test_after_a_shuffle_the_overlap_is_that_of_chance() -> None:

@@ -105,7 +105,7 @@ FORMULAS: dict[str, Callable[..., dict[str, Array]]] = {
 }
 
 
-def test_every_criterion_but_lots_has_a_formula_to_be_checked_by() -> None:
+def test_every_criterion_but_the_random_one_has_a_formula_to_be_checked_by() -> None:
     assert set(FORMULAS) == set(CRITERIA) - {"random"}
 
 

@@ -7,13 +7,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
 
 from minisnip import ops
 from minisnip.autodiff.engine import Array
 from minisnip.nn import Linear, Sequential
 from minisnip.nn.layers import Stateless
-from minisnip.pruning import CRITERIA, fisher_diagonal, hessian_product, hutchinson_diagonal, weight_gradient
+from minisnip.pruning import (
+    CRITERIA,
+    EstimateWarning,
+    NoScoreError,
+    cut,
+    fisher_diagonal,
+    hessian_product,
+    hutchinson_diagonal,
+    weight_gradient,
+)
+from tests.autodiff.budget import examples
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
+from tests.pruning.pruned import Pruned, pruned
 
 
 @dataclass(frozen=True)
@@ -83,10 +95,25 @@ def test_obd_estimates_where_a_layer_is_not_piecewise_linear() -> None:
     params, (x, y) = random_params(net, rng), random_batch(net, rng)
     exact, fisher = diagonal_by_unit_vectors(net, params, x, y), fisher_diagonal(net, params, x, y)
     assert np.abs(exact["fc1.weight"] - fisher["fc1.weight"]).max() > 0.1 * exact["fc1.weight"].max()
-    scores = CRITERIA["obd"](net, params, x, y, rng=np.random.default_rng(1))
+    with pytest.warns(EstimateWarning, match="layer tanh1 is a Tanh: .* estimated from 100 random probes"):
+        scores = CRITERIA["obd"](net, params, x, y, rng=np.random.default_rng(1))
     estimate, _ = hutchinson_diagonal(net, params, x, y, rng=np.random.default_rng(1))
     for name, w in params.items():
         np.testing.assert_allclose(scores[name], w**2 * estimate[name] / 2)
+
+
+@given(pruned())
+@examples(25)
+def test_obd_of_a_compacted_network_is_the_exact_diagonal_and_never_negative(case: Pruned) -> None:
+    small = cut(case.net, case.params, case.masks)
+    exact = diagonal_by_unit_vectors(small.net, small.params, case.x, case.y)
+    try:
+        scores = CRITERIA["obd"](small.net, small.params, case.x, case.y, rng=None)
+    except NoScoreError:
+        scores = {name: np.zeros(w.shape) for name, w in small.params.items()}
+    for name, w in small.params.items():
+        assert (scores[name] >= 0).all()
+        np.testing.assert_allclose(scores[name], w**2 * exact[name] / 2, rtol=1e-9, atol=1e-12)
 
 
 def test_one_probe_has_no_standard_error() -> None:

@@ -18,6 +18,7 @@ from minisnip.pruning import (
     apply_masks,
     count_kept,
     keep_top,
+    keep_top_per_layer,
     kept_per_layer,
     ones,
     report,
@@ -115,6 +116,13 @@ def test_an_emptied_layer_is_warned_of_by_name() -> None:
         keep_top(scores, 0.5)
 
 
+@pytest.mark.parametrize("keep", [keep_top, keep_top_per_layer])
+def test_the_warning_comes_once_and_points_to_the_line_that_asked(keep: Any) -> None:
+    with pytest.warns(LayerCollapseWarning) as caught:
+        keep({"a.weight": np.ones(99), "b.weight": np.zeros(1)}, 0.9)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
 def test_masks_from_elsewhere_can_be_warned_of_too() -> None:
     masks = {"fc1.weight": np.ones((2, 2)), "fc2.weight": np.zeros((2, 2)), "fc2.bias": np.ones(2)}
     with pytest.warns(
@@ -134,6 +142,14 @@ def test_masks_multiply_and_parameters_without_a_mask_stay() -> None:
     masked = apply_masks({"a": np.array([0.0, 1.0])}, params)
     np.testing.assert_array_equal(masked["a"], [0, 3])
     np.testing.assert_array_equal(masked["b"], [5])
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.float64, np.float32])
+def test_a_mask_of_any_dtype_leaves_its_parameter_in_its_own(dtype: Any) -> None:
+    params = {"a": np.array([2.0, 3.0], np.float32), "b": np.array([5.0], np.float32)}
+    masked = apply_masks({"a": np.array([0, 1], dtype)}, params)
+    np.testing.assert_array_equal(masked["a"], [0, 3])
+    assert {w.dtype for w in masked.values()} == {np.dtype(np.float32)}
 
 
 def test_a_mask_that_fits_no_parameter_is_refused() -> None:

@@ -15,6 +15,7 @@ from minisnip.nn import Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import (
     CRITERIA,
     METHODS,
+    EstimateWarning,
     LayerCollapseWarning,
     apply_masks,
     collapse_sparsity,
@@ -43,6 +44,7 @@ def case(name: str, size: int = 20) -> tuple[Sequential, dict[str, Array], Array
 def quietly(schedule: Callable[..., Masks], *args: Any, **options: Any) -> Masks:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LayerCollapseWarning)
+        warnings.simplefilter("ignore", EstimateWarning)  # OBD under FORCE's masks
         return schedule(*args, rng=np.random.default_rng(0), **options)
 
 
@@ -138,7 +140,20 @@ def test_straight_through_the_value_is_masked_and_the_derivative_is_that_by_the_
     assert any((g[key][c[key] == 0] != 0).any() for key in g)
 
 
-def test_a_unit_without_any_input_stands_at_the_kink_and_does_not_return() -> None:
+def test_straight_through_a_mask_of_any_dtype_leaves_float32_as_it_is() -> None:
+    net, params, x, y = case("mlp")
+    single = {name: w.astype(np.float32) for name, w in params.items()}
+    for dtype in (int, bool, np.float64):
+        c = {name: np.ones(w.shape, dtype) for name, w in params.items()}
+        c["fc1.weight"][0] = 0
+        pruned = straight_through(net, c)
+        assert pruned(single, x.astype(np.float32)).dtype == np.float32
+        assert {g.dtype for g in mask_gradient(pruned, single, x.astype(np.float32), y).values()} == {
+            np.dtype(np.float32)
+        }
+
+
+def test_a_unit_without_any_input_is_at_the_kink_and_does_not_return() -> None:
     """Its output is relu(0), where the derivative is 0: neither the weights into it nor those out of it are scored."""
     net, params, x, y = case("mlp")
     c = ones(params)
@@ -185,6 +200,21 @@ def test_synflow_by_name_is_a_hundred_rounds() -> None:
     assert not same(named, quietly(one_shot, CRITERIA["synflow"], *args, 0.9))
 
 
+@pytest.mark.parametrize("method", ["random", "iterative-snip"])
+def test_a_seed_does_what_its_generator_does(method: str) -> None:
+    net, params, x, y = case("mlp")
+    by_seed, by_generator = (METHODS[method](net, params, x, y, 0.5, rng=rng) for rng in (7, np.random.default_rng(7)))
+    assert same(by_seed, by_generator)
+
+
+def test_a_seed_gives_every_round_other_random_numbers() -> None:
+    """Taken again in each round, the seed would score as before, and FORCE would keep its first choice."""
+    record = Recorded()
+    force(CRITERIA["random"], *case("mlp"), 0.5, rng=7, rounds=3, keep=record)
+    first, second, _ = (scores["fc1.weight"] for scores in record.scores)
+    assert (first != second).all()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_gives_masks_in_the_precision_of_the_parameters(method: str) -> None:
     """float64 masks of float64 scores would turn float32 training into float64 training."""
@@ -218,7 +248,7 @@ def test_no_rounds_no_sparsity_and_a_criterion_without_derivatives_under_force_a
     for schedule in (one_shot, iterative, force):
         with pytest.raises(ValueError, match=r"sparsity 95 is not in \[0, 1\)"):
             quietly(schedule, CRITERIA["snip"], *args, 95)
-    with pytest.raises(TypeError, match=r"only layers of minisnip\.nn can be disturbed"):
+    with pytest.raises(TypeError, match=r"ΔL is computed through layers of minisnip\.nn only"):
         quietly(force, CRITERIA["delta-loss"], *args, 0.9, rounds=2)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from minisnip.files import load_arrays, save_arrays, save_text, write_atomically
-from minisnip.training import SGD, Adam, Optimizer, loop, train
-from minisnip.training.checkpoint import CheckpointError, save_checkpoint
+from minisnip.training import SGD, Adam, CheckpointError, Optimizer, loop, train
+from minisnip.training.checkpoint import save_checkpoint
 from tests.networks import small_mlp, toy_dataset
 from tests.training.test_loop import same, snip_masks, start
 

@@ -10,8 +10,8 @@ import pytest
 from minisnip.autodiff.engine import Array
 from minisnip.nn import Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import count_kept, units_gone
-from minisnip.training import SGD, TrainResult, from_scratch, lottery, train
-from minisnip.training.from_scratch import NotNegative, gated, keep_units
+from minisnip.training import SGD, TrainResult, from_scratch, tickets, train
+from minisnip.training.tickets import NonNegative, gated, keep_units
 from tests.networks import random_batch, random_params, small_convnet, small_mlp, toy_dataset
 
 NET, DATA = small_mlp(), toy_dataset()
@@ -49,8 +49,8 @@ def test_the_weights_stay_and_the_gates_learn(monkeypatch: pytest.MonkeyPatch) -
         results.append(train(net, start, dataset, **options))
         return results[-1]
 
-    monkeypatch.setattr(lottery, "train", spy)
-    ticket = from_scratch.from_scratch(NET, params, DATA, 0.5, epochs=10, batch_size=20, title=None)
+    monkeypatch.setattr(tickets, "train", spy)
+    ticket = from_scratch(NET, params, DATA, 0.5, epochs=10, batch_size=20, title=None)
     for name, w in before.items():
         assert ticket.params[name].tobytes() == params[name].tobytes() == w.tobytes()
     (result,), (start,) = results, starts
@@ -70,9 +70,9 @@ def test_a_strong_pull_closes_the_gates(monkeypatch: pytest.MonkeyPatch) -> None
             gates.update(result.params)
             return result
 
-        monkeypatch.setattr(lottery, "train", spy)
+        monkeypatch.setattr(tickets, "train", spy)
         params = NET.init(np.random.default_rng(0))
-        from_scratch.from_scratch(NET, params, DATA, 0.5, strength=strength, epochs=1, batch_size=2, title=None)
+        from_scratch(NET, params, DATA, 0.5, strength=strength, epochs=1, batch_size=2, title=None)
         return float(np.mean(np.concatenate(list(gates.values()))))
 
     assert mean_gate(1.0) < 0.1 < 0.3 < mean_gate(1e-6)
@@ -81,7 +81,7 @@ def test_a_strong_pull_closes_the_gates(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_step_below_zero_is_taken_back_and_one_above_one_is_not() -> None:
     """With a bound at 1 the open gates of LeNet-300-100 tied there, and the second layer was left a single unit."""
     w = {"gate": np.array([0.1, 0.9])}
-    optimizer = NotNegative(SGD(momentum=0.0, weight_decay=0.0))
+    optimizer = NonNegative(SGD(momentum=0.0, weight_decay=0.0))
     optimizer.step(w, {"gate": np.array([1.0, -1.0])}, optimizer.start(w), rate=0.5)
     np.testing.assert_array_equal(w["gate"], [0, 1.4])
 
@@ -93,7 +93,7 @@ def test_whole_units_are_kept_as_many_as_fit_the_most_open_ones_first(net: Seque
     params = random_params(net, rng)
     hidden = [name for name, layer in net.layers.items() if layer.shapes()][:-1]
     gates = {name: rng.random(net.out_shapes[name][0]) for name in hidden}
-    masks = keep_units(params, gates, sparsity)
+    masks = keep_units(net, gates, sparsity)
     kappa = count_kept(net.size, sparsity)
     rows = units_gone(net, masks)
     alive = {name: masks[f"{name}.bias"] == 1 for name in hidden}
@@ -113,7 +113,7 @@ def test_the_pruned_network_computes_what_the_smaller_one_does() -> None:
     rng = np.random.default_rng(0)
     net = Sequential((5,), fc1=Linear(5, 6), relu1=ReLU(), fc2=Linear(6, 3))
     params, x = random_params(net, rng), rng.standard_normal((4, 5))
-    masks = keep_units(params, {"fc1": np.array([0.9, 0.1, 0.8, 0.2, 0.3, 0.7])}, 0.5)
+    masks = keep_units(net, {"fc1": np.array([0.9, 0.1, 0.8, 0.2, 0.3, 0.7])}, 0.5)
     rows = masks["fc1.bias"] == 1
     small = Sequential((5,), fc1=Linear(5, int(rows.sum())), relu1=ReLU(), fc2=Linear(int(rows.sum()), 3))
     cut = {
@@ -128,7 +128,15 @@ def test_the_pruned_network_computes_what_the_smaller_one_does() -> None:
     assert np.isfinite(cross_entropy(small(cut, x), np.zeros(4, int)))
 
 
+def test_a_network_with_a_call_of_its_own_is_refused_before_the_training() -> None:
+    class Tenfold(Sequential):
+        """Not only its layers in turn."""
+
+    net = Tenfold(NET.input_shape, **NET.layers)
+    with pytest.raises(TypeError, match="the network is a Tenfold: units are pruned through a plain Sequential only"):
+        from_scratch(net, net.init(0), DATA, 0.5)
+
+
 def test_a_sparsity_that_leaves_no_unit_to_a_layer_is_refused() -> None:
-    params = random_params(NET, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"one unit of each layer has 20 connections, and sparsity 0.95 leaves 7"):
-        keep_units(params, {"fc1": np.ones(7), "fc2": np.ones(5)}, 0.95)
+        keep_units(NET, {"fc1": np.ones(7), "fc2": np.ones(5)}, 0.95)

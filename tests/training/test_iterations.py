@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from minisnip.data import Split
-from minisnip.training import TrainResult, loop, train
-from minisnip.training.step import train_step
+from minisnip.training import TrainingInterrupted, TrainResult, loop, train
+from minisnip.training.loop import train_step
 from tests.networks import small_mlp, toy_dataset
 
 NET, DATASET = small_mlp(), toy_dataset()  # 240 images: 24 steps of 10
@@ -25,7 +25,7 @@ def test_the_last_epoch_is_cut_short_and_the_schedule_ends_with_the_run(monkeypa
     step = train_step
 
     def watched(*arguments: Any) -> Any:
-        rates.append(arguments[6])
+        rates.append(arguments[3])
         return step(*arguments)
 
     monkeypatch.setattr(loop, "train_step", watched)
@@ -44,7 +44,7 @@ def test_fewer_iterations_than_an_epoch_are_one_short_epoch() -> None:
     assert 0 <= row["train_error_percent"] <= 100
 
 
-def test_a_run_in_iterations_that_was_stopped_goes_on_to_the_same_bytes(
+def test_a_run_in_iterations_that_was_interrupted_resumes_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, whole, calls = tmp_path / "c.npz", trained(iterations=60), 0
@@ -59,7 +59,9 @@ def test_a_run_in_iterations_that_was_stopped_goes_on_to_the_same_bytes(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "train_step", interrupted)
-        assert not trained(iterations=60, checkpoint=file).finished
+        with pytest.raises(TrainingInterrupted) as caught:
+            trained(iterations=60, checkpoint=file)
+    assert not caught.value.result.finished
     again = trained(iterations=60, checkpoint=file, resume=True)
     assert again.history == whole.history
     assert all(np.array_equal(again.params[name], w) for name, w in whole.params.items())

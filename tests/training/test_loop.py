@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from minisnip import Tensor, grad
 from minisnip.autodiff.engine import Array
@@ -14,9 +15,18 @@ from minisnip.data import Dataset, Split
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.threads import sharding
 from minisnip.pruning import LayerCollapseWarning, apply_masks, connection_sensitivity, keep_top
-from minisnip.training import SGD, Adam, DivergenceError, Optimizer, TrainResult, evaluate, loop, progress, train
-from minisnip.training.evaluate import evaluate_in_shards
-from minisnip.training.step import kept_connections, live, train_step
+from minisnip.training import (
+    SGD,
+    Adam,
+    DivergenceError,
+    Optimizer,
+    TrainingInterrupted,
+    TrainResult,
+    evaluate,
+    loop,
+    train,
+)
+from minisnip.training.loop import Recipe, Run, evaluate_in_shards, initial_state, kept_connections, train_step
 from tests.networks import small_mlp, toy_dataset
 
 NET = small_mlp()
@@ -31,15 +41,19 @@ def snip_masks(params: dict[str, Array], dataset: Dataset, sparsity: float = 0.5
     return keep_top(connection_sensitivity(NET, params, x, y), sparsity)
 
 
+def recipe(optimizer: Optimizer) -> Recipe:
+    return Recipe(1, 20, optimizer, 0.1, "constant")
+
+
 class Watched:
     """A training step that looks at the parameters after each call of the real one."""
 
     def __init__(self, masks: dict[str, Array]) -> None:
         self.masks, self.steps = masks, 0
 
-    def __call__(self, net: Any, params: Any, *arguments: Any) -> Any:
-        before = {name: w.copy() for name, w in params.items()}
-        answer = train_step(net, params, *arguments)
+    def __call__(self, run: Any, state: Any, *arguments: Any) -> Any:
+        before, params = {name: w.copy() for name, w in state.params.items()}, state.params
+        answer = train_step(run, state, *arguments)
         self.steps += 1
         for name, c in self.masks.items():
             assert (params[name][c == 0] == 0).all(), (self.steps, name)
@@ -125,12 +139,12 @@ def test_the_gradient_of_a_masked_step_is_the_chain_rule() -> None:
     w = {name: Tensor(p) for name, p in params.items()}
     plain = grad(cross_entropy(NET(apply_masks(masks, w), x), y), w)
     moved, kept = apply_masks(masks, params), kept_connections(masks)
+    state = initial_state(moved, kept, SGD(0, 0), rng=0)
     with sharding(NET) as shards:
-        state = SGD(0, 0).start(live(moved, kept))
-        train_step(NET, moved, kept, (x, y), SGD(0, 0), state, 1.0, shards)
+        train_step(Run(NET, kept, recipe(SGD(0, 0)), {}), state, (x, y), 1.0, shards)
     for name in plain:
         np.testing.assert_allclose(apply_masks(masks, params)[name] - moved[name], plain[name], rtol=1e-4, atol=1e-6)
-        assert state[f"velocity:{name}"].size == np.count_nonzero(masks[name])
+        assert state.optimizer_state[f"velocity:{name}"].size == np.count_nonzero(masks[name])
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_keeps_the_last_good_epoch() -> None:
@@ -151,7 +165,10 @@ def test_ctrl_c_keeps_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
         return evaluate_in_shards(*arguments)
 
     monkeypatch.setattr(loop, "evaluate_in_shards", interrupt)
-    result = train(NET, start(), dataset, epochs=5)
+    with pytest.raises(TrainingInterrupted) as caught:
+        train(NET, start(), dataset, epochs=5)
+    result = caught.value.result
+    assert isinstance(caught.value, KeyboardInterrupt)
     assert not result.finished
     assert len(result.history) == 3
     assert (
@@ -182,11 +199,11 @@ def test_a_mask_of_other_numbers_than_0_and_1_is_refused() -> None:
 def test_the_progress_bar_tells_loss_accuracy_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[dict[str, str]] = []
 
-    class Bar(progress.tqdm):  # type: ignore[misc, name-defined]
+    class Bar(tqdm):  # type: ignore[misc]
         def set_postfix(self, *_: Any, **numbers: Any) -> None:
             shown.append(numbers)
 
-    monkeypatch.setattr(progress, "tqdm", Bar)
+    monkeypatch.setattr(loop, "tqdm", Bar)
     train(NET, start(), toy_dataset(train=2000), epochs=2, batch_size=20)
     assert {"loss", "acc"} <= set(shown[0])  # in the first epoch already
     assert {"loss", "acc", "val_acc"} <= set(shown[-1])
@@ -227,6 +244,28 @@ def test_a_compact_run_that_diverges_gives_its_last_good_state_in_full_shape() -
     assert {name: w.shape for name, w in caught.value.result.params.items()} == NET.shapes()
 
 
+def test_an_interrupted_compact_run_has_the_best_of_the_finished_epochs_in_full_shape(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset, params = toy_dataset(), start()
+    masks, calls = snip_masks(params, dataset, 0.8), iter(range(10))
+
+    def interrupt(*arguments: Any) -> Any:
+        if next(calls) == 5:  # in the third epoch of two steps each
+            raise KeyboardInterrupt
+        return train_step(*arguments)
+
+    monkeypatch.setattr(loop, "train_step", interrupt)
+    with pytest.raises(TrainingInterrupted, match="finished epochs: 2") as caught:
+        train(NET, params, dataset, masks, 5, compact=True)
+    result = caught.value.result
+    assert len(result.history) == 2
+    assert result.compact is not None
+    assert {name: w.shape for name, w in result.params.items()} == NET.shapes()
+    error = evaluate(NET, result.params, dataset.validation)[1]
+    assert error == result.history[result.best_epoch - 1]["validation_error_percent"]
+
+
 def test_training_warns_by_name_of_a_layer_through_which_nothing_can_be_learned() -> None:
     params = start()
     masks = {name: np.ones_like(w) for name, w in params.items()}
@@ -246,13 +285,13 @@ def test_masks_of_any_dtype_leave_the_precision_of_the_parameters(dtype: Any) ->
 
 def test_a_step_with_a_loss_that_is_not_finite_moves_nothing() -> None:
     params, optimizer = start(), SGD()
-    before, state = {name: w.copy() for name, w in params.items()}, optimizer.start(params)
+    before, state = {name: w.copy() for name, w in params.items()}, initial_state(params, {}, optimizer, rng=0)
     with sharding(NET) as shards, np.errstate(invalid="ignore"):
         images = np.full((5, 1, 3, 3), np.nan, np.float32)
-        loss, _ = train_step(NET, params, {}, (images, np.zeros(5, int)), optimizer, state, 0.1, shards)
+        loss, _ = train_step(Run(NET, {}, recipe(optimizer), {}), state, (images, np.zeros(5, int)), 0.1, shards)
     assert np.isnan(loss)
     assert all(np.array_equal(params[name], before[name]) for name in params)
-    assert not any(v.any() for v in state.values())
+    assert not any(v.any() for v in state.optimizer_state.values())
 
 
 class Tenfold(Sequential):

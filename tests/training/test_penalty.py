@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from minisnip.pruning import count_kept
-from minisnip.training import SGD, train
-from minisnip.training.lottery import magnitude_after_training
-from minisnip.training.penalty import L1, l1_penalty
+from minisnip.training import SGD, l1_penalty, magnitude_after_training, train
+from minisnip.training.tickets import L1
 from tests.networks import small_mlp, toy_dataset
 
 NET, DATA = small_mlp(), toy_dataset()

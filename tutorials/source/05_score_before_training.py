@@ -329,5 +329,5 @@ assert loss["|g|, a sum each"] < loss["|g|"]
 # - N. Lee, T. Ajanthan, P. Torr, *SNIP: Single-shot network pruning based on connection sensitivity*
 #   ([arXiv 1810.02340](https://arxiv.org/abs/1810.02340)), section 4.
 # - M. Mozer, P. Smolensky, *Skeletonization* (NIPS 1988): a derivative by a switch, at c = 1, thirty years before.
-# - `minisnip/pruning/sensitivity.py`, `minisnip/pruning/masks.py`, `minisnip/pruning/delta_loss.py`.
+# - `minisnip/pruning/sensitivity.py`, `minisnip/pruning/masks.py`, `minisnip/pruning/deletion.py`.
 # - Next: [prune, then train](06_prune_then_train.ipynb).

@@ -340,7 +340,7 @@ lesson_8.compacted(compacted)
 #   that no help to the processor? (Zeros of both signs do not compress: write `v + 0`.)
 # - `pruning.iterative(..., keep=pruning.keep_top_per_layer)` gives every layer its share. No layer collapses. What is
 #   the price, in test error?
-# - A unit that reads nothing but has a bias is a constant. How does `minisnip/pruning/fold.py` get rid of it?
+# - A unit that reads nothing but has a bias is a constant. How does `minisnip/pruning/compaction.py` get rid of it?
 #
 # ## In practice
 # "I pruned 90 % and it is neither smaller nor faster" is asked in every forum, and this lesson is the answer. Three

@@ -9,20 +9,20 @@ from minisnip.data import Split
 from minisnip.nn.threads import sharding
 from minisnip.pruning import connection_sensitivity, keep_top
 from minisnip.training import SGD, evaluate
-from minisnip.training.hoist import hoist
-from minisnip.training.step import kept_connections, live, train_step
+from minisnip.training.loop import Recipe, Run, initial_state, kept_connections, precompute_head, train_step
 from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY, Problem, scores
 
 
 def step(problem: Problem) -> Callable[[], float]:
     """A step as `train` takes it; the shards' threads stay for as long as the work does."""
     kept, params = kept_connections(problem.masks), {name: w.copy() for name, w in problem.params.items()}
-    net, (images,) = hoist(problem.net, problem.images)
+    net, (images,) = precompute_head(problem.net, problem.images)
     optimizer, batch, shards = SGD(MOMENTUM, WEIGHT_DECAY), (images, problem.labels), sharding(net)
-    state, run = optimizer.start(live(params, kept)), shards.__enter__()
+    run = Run(net, kept, Recipe(1, len(images), optimizer, RATE, "constant"), splits={})
+    state, opened = initial_state(params, kept, optimizer, rng=0), shards.__enter__()
 
     def work(_: object = shards) -> float:  # a context that nobody holds is left
-        return train_step(net, params, kept, batch, optimizer, state, RATE, run)[0]
+        return train_step(run, state, batch, RATE, opened)[0]
 
     return work
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 from typing import Any
 
@@ -9,9 +10,18 @@ import numpy as np
 import pytest
 
 from minisnip.autodiff.engine import Array
-from minisnip.pruning import count_kept, keep_top, keep_top_per_layer
-from minisnip.training import TrainResult, lottery, train
-from minisnip.training.lottery import Ticket, lottery_ticket, magnitude_after_training, reinitialized
+from minisnip.pruning import LayerCollapseWarning, count_kept, emptied_layers, keep_top, keep_top_per_layer
+from minisnip.training import (
+    Ticket,
+    TrainingInterrupted,
+    TrainResult,
+    loop,
+    lottery_ticket,
+    magnitude_after_training,
+    reinitialized,
+    tickets,
+    train,
+)
 from tests.networks import small_mlp, toy_dataset
 
 NET, DATA = small_mlp(), toy_dataset()
@@ -37,11 +47,11 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         calls.append({"params": before, "result": result, **options})
         return result
 
-    monkeypatch.setattr(lottery, "train", spy)
+    monkeypatch.setattr(tickets, "train", spy)
     return calls
 
 
-def test_magnitude_after_training_keeps_the_largest_trained_weights_and_goes_on_from_them() -> None:
+def test_magnitude_after_training_keeps_the_largest_trained_weights_and_their_values() -> None:
     ticket = magnitude_after_training(NET, start(), DATA, 0.7, **SHORT)
     trained = train(NET, start(), DATA, **SHORT).params
     expected = keep_top({name: np.abs(w) for name, w in trained.items()}, 0.7)
@@ -64,7 +74,7 @@ def test_a_lottery_ticket_is_rewound_to_the_initial_bytes_before_every_round(tra
 
 
 @pytest.mark.parametrize("keep", [keep_top, keep_top_per_layer])
-def test_each_round_prunes_no_more_than_a_fifth_of_what_is_left_by_trained_magnitude(
+def test_each_round_prunes_at_most_a_fifth_of_the_remaining_connections_by_trained_magnitude(
     trainings: list[dict[str, Any]], keep: Any
 ) -> None:
     ticket = lottery_ticket(NET, start(), DATA, 0.9, keep=keep, **SHORT)
@@ -109,7 +119,19 @@ def test_a_rate_outside_zero_to_one_and_a_wrong_sparsity_are_refused_before_trai
 
 
 def test_half_trained_weights_are_not_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`train` answers Ctrl-C with what it has; the ticket does not go on with that."""
-    monkeypatch.setattr(lottery, "train", lambda *_, **__: TrainResult(start(), [], 0, 0.0, finished=False))
-    with pytest.raises(KeyboardInterrupt, match="while training before pruning"):
+    """`train` raises on Ctrl-C, so no ticket is made of the result so far."""
+
+    def interrupt(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "train_step", interrupt)
+    with pytest.raises(TrainingInterrupted, match="training was interrupted"):
         lottery_ticket(NET, start(), DATA, 0.5)
+
+
+def test_a_lottery_ticket_warns_of_collapse_once() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        masks = lottery_ticket(NET, start(), DATA, 0.98, **SHORT).masks
+    assert emptied_layers(masks)
+    assert [w.category for w in caught] == [LayerCollapseWarning]

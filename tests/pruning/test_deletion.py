@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import tracemalloc
 from typing import Any
@@ -14,11 +13,11 @@ from hypothesis import strategies as st
 from tqdm import tqdm
 
 from minisnip.autodiff.engine import Array
-from minisnip.nn import MODELS, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential, cross_entropy
-from minisnip.pruning import delta_loss, delta_loss_by_deletion, mask_gradient
+from minisnip.nn import MODELS, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential, cross_entropy
+from minisnip.pruning import cut, deletion, delta_loss, delta_loss_by_deletion, mask_gradient
+from tests.autodiff.budget import examples
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
-
-module = importlib.import_module("minisnip.pruning.delta_loss")  # the function has the same name
+from tests.pruning.pruned import Pruned, pruned
 
 
 @st.composite
@@ -65,6 +64,40 @@ def test_it_equals_one_forward_pass_for_each_connection(
         np.testing.assert_allclose(fast[name], slow[name], rtol=0, atol=1e-10)
 
 
+@given(pruned())
+@examples(60)
+def test_of_a_compacted_network_it_is_the_definition_and_that_of_the_full_network_at_the_kept_places(
+    case: Pruned,
+) -> None:
+    """A compacted network begins with a Select where pixels are gone."""
+    small, full = cut(case.net, case.params, case.masks), delta_loss(case.net, case.masked, case.x, case.y)
+    fast, slow = (f(small.net, small.params, case.x, case.y) for f in (delta_loss, delta_loss_by_deletion))
+    for name, d in fast.items():
+        np.testing.assert_allclose(d, slow[name], rtol=0, atol=1e-10)
+        kept = small.expand({name: np.ones_like(d)})[name]
+        np.testing.assert_allclose(small.expand({name: d})[name], kept * full[name], rtol=0, atol=1e-10)
+
+
+def test_a_selection_may_be_anywhere_and_take_a_number_twice_or_not_at_all() -> None:
+    net = Sequential(
+        (1, 4, 4),
+        conv=Conv2d(1, 3, 3),
+        relu=ReLU(),
+        flatten=Flatten(),
+        some=Select(12, (11, 0, 5, 5, 2)),
+        more=Select(5, (4, 3, 1, 0)),
+        relu_again=ReLU(),
+        fc=Linear(4, 6),
+        logits=Select(6, (5, 0, 3, 3, 1)),
+    )
+    rng = np.random.default_rng(0)
+    params, x, y = random_params(net, rng), rng.standard_normal((5, 1, 4, 4)), rng.integers(0, 5, 5)
+    fast, slow = (f(net, params, x, y) for f in (delta_loss, delta_loss_by_deletion))
+    for name in params:
+        np.testing.assert_allclose(fast[name], slow[name], rtol=0, atol=1e-12)
+        assert fast[name].any()
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_it_equals_the_definition_on_300_connections_of_the_real_lenets(model: str) -> None:
     net, rng = MODELS[model](), np.random.default_rng(0)
@@ -85,8 +118,8 @@ def test_the_size_of_the_chunks_does_not_matter(net: Sequential, monkeypatch: py
     params, (x, y) = random_params(net, rng), random_batch(net, rng, size=230)  # more than are held at a time
     whole = delta_loss(net, params, x, y)
     for images, cache in ((1, 1), (7, 10_000), (230, 2**30)):
-        monkeypatch.setattr(module, "IMAGES", images)
-        monkeypatch.setattr(module, "CACHE", cache)
+        monkeypatch.setattr(deletion, "IMAGES", images)
+        monkeypatch.setattr(deletion, "CACHE", cache)
         for name, d in delta_loss(net, params, x, y).items():
             np.testing.assert_allclose(d, whole[name], rtol=0, atol=1e-14)
 
@@ -104,8 +137,8 @@ def peak(model: str, name: str, memory_limit: int) -> int:
 
 
 def test_memory_stays_under_the_limit_and_only_the_limit_keeps_it_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "cores", lambda: 2)
-    monkeypatch.setattr(module, "CACHE", 2**28)  # so that nothing else bounds the batches
+    monkeypatch.setattr(deletion, "cores", lambda: 2)
+    monkeypatch.setattr(deletion, "CACHE", 2**28)  # so that nothing else bounds the batches
     limit = 2**26
     assert peak("lenet-5-caffe", "conv1.weight", limit) < limit < peak("lenet-5-caffe", "conv1.weight", 2**30) < 2**30
     assert peak("lenet-300-100", "fc2.weight", 9 * 2**20) < 9 * 2**20
@@ -135,7 +168,7 @@ def test_the_progress_bar_counts_every_unit(monkeypatch: pytest.MonkeyPatch) -> 
             super().__init__(**{**options, "disable": False, "file": io.StringIO()})
             bars.append(self)
 
-    monkeypatch.setattr(module, "tqdm", Bar)
+    monkeypatch.setattr(deletion, "tqdm", Bar)
     net, rng = small_convnet(), np.random.default_rng(0)
     delta_loss(net, random_params(net, rng), *random_batch(net, rng))
     assert bars[0].n == bars[0].total == 3 + 4 + 4  # the filters of two convolutions, and four outputs
@@ -226,5 +259,5 @@ def test_what_cannot_be_computed_is_refused_in_a_sentence() -> None:
         shapes, out_shape, __call__ = ReLU.shapes, ReLU.out_shape, ReLU.__call__
 
     other = Sequential((9,), fc1=Linear(9, 4), odd=Unknown())
-    with pytest.raises(TypeError, match=r"layer odd is a Unknown: only layers of minisnip\.nn"):
+    with pytest.raises(TypeError, match=r"layer odd is a Unknown: ΔL is computed through layers of minisnip\.nn only"):
         delta_loss(other, random_params(other, rng), x.reshape(-1, 9), y)

@@ -99,7 +99,7 @@ def test_steps_of_training_move_the_survivors_as_in_the_masked_network(case: Pru
 
 @given(pruned())
 @examples(60)
-def test_masks_that_were_cut_are_those_given_on_what_is_left(case: Pruned) -> None:
+def test_masks_that_were_cut_are_those_given_at_the_remaining_connections(case: Pruned) -> None:
     small = cut(case.net, case.params, case.masks)
     expanded = small.expand(small.masks)
     assert list(expanded) == list(case.masks)
@@ -189,6 +189,15 @@ def test_float32_stays_float32() -> None:
             small = make(net, params, {name: np.zeros_like(w) for name, w in params.items()})
             arrays = [*small.params.values(), *small.masks.values(), *small.expand(small.params).values()]
             assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("make", [compact, cut])
+def test_masks_of_any_dtype_become_those_of_the_parameters(make: Any) -> None:
+    net = small_mlp()
+    params = net.init(np.random.default_rng(0))
+    for dtype in (int, bool, np.float64):
+        small = make(net, params, {name: np.ones(w.shape, dtype) for name, w in params.items()})
+        assert {a.dtype for a in (*small.params.values(), *small.masks.values())} == {np.dtype(np.float32)}
 
 
 def test_it_says_what_went() -> None:

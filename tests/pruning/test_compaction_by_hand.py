@@ -12,10 +12,10 @@ from minisnip.pruning import (
     ones,
 )
 from tests.networks import random_batch, random_params, small_mlp
-from tests.pruning.test_compact import assert_close, widths
+from tests.pruning.test_compaction import assert_close, widths
 
 
-def test_a_constant_unit_goes_into_the_biases_behind_it_through_relu_pooling_and_flattening() -> None:
+def test_a_constant_unit_is_absorbed_into_the_next_biases_through_relu_pooling_and_flattening() -> None:
     net = Sequential(
         (1, 4, 4), conv=Conv2d(1, 2, 3), relu=ReLU(), pool=MaxPool2d(2), flatten=Flatten(), fc=Linear(2, 2)
     )

@@ -1,0 +1,78 @@
+"""One style for every figure: Okabe and Ito's color-blind palette, and text that can be read on a projector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
+from matplotlib.ticker import LogLocator, NullLocator
+
+P = ParamSpec("P")
+
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+SKY, YELLOW, GRAY = "#56B4E9", "#E69F00", "#666666"
+COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
+STYLE: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.prop_cycle": cycler(color=COLORS * 2, marker=list("os^Dv<>Ph*Xd"), linestyle=["-"] * 6 + ["--"] * 6),
+    "axes.titlesize": "medium",
+    "figure.constrained_layout.use": True,
+    "figure.labelsize": "medium",
+    "figure.titlesize": "medium",
+    "font.size": 11,
+    "grid.alpha": 0.3,
+    "legend.edgecolor": "none",
+    "legend.fontsize": "small",
+    "lines.markersize": 5,
+    "xtick.labelsize": "small",
+    "ytick.labelsize": "small",
+}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw in the style above, and leave matplotlib's own settings as they are."""
+
+    @wraps(draw)
+    def in_style(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with rc_context(STYLE):
+            figure = draw(*args, **kwargs)
+            for axes in figure.axes:
+                for axis in (axes.xaxis, axes.yaxis):
+                    axis.get_major_ticks(1)  # matplotlib makes the first tick when it is needed; the others copy it
+        return figure
+
+    return in_style
+
+
+def titled_figure(width: float, height: float, title: str) -> Figure:
+    """Make a figure of this size in inches; a title that is too long for it is wrapped."""
+    figure = Figure(figsize=(width, height))
+    figure.suptitle(title, wrap=True)
+    return figure
+
+
+def panels(width: float, height: float, title: str, count: int = 1, **options: Any) -> tuple[Figure, Sequence[Axes]]:
+    """Make a figure as `titled_figure` does, with axes side by side; `options` are those of `Figure.subplots`."""
+    figure = titled_figure(width, height, title)
+    return figure, figure.subplots(1, count, squeeze=False, **options)[0]
+
+
+def log_axis(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
+    """Ticks at `steps` times each power of 10, written as plain numbers; for an axis that is logarithmic already."""
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_locator(NullLocator())
+
+
+def kept_axis(axes: Axes, label: str = "connections kept (%)") -> None:
+    """A logarithmic horizontal axis from many connections to few."""
+    axes.set(xscale="log", xlabel=label)
+    log_axis(axes.xaxis)
+    axes.invert_xaxis()

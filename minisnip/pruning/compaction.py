@@ -1,0 +1,227 @@
+"""The smaller dense network that a mask leaves: units on no path are removed, and the logits stay the same.
+
+`cut` removes units that are constantly zero or not read, so that the small network trains exactly as the masked one
+does. `compact` also folds constant units into the biases of the next layer: it is for a network that is trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+
+from minisnip.autodiff.engine import Array, Arrays
+from minisnip.nn import Conv2d, Layer, Linear, ReLU, Select, Sequential
+from minisnip.pruning.alive import Connections, find_connections, reachable_units, units_reaching_output, whole_masks
+from minisnip.pruning.masks import apply_masks, ones
+
+Places: TypeAlias = dict[str, tuple[Array, ...]]  # parameter -> which of its units, and inputs of a weight, remain
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Compact:
+    """A smaller network with its parameters, and the way back.
+
+    Attributes
+    ----------
+    net : Sequential
+        Takes the same images; its layers and parameters keep their names.
+    params, masks : dict of arrays
+        c ⊙ w and c of the remaining connections; a parameter that had no mask has none.
+    full : Sequential
+        The network it was made from.
+    connections : int
+        How many connections the masks kept of `full`.
+    places : dict
+        For each parameter, which of its units, and which inputs of a weight, remain.
+
+    Examples
+    --------
+    >>> from minisnip.nn import lenet_300_100
+    >>> from minisnip.pruning import compact, keep_top
+    >>> net, rng = lenet_300_100(), np.random.default_rng(0)
+    >>> params = net.init(rng)
+    >>> masks = keep_top({name: rng.random(w.shape) for name, w in params.items()}, 0.99)
+    >>> compact(net, params, masks)
+    784-300-100-10 -> 140-22-6-10; parameters 266,610 -> 3,310, connections 2,666 -> 183
+    """
+
+    net: Sequential
+    params: dict[str, Array]
+    masks: dict[str, Array]
+    full: Sequential
+    connections: int
+    places: Places
+
+    def expand(self, params: Arrays) -> dict[str, Array]:
+        """Put parameters of the small network (or their gradients, or masks) into the full shapes; zero elsewhere.
+
+        The full network has the same logits with them. Names that are not given are left out. To train the full
+        network further after `compact`, use the masks `expand(masks)`: a bias that was pruned may hold a constant.
+        """
+        shapes, full, own = self.full.shapes(), {}, self.net.shapes()
+        for name, small in params.items():
+            if small.shape != own.get(name):
+                raise ValueError(f"{name} has shape {small.shape}, the small network's is {own.get(name, 'not there')}")
+            full[name] = np.zeros(shapes[name], small.dtype)
+            full[name][np.ix_(*self.places[name])] = small
+        return full
+
+    def __repr__(self) -> str:
+        """Widths, parameters and connections, before and after."""
+        return (
+            f"{_widths(self.full)} -> {_widths(self.net)}; parameters {self.full.size:,} -> {self.net.size:,}, "
+            f"connections {self.connections:,} -> {_count(self.net, self.masks):,}"
+        )
+
+
+def compact(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
+    """Remove all inputs, units and channels without a path from the input to an output, for use after training.
+
+    A unit with no live inputs is constant and is absorbed into the next layer's biases (`_fold_constants`); so a bias
+    may hold a number where the mask was 0, and is 1 in the new mask. Classes, and the channels of images, always stay.
+
+    Parameters
+    ----------
+    net : Sequential
+    params : dict of arrays
+    masks : dict of arrays of 0 and 1
+        A parameter without a mask is kept.
+
+    Returns
+    -------
+    Compact
+        Its logits are those of `net(apply_masks(masks, params), x)` to float tolerance.
+
+    Raises
+    ------
+    TypeError
+        If a layer is not one of minisnip.nn.
+    ValueError
+        If a mask or a parameter does not fit the network.
+    """
+    _check(net, params)
+    small = _cut(net, *_fold_constants(net, params, masks))
+    return replace(small, masks={name: small.masks[name] for name in masks}, connections=_count(net, masks))
+
+
+def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
+    """Remove, for training: inputs that are not read, units without input and bias, units that reach no output.
+
+    A unit with a kept bias stays, whatever the bias is now: training moves it. What is removed has value or gradient 0
+    at every step, so the gradients of the remaining connections are those of the masked network.
+    At least one unit of each layer stays, even if it is on no path.
+
+    Parameters, returns and raises as `compact`; biases and masks keep their values.
+    """
+    _check(net, params)
+    return _cut(net, params, masks)
+
+
+def _check(net: Sequential, params: Arrays) -> None:
+    """The network itself says which parameter does not fit."""
+    net(params, np.zeros((1, *net.input_shape), np.float32))
+
+
+def _cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
+    connections, whole = find_connections(net, masks), apply_masks(masks, ones(params))
+    both = zip(reachable_units(connections, biases=whole), units_reaching_output(connections), strict=True)
+    left = [reachable & reaching for reachable, reaching in both]
+    if not isinstance(connections[0].block.layer, Linear):
+        left[0][:] = True  # the channels of the images
+    left[-1][:] = True  # the classes
+    left = [units if units.any() else np.arange(len(units)) == 0 for units in left]
+    places: Places = {}
+    for layer, sources, units in zip(connections, left[:-1], left[1:], strict=True):
+        places[layer.weight] = (np.flatnonzero(units), np.flatnonzero(sources[layer.unit_of_input]))
+        places[layer.bias] = places[layer.weight][:1]
+    small = Sequential(net.input_shape, **_narrow_layers(net, places))
+    small_params = {name: w[np.ix_(*places[name])] for name, w in apply_masks(masks, params).items()}
+    small_masks = {name: whole[name][np.ix_(*places[name])] for name in masks}
+    return Compact(small, small_params, small_masks, net, _count(net, masks), places)
+
+
+def _fold_constants(net: Sequential, params: Arrays, masks: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
+    """c ⊙ w and c of the same function of the images, in which no unit reads a constant one.
+
+    Without live inputs a unit is act(b) for every image. Its contribution to a unit of the next layer, w · act(b), is
+    added to that unit's bias; for a convolution, which reads a constant image, Σ_k w_k · act(b). That unit may then be
+    constant itself, and so on. A convolution with padding sees zeros beyond the border of a constant image, which no
+    bias can express: there the unit stays, unless act(b) = 0.
+    """
+    masks = apply_masks(masks, ones(params))
+    params = apply_masks(masks, params)  # new arrays, changed below
+    for before, layer in pairwise(find_connections(net, masks)):
+        values = params[before.bias].copy()  # of units without inputs; pooling and flattening keep a constant
+        if any(isinstance(between, ReLU) for between in before.block.following.values()):
+            values = np.maximum(values, 0)
+        constant = ~masks[before.weight].reshape(len(values), -1).any(axis=1)
+        if isinstance(layer.block.layer, Conv2d) and layer.block.layer.padding > 0:
+            constant &= values == 0
+        _move_into_biases(layer, constant[layer.unit_of_input], values[layer.unit_of_input], params, masks)
+    return params, masks
+
+
+def _move_into_biases(
+    layer: Connections, constant: Array, values: Array, params: dict[str, Array], masks: dict[str, Array]
+) -> None:
+    """b ← b + Σ over constant inputs of (Σ_k w_k) · value, and w ← 0 there, in place."""
+    weight = params[layer.weight]
+    kernel_sums = weight.reshape(*weight.shape[:2], -1).sum(axis=2)  # (units, inputs)
+    moved = kernel_sums[:, constant] @ values[constant]
+    params[layer.bias] += moved
+    masks[layer.bias][moved != 0] = 1
+    for arrays in (params, masks):
+        arrays[layer.weight][:, constant] = 0
+
+
+def _narrow_layers(net: Sequential, places: Places) -> dict[str, Layer]:
+    """The layers by name for the remaining units, with a selection of inputs before the first one if some are gone."""
+    layers, blocks = net.head, net.blocks()
+    inputs = places[f"{blocks[0].name}.weight"][1]
+    if len(inputs) < blocks[0].in_shape[0]:
+        _select(layers, inputs, blocks[0].in_shape[0], net)
+    for block in blocks:
+        units, inputs = places[f"{block.name}.weight"]
+        layers[block.name] = _narrow(block.layer, len(inputs), len(units))
+        present = np.zeros((1, *block.out_shape))
+        present[:, units] = 1  # taken through the layers that follow: none of them changes a constant
+        for name, layer in block.following.items():
+            layers[name] = _renumber(layer, present[0] > 0) if isinstance(layer, Select) else layer
+            present = layer({}, present)
+    return layers
+
+
+def _narrow(layer: Layer, inputs: int, units: int) -> Layer:
+    if isinstance(layer, Conv2d):
+        return replace(layer, in_channels=inputs, out_channels=units)
+    return Linear(inputs, units)
+
+
+def _renumber(layer: Select, present: Array) -> Select:
+    """The same selection, among the numbers that are still present."""
+    place, index = np.cumsum(present) - 1, layer.index
+    return Select(int(np.count_nonzero(present)), tuple(place[index[present[index]]].tolist()))
+
+
+def _select(layers: dict[str, Layer], inputs: Array, size: int, net: Sequential) -> None:
+    """Read only these of `size` inputs: narrow the selection that is last, or add one."""
+    last, name = next(reversed(layers), ""), "inputs"
+    if isinstance(present := layers.get(last), Select):
+        layers[last] = Select(present.in_features, tuple(present.index[inputs].tolist()))
+        return
+    while name in net.layers:
+        name += "_"
+    layers[name] = Select(size, tuple(inputs.tolist()))
+
+
+def _widths(net: Sequential) -> str:
+    """784-300-100-10: the inputs (or image channels), then the units of each layer."""
+    weights = [shape for shape in net.shapes().values() if len(shape) > 1]
+    return "-".join(map(str, (weights[0][1], *[shape[0] for shape in weights])))
+
+
+def _count(net: Sequential, masks: Arrays) -> int:
+    return sum(int(np.count_nonzero(c)) for c in whole_masks(net, masks).values())
