@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -41,6 +42,8 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+html_context = {"default_mode": "auto"}
+html_favicon = "_static/mask.svg"
 html_sidebars = {"index": [], "design": [], "contributing": [], "changelog": []}
 mathjax3_config = {"chtml": {"mtextInheritFont": True}}  # sphinx-mathjax-offline brings MathJax 3
 
@@ -52,7 +55,6 @@ myst_heading_anchors = 3
 autosummary_generate = True
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autodoc_type_aliases = {name: name for name in ("Array", "Arrays", "Op", "Params", "Rng", "Shape", "Shapes", "Value")}
 maximum_signature_line_length = 90
 numpydoc_show_class_members = False
 nitpick_ignore_regex = [("py:(?!obj).*", ".*")]  # a type in a signature need not be public; a link (py:obj) must lead on
@@ -112,9 +114,29 @@ def of_value(obj: Any) -> list[str]:
         return [f"``{obj!r}``"]
     lines = ["By name:", ""]
     for key, entry in obj.items():
-        function = entry.func if isinstance(entry, partial) else entry
-        lines.append(f"- ``{key}``: {(function.__doc__ or '').splitlines()[0]}")
+        text = (entry.func if isinstance(entry, partial) else entry).__doc__ or ""
+        lines.append(f"- ``{key}``" + "".join(f": {line}" for line in text.splitlines()[:1]))
     return lines
+
+
+class Annotation(str):
+    """A type as the author wrote it: `Arrays`, and not what it is short for."""
+
+    __repr__ = str.__str__
+
+
+def signature(app: Any, what: str, name: str, obj: Any, options: Any, args: str | None, returns: str | None) -> Any:
+    """The signature with its annotations as they are written."""
+    if args is None or what not in ("class", "exception", "function", "method"):
+        return None
+    try:
+        found = inspect.signature(obj)
+    except ValueError:
+        return None
+    parameters = list(found.parameters.values())[what == "method" :]
+    written = [p.replace(annotation=Annotation(p.annotation)) if isinstance(p.annotation, str) else p for p in parameters]
+    answer = f" -> {found.return_annotation}" if isinstance(found.return_annotation, str) and what != "class" else ""
+    return str(found.replace(parameters=written, return_annotation=inspect.Signature.empty)), answer.removeprefix(" -> ")
 
 
 def describe_outputs(app: Any, doctree: nodes.document) -> None:
@@ -130,4 +152,5 @@ def describe_outputs(app: Any, doctree: nodes.document) -> None:
 def setup(app: Any) -> None:
     """Register what is above; docstrings come first here and then to numpydoc."""
     app.connect("autodoc-process-docstring", docstring, priority=400)
+    app.connect("autodoc-process-signature", signature)
     app.connect("doctree-read", describe_outputs)

@@ -87,9 +87,14 @@ def names() -> dict[int, str]:
         for name, obj in public(module).items():
             full.setdefault(id(obj), f"{module.__name__}.{name}")
     for registry in [obj for module in modules() for obj in public(module).values() if isinstance(obj, Mapping)]:
-        for obj in filter(isfunction, registry.values()):
-            full.setdefault(id(obj), f"{obj.__module__}.{obj.__name__}")
+        for function in functions(registry):
+            full.setdefault(id(function), f"{function.__module__}.{function.__name__}")
     return full
+
+
+def functions(registry: Mapping[str, Any]) -> list[Any]:
+    """The functions in a registry that have a name of their own, which no lambda has."""
+    return [obj for obj in registry.values() if isfunction(obj) and obj.__name__.isidentifier()]
 
 
 def tables(module: ModuleType) -> Iterator[str]:
@@ -106,12 +111,17 @@ def tables(module: ModuleType) -> Iterator[str]:
         "Classes": {name for name, obj in here.items() if isclass(obj)},
     }
     kinds["Values"] = set(here).difference(aliases, *kinds.values())
-    registered = [obj for registry in here.values() if isinstance(registry, Mapping) for obj in registry.values()]
-    kinds["In the registries"] = {names()[id(obj)] for obj in registered if isfunction(obj)} - kinds["Functions"]
+    registered = [
+        names()[id(function)]
+        for registry in here.values()
+        if isinstance(registry, Mapping)
+        for function in functions(registry)
+    ]
+    kinds["In the registries"] = {name for name in registered if name not in map(f"{module.__name__}.{{}}".format, here)}
     for title, found in kinds.items():
         if found:
-            listed = [name for name in [*here, *map(names().get, map(id, registered))] if name in found]
-            yield _table(module, title, list(dict.fromkeys(listed)), ":toctree: made")
+            listed = dict.fromkeys(name for name in [*here, *registered] if name in found)
+            yield _table(module, title, list(listed), ":toctree: made")
     yield from (ALIAS.format(name=name, alias=alias) for name, alias in aliases.items())
     if elsewhere := [names()[id(obj)] for name, obj in objects.items() if name not in here]:
         yield _table(module, "From other modules", elsewhere, "")
