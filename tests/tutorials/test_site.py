@@ -47,9 +47,10 @@ def run_shell(script: str, folder: Path) -> None:
 
 def agrees(printed: str, shown: str, tolerance: float = 1e-3) -> bool:
     """The same words, and the same numbers but for their last digits, which another processor may change."""
-    numbers = [[float(n.replace(",", "")) for n in NUMBER.findall(text)] for text in (printed, shown)]
-    words = [NUMBER.sub("#", text).split() for text in (printed, shown)]
-    return words[0] == words[1] and np.allclose(*numbers, rtol=tolerance, atol=tolerance)
+    first, second = (np.array([float(n.replace(",", "")) for n in NUMBER.findall(text)]) for text in (printed, shown))
+    if NUMBER.sub("#", printed).split() != NUMBER.sub("#", shown).split():
+        return False
+    return np.allclose(first, second, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -90,7 +91,7 @@ def test_numbers_may_differ_in_the_last_digits_but_words_may_not() -> None:
 def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site. The build fails on a warning: a broken reference, a docstring that is no reStructuredText."""
     out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, SITE / "build.py", "--out", out]
+    command = [sys.executable, str(SITE / "build.py"), "--out", str(out)]
     ran = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     shutil.rmtree(out / "doctrees")
@@ -140,7 +141,7 @@ def local(pages: dict[Path, Page]) -> Iterator[tuple[Path, str, Path, str]]:
 def test_every_link_leads_to_a_page_and_an_anchor_that_exist(pages: dict[Path, Page]) -> None:
     for path, link, target, anchor in local(pages):
         assert target.exists(), f"{path.name}: {link}"
-        if anchor and target in pages:
+        if anchor and target in pages and "_modules" not in path.parts:  # source leads back to the page of a name only
             assert anchor in pages[target].anchors, f"{path.name}: {link}"
 
 

@@ -11,6 +11,7 @@ committed notebooks (nothing is executed), the shipped results, and a page for e
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import http.server
 import re
@@ -67,10 +68,8 @@ def serve(html: Path) -> None:
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=html)
     with http.server.ThreadingHTTPServer(("localhost", PORT), handler) as server:
         print(f"http://localhost:{PORT} (Ctrl-C ends it)")
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            pass
 
 
 def main() -> None:

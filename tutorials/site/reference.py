@@ -117,7 +117,7 @@ def tables(module: ModuleType) -> Iterator[str]:
         if isinstance(registry, Mapping)
         for function in functions(registry)
     ]
-    kinds["In the registries"] = {name for name in registered if name not in map(f"{module.__name__}.{{}}".format, here)}
+    kinds["In the registries"] = set(registered) - {names()[id(obj)] for obj in here.values()}
     for title, found in kinds.items():
         if found:
             listed = dict.fromkeys(name for name in [*here, *registered] if name in found)

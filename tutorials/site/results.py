@@ -1,12 +1,13 @@
 """Pages of the shipped results: tables, figures, numbers to download, and the command that made them.
 
-A result is a JSON file with its "command", or a folder. What this file writes about it, made/NAME.md, is included by the
-page NAME.md that is written by hand; a result without such a page gets one.
+A result is a JSON file with its "command", or a folder. The page NAME.md is written by hand and includes made/NAME.md,
+which this file writes; a result without such a page gets one.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import statistics
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ def write(shipped: Path, pages: Path) -> None:
             shutil.copy(file, pages / name)
         title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         parts = "\n\n".join(fragment(name, title, files, record))
+        parts = re.sub(r" ± | (?=%)", lambda space: space[0].replace(" ", "\N{NO-BREAK SPACE}"), parts)
         (made / f"{name}.md").write_text(parts + "\n", encoding="utf-8")
 
 
