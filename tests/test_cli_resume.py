@@ -1,4 +1,4 @@
-"""A run that was stopped goes on where it was, and says how."""
+"""A run that was stopped resumes, and says how."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from minisnip import data
-from minisnip.lab import run_folder
+from minisnip.lab import report
 from minisnip.lab.cli import main
-from minisnip.lab.prune_and_train import Config, run
+from minisnip.lab.experiment import Experiment, run
 from tests.test_cli import COMMAND, read
 
 
@@ -82,16 +82,24 @@ def train_one_epoch_of_two(folder: Path) -> None:
     """Leave the checkpoint of an unfinished run, and no result."""
     for file in folder.iterdir():
         file.unlink()
-    config = Config(dataset="glyphs", epochs=2)
-    run(config, data.load("glyphs"), folder)
+    run(Experiment(dataset="glyphs", epochs=2), data.load("glyphs"), checkpoint=folder / "pruned.checkpoint.npz")
 
 
-def test_a_rerun_of_a_finished_run_is_unfinished_until_it_ends(tmp_path: Path) -> None:
-    config = Config(dataset="glyphs", epochs=1)
-    assert main(["train", "--dataset", "glyphs", "--epochs", "1", "--out", str(tmp_path)]) == 0
-    assert run_folder.open_for(tmp_path, config, resume=True) is not None
-    assert run_folder.open_for(tmp_path, config, resume=False) is None
-    assert not (tmp_path / "result.json").exists()
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_rerun_that_does_not_end_leaves_the_finished_result_whole(tmp_path: Path, how: signal.Signals) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "4", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    finished = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("*.checkpoint.npz")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(how)
+    assert process.wait() != 0
+    assert {name: (tmp_path / name).read_bytes() for name in finished} == finished
+    experiment = Experiment(dataset="glyphs", epochs=4)
+    assert report.open_folder(tmp_path, experiment, compare_dense=False, resume=True) == read(tmp_path)
+    assert report.open_folder(tmp_path, experiment, compare_dense=False, resume=False) is None
 
 
 def test_ctrl_c_before_the_training_says_that_it_was_interrupted(

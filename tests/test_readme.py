@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from minisnip import data
-from minisnip.lab.compare_report import error_table
-from minisnip.lab.reproduce import BUDGETS, RESULTS, recipes, search, table1
-from minisnip.lab.reproduce.cells import select
-from minisnip.lab.reproduce.report import write
-from minisnip.lab.tables import read_csv
+from minisnip.lab.compare import error_table
+from minisnip.lab.report import read_csv, select
+from minisnip.lab.reproduce import BUDGETS, RESULTS, recipes, search, write
 from tests.benchmarks import readme_tables, training_step
 from tests.benchmarks.table import milliseconds
 from tests.lab.fakes import rows
@@ -75,10 +71,7 @@ def test_the_timings_of_the_readme_are_those_of_the_shipped_turns() -> None:
 @pytest.mark.parametrize("name", ["compare", "controls"])
 def test_the_comparisons_of_the_readme_are_those_of_the_shipped_runs(name: str) -> None:
     folder = ROOT / "tests" / "benchmarks" / "results" / name
-    with (folder / "results.csv").open(encoding="utf-8") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    for row in rows:
-        row |= {"sparsity": float(row["sparsity"]), "test_error_percent": float(row["test_error_percent"])}
+    rows = read_csv(folder / "results.csv")
     table = error_table(rows)
     assert table in README
     assert table in (folder / "tables.md").read_text(encoding="utf-8")
@@ -94,8 +87,8 @@ def test_the_reproduction_in_the_readme_is_that_of_the_shipped_files() -> None:
 
 def test_a_number_that_changes_in_the_csv_changes_in_the_readme(tmp_path: Path) -> None:
     assert readme_tables.section(tmp_path) == readme_tables.NOT_YET + "\n"
-    found = rows(table1.plan(BUDGETS["smoke"], "glyphs"))
-    write(tmp_path, "table1", RESULTS["table1"].report(found), "the command", found, ["a" * 40 + "-dirty", "unknown"])
+    found = rows(RESULTS["table1"].plan(BUDGETS["smoke"], "glyphs"))
+    write(tmp_path, "table1", found, "the command", ["a" * 40 + "-dirty", "unknown"])
     section = readme_tables.section(tmp_path)
     assert "| LeNet-300-100 | dense | – | 1.7 | 0.00 | 0.00 |" in section
     assert "Printed by `the command` at commit" in section

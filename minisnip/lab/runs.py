@@ -1,36 +1,175 @@
-"""Many runs side by side, none computed twice, none lost: not when all is killed, and not when one worker is.
+"""Many runs side by side, none computed twice, none lost: not when the command is killed, and not when a worker is.
 
-Each run has a result file (`run_files.py`), so a set of runs that was killed goes on where it was. A run that is under
-way has a mark beside it. What raises an error or kills its worker leaves its mark: each of these is run once more,
-alone; one that fails again is named in the end, when all others are finished.
+Each run has a result file, named by its configuration: a frozen dataclass that determines the result. The file is
+written whole or not at all, and holds the configuration, the numerics, and what computed it. A set of runs that was
+killed therefore resumes. A run that raises an error or kills its worker is tried once more, alone; if it fails again,
+it is named at the end, when all others are finished.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import platform
+import subprocess
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import contextmanager
+from dataclasses import MISSING, asdict, fields
+from functools import cache, partial
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
-from uuid import uuid4
+from typing import Any, NamedTuple, TypeVar
 
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import BrokenProcessPool
+import numpy as np
+from loky import cpu_count, get_reusable_executor
 from tqdm import tqdm
 
-from minisnip.lab.cluster import workers
-from minisnip.lab.run_files import file_of, read, refuse_other_versions, save
+import minisnip
+from minisnip.files import save_text
+from minisnip.lab.experiment import NUMERICS
 
 Configuration = TypeVar("Configuration")
 Work = Callable[[Any], dict[str, Any]]
 
-ABANDONED = 24 * 3600  # seconds after which a mark or a half-written file is that of a command that was killed
+ABANDONED = 24 * 3600  # seconds, after which a half-written file is that of a killed command
+IDLE = 60  # seconds, after which a process without work ends, whether the command lives or was killed
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1")
+TIMEOUT = "10s"  # of a scheduler's answer
 KILLED = "it killed the worker that computed it (memory, perhaps?)"
 
 
+class OtherVersionError(ValueError):
+    """A folder of runs that another version computed: this one might compute something else."""
+
+
 class LostRunError(RuntimeError):
-    """Runs that have no result though all was tried."""
+    """Runs that have no result, although each was tried twice."""
+
+
+class ClusterError(RuntimeError):
+    """A cluster that cannot be used."""
+
+
+# Where a result comes from
+
+
+@cache
+def commit() -> str:
+    """The commit of the checkout that this package is in; "-dirty" if something was changed. Asked once per process."""
+    root = Path(minisnip.__file__).parents[1]
+    if not (root / ".git").exists():
+        return "not in a checkout"
+    described = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def versions() -> dict[str, Any]:
+    """The versions and the machine that compute a result."""
+    return {
+        "minisnip": version("minisnip"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+    }
+
+
+# Result files
+
+
+def digest(config: Any) -> str:
+    """The name of a configuration: a hash of the numerics and of the fields that differ from their defaults.
+
+    A field that is added later therefore leaves the names of stored runs as they are.
+    """
+    different = {f.name: getattr(config, f.name) for f in fields(config) if getattr(config, f.name) != f.default}
+    return _hash({"numerics": NUMERICS, **different})
+
+
+def file_of(folder: Path, config: Any) -> Path:
+    """The result file of a configuration."""
+    return folder / f"{digest(config)}.json"
+
+
+def read(folder: Path, config: Any) -> dict[str, Any] | None:
+    """The result of a configuration; None if there is no file, or it is damaged or of another configuration.
+
+    All fields are compared, so that a result computed with another default is not taken for this one. A field that the
+    file does not know had its default.
+    """
+    content = _content(file_of(folder, config))
+    result: dict[str, Any] | None = content.get("result")
+    stored, defaults = content.get("config"), {f.name: f.default for f in fields(config) if f.default is not MISSING}
+    same = isinstance(stored, dict) and {**defaults, **stored} == json.loads(json.dumps(asdict(config)))
+    whole = content.get("checksum", _hash(result)) == _hash(result)  # older files have none
+    return result if result and whole and same and content.get("numerics", 1) == NUMERICS else None
+
+
+def save(folder: Path, config: Any, result: dict[str, Any]) -> None:
+    """Write the result file, atomically."""
+    content = {
+        "numerics": NUMERICS,
+        "config": asdict(config),
+        "result": result,
+        "checksum": _hash(result),
+        "versions": versions(),
+        "commit": commit(),
+    }
+    save_text(file_of(folder, config), json.dumps(content, indent=1) + "\n")
+
+
+def commits(folder: Path, configs: Iterable[Any]) -> list[str]:
+    """The commits that computed the results, each once; "unknown" if an older file does not tell."""
+    return sorted({_content(file_of(folder, config)).get("commit", "unknown") for config in configs})
+
+
+def refuse_other_versions(folder: Path) -> None:
+    """Check that this version of minisnip, with these numerics, wrote all result files of a folder.
+
+    Raises
+    ------
+    OtherVersionError
+        Names both versions. A damaged file tells nothing and is skipped.
+    ValueError
+        If a result file is a folder.
+    """
+    ours = versions()["minisnip"], NUMERICS
+    for file in sorted(folder.glob("*.json")):
+        if file.is_dir():
+            raise ValueError(f"{file} is a folder, and a result file was expected: delete it, or choose another --out")
+        content = _content(file)
+        wrote = content.get("versions")
+        theirs = (wrote.get("minisnip"), content.get("numerics", 1)) if isinstance(wrote, dict) else ours
+        if theirs != ours:
+            raise OtherVersionError(
+                f"{file} was written by minisnip {theirs[0]} (numerics {theirs[1]}), this is {ours[0]} (numerics "
+                f"{ours[1]}): choose another folder with --out, or delete {folder}"
+            )
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """What the file holds; nothing if it does not exist or is damaged."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# Many runs
 
 
 def run_all(
@@ -46,13 +185,13 @@ def run_all(
     Parameters
     ----------
     folder : Path
-        Of the result files.
+        For the result files.
     configs : sequence of frozen dataclasses
-        Those that are equal are one run.
+        Equal ones are one run.
     work : callable
         From a configuration to a result that JSON can hold; a function of a module, so that processes can find it.
     jobs : int
-        Processes; -1 for one on each core.
+        Processes; -1 for one per core.
     title : str or None
         Of the progress bar, which counts runs and shows the time left; None for no bar.
     scheduler : str or None
@@ -64,26 +203,31 @@ def run_all(
         If another version wrote in the folder.
     LostRunError
         If a run failed twice; says which, and why. All others are finished.
+    ClusterError
+        If no scheduler answers, Dask is not installed, or the cluster is lost.
     """
     folder = folder.resolve()
     refuse_other_versions(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _tidy(folder)
+    _delete_abandoned(folder)
     distinct = list(dict.fromkeys(configs))
     missing = [config for config in distinct if read(folder, config) is None]
-    for damaged in filter(Path.exists, (file_of(folder, config) for config in missing)):
-        warnings.warn(f"{damaged} is damaged: it is computed again", stacklevel=2)
+    for file in filter(Path.exists, (file_of(folder, config) for config in missing)):
+        warnings.warn(f"{file} is damaged or of another configuration: it is computed again", stacklevel=2)
     hidden = None if title else True  # None: hidden unless on a terminal
     with tqdm(None, title, len(distinct), initial=len(distinct) - len(missing), unit="run", disable=hidden) as bar:
-        if missing:
-            with workers(scheduler, jobs) as parallel:
-                _Computation(folder, work, parallel, bar, uuid4().hex[:8]).compute(missing)
+        lost = _compute(partial(_run_and_save, folder, work), missing, jobs, scheduler, bar) if missing else {}
+    if lost:
+        raise LostRunError(
+            f"{len(lost)} run(s) failed twice, the second time alone, and have no result; all others are finished: "
+            + "; ".join(f"{config}: {reason}" for config, reason in lost.items())
+        )
     return _results(folder, configs)
 
 
-def _tidy(folder: Path) -> None:
-    """Delete what killed commands left; what is younger may be another command's that is at work in this folder."""
-    for left in (*folder.glob(".*.started"), *folder.glob(".*.tmp")):
+def _delete_abandoned(folder: Path) -> None:
+    """Delete what killed commands left; a younger file may belong to a command that is writing it."""
+    for left in folder.glob(".*.tmp"):
         if left.stat().st_mtime < time.time() - ABANDONED:
             left.unlink(missing_ok=True)
 
@@ -97,78 +241,103 @@ def _results(folder: Path, configs: Sequence[Any]) -> list[dict[str, Any]]:
     return [found[config] for config in configs]
 
 
-@dataclass(frozen=True)
-class _Computation:
-    """What is computed where, with marks that no other command touches: their names end in its token."""
-
-    folder: Path
-    work: Work
-    parallel: Mapping[str, Any]
-    bar: Any
-    token: str
-
-    def compute(self, missing: Sequence[Any]) -> None:
-        """Compute all; what failed is tried again alone, and named if that fails too."""
-        try:
-            lost = self._compute(missing)
-        finally:
-            for mark in self.folder.glob(f".*.{self.token}.started"):
-                mark.unlink(missing_ok=True)
-        if lost:
-            raise LostRunError(
-                f"{len(lost)} run(s) failed twice, the second time alone, and have no result; all others are finished: "
-                + "; ".join(f"{config}: {reason}" for config, reason in lost.items())
-            )
-
-    def _compute(self, missing: Sequence[Any]) -> dict[Any, str]:
-        """What failed twice, and why."""
-        lost: dict[Any, str] = {}
-        while missing and not self._side_by_side(missing):
-            unfinished = [config for config in missing if read(self.folder, config) is None]
-            begun = [config for config in unfinished if self._mark(config).exists()]
-            lost |= self._alone(begun or unfinished)  # a worker may die before it begins anything
-            missing = [c for c in unfinished if c not in lost and read(self.folder, c) is None]
-        return lost
-
-    def _alone(self, failed: Sequence[Any]) -> dict[Any, str]:
-        """Run each once more, with no other beside it: what failed again, and why."""
-        for config in failed:
-            self._side_by_side([config])
-        return {c: self._why(c) for c in failed if read(self.folder, c) is None}
-
-    def _side_by_side(self, configs: Sequence[Any]) -> bool:
-        """Whether all are finished; if a worker died and took the pool of processes with it, some have not begun."""
-        tasks = (delayed(_run_and_save)(self.folder, config, self.work, self._mark(config)) for config in configs)
-        failed = 0
-        try:
-            for finished in Parallel(**self.parallel, batch_size=1, return_as="generator_unordered")(tasks):
-                self.bar.update(int(finished))
-                failed += not finished
-        except BrokenProcessPool:
-            return False
-        return not failed
-
-    def _mark(self, config: Any) -> Path:
-        return self.folder / f".{file_of(self.folder, config).stem}.{self.token}.started"
-
-    def _why(self, config: Any) -> str:
-        mark = self._mark(config)
-        return (mark.exists() and mark.read_text()) or KILLED
+def _compute(task: Callable[[Any], str], missing: Sequence[Any], jobs: int, scheduler: str | None, bar: Any) -> Any:
+    """Compute all, and once more, alone, each that failed: a dict of those that failed again, and why."""
+    lost: dict[Any, str] = {}
+    with workers(scheduler, jobs) as pool:
+        for config in _side_by_side(task, missing, pool, bar):
+            lost |= _side_by_side(task, [config], pool, bar)
+    return lost
 
 
-def _run_and_save(folder: Path, config: Any, work: Work, mark: Path) -> bool:
-    """In the worker: whether the run is finished; if not, its mark tells the error.
+def _side_by_side(task: Callable[[Any], str], configs: Sequence[Any], pool: Workers, bar: Any) -> dict[Any, str]:
+    """Compute all; what failed, and why. No more are handed out at a time than may be lost with a pool."""
+    waiting, failed = deque(configs), dict[Any, str]()
+    running: dict[Future[str], Any] = {}
+    while waiting or running:
+        while waiting and len(running) < pool.at_once:
+            config = waiting.popleft()
+            running[pool.submit(task, config)] = config
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            config = running.pop(future)
+            try:
+                reason = future.result()
+            except pool.killed:
+                reason = KILLED
+            failed |= {config: reason} if reason else {}
+            bar.update(not reason)
+    return failed
 
-    A cluster hands a run out again if its worker died, be it just after the run was finished. An error of saving is
+
+def _run_and_save(folder: Path, work: Work, config: Any) -> str:
+    """In the worker: the error of the run, or "" if it is finished.
+
+    A cluster hands a run out again if its worker died, even just after the run was finished. An error of saving is
     raised, and stops all: on a full disk no other run could be saved either.
     """
     if read(folder, config) is None:
-        mark.write_text("")
         try:
             result = work(config)
-        except Exception as error:
-            mark.write_text(f"{type(error).__name__}: {error}")
-            return False
+        except (Exception, KeyboardInterrupt) as error:
+            return f"{type(error).__name__}: {error}"
         save(folder, config, result)
-    mark.unlink(missing_ok=True)
-    return True
+    return ""
+
+
+# Where runs are computed
+
+
+class Workers(NamedTuple):
+    """An executor: how to submit a task, how many at a time, and the exception of a task whose worker died."""
+
+    submit: Callable[..., Future[str]]
+    at_once: float
+    killed: type[Exception]
+
+
+@contextmanager
+def workers(scheduler: str | None, jobs: int) -> Iterator[Workers]:
+    """Processes of this machine, or the workers of the Dask cluster with this address.
+
+    Each process has one thread for NumPy's BLAS, and so has each of Dask's, unless they were started otherwise. The
+    workers of a cluster must have minisnip installed, and see the folder of the results under the same path.
+    """
+    if scheduler is not None:
+        with _cluster(scheduler) as pool:
+            yield pool
+        return
+    jobs = cpu_count() if jobs == -1 else jobs
+    executor = partial(get_reusable_executor, jobs, timeout=IDLE, env=ONE_THREAD)  # a new one if a worker died
+
+    def submit(*task: Any) -> Any:
+        try:
+            return executor().submit(*task)
+        except BrokenExecutor:  # a worker died at this very moment
+            return executor().submit(*task)
+
+    try:
+        yield Workers(submit, jobs, BrokenExecutor)
+    except BaseException:
+        executor().shutdown(kill_workers=True)
+        raise
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Workers]:
+    try:
+        distributed: Any = import_module("distributed")
+        client = distributed.Client(scheduler, timeout=TIMEOUT)
+    except ImportError as error:
+        raise ClusterError(f"--scheduler {scheduler} needs Dask: python -m pip install 'minisnip[cluster]'") from error
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`"
+        ) from error
+    with client:
+        try:
+            yield Workers(client.get_executor(pure=False).submit, float("inf"), distributed.KilledWorker)
+        except Exception as error:
+            raise ClusterError(
+                f"the cluster has lost a run ({error}): is its scheduler up, is minisnip installed on its workers, and "
+                "can they write to the folder?"
+            ) from error

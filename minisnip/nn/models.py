@@ -38,3 +38,4 @@ def lenet_5_caffe() -> Sequential:
 
 
 MODELS: dict[str, Callable[[], Sequential]] = {"lenet-300-100": lenet_300_100, "lenet-5-caffe": lenet_5_caffe}
+TITLES = {"lenet-300-100": "LeNet-300-100", "lenet-5-caffe": "LeNet-5-Caffe"}  # of tables and figures

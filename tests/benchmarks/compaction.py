@@ -22,8 +22,8 @@ import numpy as np
 
 from minisnip import data
 from minisnip.autodiff.engine import Array
-from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS, Select, Sequential
+from minisnip.nn.models import TITLES
 from minisnip.pruning import (
     Compact,
     LayerCollapseWarning,

@@ -12,7 +12,7 @@ from typing import Any
 
 import threadpoolctl
 
-from minisnip.lab.checkout import commit
+from minisnip.lab.runs import commit
 
 PACKAGES = ("minisnip", "numpy", "torch", "autograd", "mygrad")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

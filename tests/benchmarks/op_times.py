@@ -21,8 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from minisnip.autodiff import Tensor, grad
 from minisnip.autodiff.engine import Array, Primitive
-from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS, Sequential, cross_entropy
+from minisnip.nn.models import TITLES
 from minisnip.nn.threads import keep_freed_memory
 from tests.benchmarks.problem import first, mnist_or_glyphs
 from tests.benchmarks.table import line, print_table

@@ -15,15 +15,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from minisnip.lab.reproduce import ALL, search, table1, table3
-from minisnip.lab.reproduce.report import seconds
-from minisnip.lab.tables import read_csv
+from minisnip.lab.report import numerics, read_csv
+from minisnip.lab.reproduce import ALL, search, seconds, tables
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "tests/benchmarks/results"
 README, RESULTS = ROOT / "README.md", ROOT / FOLDER
 SECTION = re.compile(r"(?<=<!-- table: reproduce -->\n).*?(?=<!-- /table -->)", re.DOTALL)
-TABLES = {"table1": ("Table 1", table1.table), "table3": ("Table 3", table3.table)}
+TABLES = {"table1": ("Table 1", tables.table1), "table3": ("Table 3", tables.table3)}
 FIGURES = {
     "figure1": "test error against the connections kept",
     "figure2": "the pixels that the first layer reads, for each class, with true labels and with random ones",
@@ -82,7 +81,7 @@ def _origin(results: Path, names: Sequence[str]) -> str:
     count = len({run["run"] for run in runs})
     return (
         f"Printed by {commands} at commit {reported}, of runs computed at {computed}: "
-        f"{count:,} runs, {seconds(runs) / 3600:.1f} core hours."
+        f"{count:,} runs, {seconds(runs) / 3600:.1f} core hours, {numerics(runs)}."
     )
 
 

@@ -13,8 +13,8 @@ from contextlib import nullcontext
 
 from threadpoolctl import threadpool_limits
 
-from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS, threads
+from minisnip.nn.models import TITLES
 from minisnip.nn.threads import keep_freed_memory
 from minisnip.training import SGD
 from minisnip.training.loop import Recipe, Run, initial_state, train_step

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from minisnip.data import Dataset
-from minisnip.lab.run_folder import TITLES
 from minisnip.nn import MODELS
+from minisnip.nn.models import TITLES
 from tests.benchmarks.facts import facts
 from tests.benchmarks.problem import first, mnist_or_glyphs, problem
 from tests.benchmarks.table import line, milliseconds, print_table

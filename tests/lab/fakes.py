@@ -7,26 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.lab.reproduce import RunConfig, table1
-from minisnip.lab.reproduce.budgets import Case
-from minisnip.lab.reproduce.report import rows_of
+from minisnip.lab.experiment import IF_TEST_CHOSE, Experiment
+from minisnip.lab.report import Case, rows_of
 
 
-def fake(config: RunConfig) -> dict[str, Any]:
+def fake(config: Experiment) -> dict[str, Any]:
     """An error of a twentieth of the sparsity, and a tenth of a percent more for each seed."""
     error = 100 * config.sparsity / 20 + config.seed / 10
-    tested = None if config.report == "validation" else error
+    tested = None if config.test_split == "never" else error
     row = {"learning_rate": 0.1, "train_loss": 0.5, "train_error_percent": 9.0, "validation_error_percent": error}
     epochs = [{"epoch": e, "iterations": 9 * e, **row, "test_error_percent": error} for e in (1, 2)]
     pixels = np.random.default_rng(config.scoring_class or 0).integers(0, 300, (28, 28))
     return {
-        "dataset": "glyphs (not MNIST)" if config.dataset == "glyphs" else config.dataset,
         "kept": 5,
+        "effective": 4,
+        "collapse_sparsity": 0.99,
+        "seconds_to_prune": 0.1,
         "emptied_layers": "",
         "best_epoch": 1,
         "validation_error_percent": error,
         "test_error_percent": tested,
-        table1.IF_TEST_CHOSE: None if tested is None else tested - 0.05,
+        IF_TEST_CHOSE: None if tested is None else tested - 0.05,
         "diverged": "",
         "seconds": 0.5,
         "first_layer": pixels.tolist(),
@@ -41,5 +42,5 @@ def rows(cases: Sequence[Case]) -> list[dict[str, Any]]:
 
 def diverge(row: dict[str, Any], error: float | None = None) -> None:
     """As a run whose loss became infinite in the first epoch, or, if it has an error, in a later one."""
-    row |= {"diverged": "the training loss became inf", "test_error_percent": error, table1.IF_TEST_CHOSE: error}
+    row |= {"diverged": "the training loss became inf", "test_error_percent": error, IF_TEST_CHOSE: error}
     row |= {"validation_error_percent": error, "history": row["history"][:1] if error else []}

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from minisnip.lab.experiment import Experiment, record
+from minisnip.training import loop
 
 
 @dataclass(frozen=True)
@@ -53,3 +58,17 @@ def note(job: Job, what: str) -> None:
 
 def times(job: Job, what: str) -> int:
     return Path(job.log).read_text().count(f"{what} {job.number} in ")
+
+
+def interrupted(experiment: Experiment) -> dict[str, Any]:
+    """Ctrl-C in the second epoch of a training."""
+    whole = loop.train_epoch
+
+    def second(run: Any, state: Any, *others: Any) -> None:
+        if state.history:
+            signal.raise_signal(signal.SIGINT)
+        whole(run, state, *others)
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with patch.object(loop, "train_epoch", second):
+        return record(experiment)

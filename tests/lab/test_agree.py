@@ -15,6 +15,7 @@ from minisnip.data import load
 from minisnip.files import load_arrays
 from minisnip.lab import agree
 from minisnip.lab.cli import main
+from minisnip.lab.experiment import Experiment
 from minisnip.nn import lenet_300_100
 from minisnip.pruning import Connection
 
@@ -120,7 +121,7 @@ def test_the_batch_is_drawn_at_random_from_the_training_split(monkeypatch: pytes
     dataset = load("glyphs")
     monkeypatch.setattr(pruning, "mask_gradient", spy)
     with pytest.raises(Seen) as caught:
-        agree.agree(agree.AgreeConfig(batch=20, dataset="glyphs"), dataset)
+        agree.agree(Experiment(scoring_images=20, dataset="glyphs"), dataset)
     rows = {image.astype(np.float64).tobytes(): i for i, image in enumerate(dataset.train.images)}
     assert sorted(rows[image.tobytes()] for image in caught.value.args[0]) != list(range(20))
 
@@ -131,7 +132,7 @@ def test_a_batch_larger_than_the_training_split_is_a_wrong_option(
     with pytest.raises(SystemExit) as caught:
         main(["agree", "--dataset", "glyphs", "--batch", "1000000", "--out", str(tmp_path)])
     assert caught.value.code == 2
-    assert "batch 1000000, but there are 10,800 training images" in capsys.readouterr().err
+    assert "scoring_images 1000000, but there are 10,800 training images" in capsys.readouterr().err
 
 
 def test_what_is_not_mnist_says_so(agreed: tuple[Path, str]) -> None:
@@ -145,7 +146,7 @@ def test_what_is_not_mnist_says_so(agreed: tuple[Path, str]) -> None:
     ("arguments", "sentence"),
     [
         (["--model", "vgg"], "unknown model 'vgg'"),
-        (["--batch", "0"], "batch 0 must be at least 1"),
+        (["--batch", "0"], "scoring_images 0 must be above 0"),
         (["--out", "/dev/null/folder"], "cannot write to the folder"),
     ],
 )

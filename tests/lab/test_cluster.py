@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from minisnip.lab import cluster, run_files
-from minisnip.lab.reproduce import RunConfig, one_run
+from minisnip.lab import runs
+from minisnip.lab.experiment import Experiment, record
 from minisnip.lab.runs import LostRunError, run_all
 from tests.lab.jobs import Job, times, where, work
 
@@ -64,7 +64,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing_and_does_nothing_tw
     assert results == [{"square": n**2} for n in range(16)]
     assert [times(job, "end") for job in jobs] == [1] * 16
     assert [n for n in range(16) if times(jobs[n], "begin") > 1] == killed != []  # only what was under way began again
-    assert list(folder.glob(".*.started")) == []
+    assert list(folder.glob(".*")) == []
 
 
 @pytest.mark.parametrize(
@@ -89,17 +89,19 @@ def test_a_run_that_always_fails_is_named_when_all_others_are_finished(
     assert raised[0].startswith("1 run(s) failed twice")
     assert "number=1" in raised[0]
     assert reason in raised[0]
-    found = [run_files.read(folder, job) for job in jobs]
+    found = [runs.read(folder, job) for job in jobs]
     assert found == [None if n == 1 else {"square": n**2} for n in range(6)]
 
 
 def test_a_run_of_a_reproduction_is_the_same_on_a_cluster(folder: Path, scheduler: str) -> None:
-    config = RunConfig(dataset="glyphs", iterations=3, training_images=300)
-    (there,) = run_all(folder, [config], one_run.run, -1, None, scheduler=scheduler)
-    (again,) = run_all(folder, [replace(config)], one_run.run, 2, None)
+    config = Experiment(dataset="glyphs", iterations=3, training_images=300)
+    (there,) = run_all(folder, [config], record, -1, None, scheduler=scheduler)
+    (again,) = run_all(folder, [replace(config)], record, 2, None)
     assert there == again
-    here = one_run.run(config)
-    del there["seconds"], here["seconds"]
+    here = record(config)
+    for result in (there, here):
+        for key in ("seconds", "seconds_to_prune", "seconds_to_train"):
+            del result[key]
     assert there == here
 
 
@@ -112,6 +114,6 @@ def test_a_cluster_of_one_worker_computes_there_and_not_here(folder: Path, log: 
 def test_without_a_scheduler_at_the_address_a_sentence_says_so(
     folder: Path, log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "TIMEOUT", "500ms")
-    with pytest.raises(cluster.ClusterError, match="no Dask scheduler answers at tcp://127"):
+    monkeypatch.setattr(runs, "TIMEOUT", "500ms")
+    with pytest.raises(runs.ClusterError, match="no Dask scheduler answers at tcp://127"):
         run_all(folder, [Job(1, log)], work, 1, None, scheduler="tcp://127.0.0.1:9")

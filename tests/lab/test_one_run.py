@@ -1,4 +1,4 @@
-"""One run of a reproduction does what its configuration says, and reports what validation chose."""
+"""One run does what its experiment says, and reports what validation chose."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from minisnip import data, training
-from minisnip.lab.prune_and_train import SGD_RATES
-from minisnip.lab.reproduce import RunConfig, one_run
-from minisnip.lab.reproduce.recipes import ALGORITHM_1, AUTHORS
+from minisnip.lab import experiment
+from minisnip.lab.experiment import SGD_RATES, Experiment, record
+from minisnip.lab.reproduce.recipes import ALGORITHM_1, AUTHORS, PROTOCOL
 from minisnip.nn import lenet_300_100
-from minisnip.pruning import METHODS
+from minisnip.pruning import CRITERIA
 
-TINY = RunConfig(dataset="glyphs", iterations=7, batch_size=50, training_images=300)
+TINY = Experiment(dataset="glyphs", iterations=7, batch_size=50, training_images=300, **PROTOCOL)
 GLYPHS = data.load("glyphs")
 
 
@@ -27,20 +27,20 @@ def few_tests(name: str) -> data.Dataset:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_run, "load", few_tests)
+    monkeypatch.setattr(experiment, "load", few_tests)
 
 
-def seen(monkeypatch: pytest.MonkeyPatch, config: RunConfig) -> dict[str, Any]:
+def seen(monkeypatch: pytest.MonkeyPatch, config: Experiment) -> dict[str, Any]:
     """What is trained, and on what."""
     found: dict[str, Any] = {}
 
-    def watched(net: Any, params: Any, dataset: Any, masks: Any, **options: Any) -> Any:
-        found.update(params=params, dataset=dataset, masks=masks, **options)
-        return training.train(net, params, dataset, masks, **options)
+    def watched(net: Any, params: Any, dataset: Any, *, masks: Any = None, **options: Any) -> Any:
+        found.update(params=params, dataset=dataset, masks=masks or {}, **options)
+        return training.train(net, params, dataset, masks=masks, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(one_run, "train", watched)
-        found["result"] = one_run.run(config)
+        patch.setattr(experiment, "train", watched)
+        found["result"] = record(config)
     return found
 
 
@@ -86,13 +86,13 @@ def test_shuffled_labels_are_trained_on_and_true_ones_scored(monkeypatch: pytest
 def test_one_class_is_scored_with_its_images_and_random_labels_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[Any] = []
 
-    def method(net: Any, params: Any, x: Any, y: Any, sparsity: float, *, rng: Any = None) -> Any:
+    def criterion(net: Any, params: Any, x: Any, y: Any, *, rng: Any = None) -> Any:
         batches.append((x, y))
         return {name: np.ones_like(w) for name, w in params.items()}
 
-    monkeypatch.setitem(METHODS, "snip", method)
-    for labels in ("true", "random"):
-        one_run.run(replace(TINY, scoring_class=3, scoring_labels=labels, iterations=0, report="validation"))
+    monkeypatch.setitem(CRITERIA, "snip", criterion)
+    for control in ("none", "random-labels"):
+        record(replace(TINY, scoring_class=3, control=control, iterations=0, test_split="never"))
     (x, y), (same_x, random) = batches
     np.testing.assert_array_equal(x, same_x)
     assert set(y) == {3}
@@ -101,13 +101,13 @@ def test_one_class_is_scored_with_its_images_and_random_labels_are_random(monkey
 
 
 def test_without_iterations_nothing_is_trained() -> None:
-    result = one_run.run(replace(TINY, iterations=0))
+    result = record(replace(TINY, iterations=0))
     assert result["history"] == []
     assert result["test_error_percent"] is None
     assert np.array(result["first_layer"]).shape == (28, 28)
 
 
-def test_validation_chooses_and_what_the_test_split_would_choose_stands_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validation_chooses_and_what_the_test_split_would_choose_is_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     def trained(*_: Any, **options: Any) -> Any:
         """The epochs that validation, test and training error would choose differ; the last is none of them."""
         errors = ((5.0, 7.0, 3.0), (4.0, 6.0, 4.0), (6.0, 5.0, 5.0), (7.0, 8.0, 6.0))
@@ -115,8 +115,8 @@ def test_validation_chooses_and_what_the_test_split_would_choose_stands_apart(mo
         history = [dict(zip(names, row, strict=True)) for row in errors]
         return training.TrainResult({}, history, best_epoch=2, seconds=1.0, finished=True, compact=None)
 
-    monkeypatch.setattr(one_run, "train", trained)
-    result = one_run.run(TINY)
+    monkeypatch.setattr(experiment, "train", trained)
+    result = record(TINY)
     assert result["best_epoch"] == 2
     assert result["validation_error_percent"] == 4.0
     assert result["test_error_percent"] == 6.0
@@ -124,7 +124,7 @@ def test_validation_chooses_and_what_the_test_split_would_choose_stands_apart(mo
 
 
 def test_the_epoch_that_is_reported_has_the_lowest_validation_error() -> None:
-    result = one_run.run(replace(TINY, iterations=30))
+    result = record(replace(TINY, iterations=30))
     history = result["history"]
     assert [row["iterations"] for row in history] == [6, 12, 18, 24, 30]
     chosen = int(np.argmin([row["validation_error_percent"] for row in history]))
@@ -135,44 +135,45 @@ def test_the_epoch_that_is_reported_has_the_lowest_validation_error() -> None:
 def test_at_the_papers_learning_rate_the_dense_lenet_5_caffe_diverges_at_once_and_at_ours_it_does_not() -> None:
     dense = replace(TINY, model="lenet-5-caffe", sparsity=0.0, batch_size=100, iterations=20, schedule="constant")
     dense = replace(dense, training_images=2_000)
-    assert "the training loss became" in one_run.run(replace(dense, learning_rate=0.1))["diverged"]
-    assert one_run.run(replace(dense, learning_rate=SGD_RATES["lenet-5-caffe"]))["diverged"] == ""
+    assert "the training loss became" in record(replace(dense, learning_rate=0.1))["diverged"]
+    assert record(replace(dense, learning_rate=SGD_RATES["lenet-5-caffe"]))["diverged"] == ""
 
 
-def test_a_run_that_reports_validation_does_not_read_the_test_split(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_may_leave_the_test_split_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unread:
         def __getattr__(self, name: str) -> Any:
             raise AssertionError("the test split was read")
 
     unread: Any = Unread()
-    monkeypatch.setattr(one_run, "load", lambda name: replace(few_tests(name), test=unread))
-    result = one_run.run(replace(TINY, report="validation"))
+    monkeypatch.setattr(experiment, "load", lambda name: replace(few_tests(name), test=unread))
+    result = record(replace(TINY, test_split="never"))
     assert result["test_error_percent"] is None
     assert result["validation_error_percent"] is not None
     with pytest.raises(AssertionError, match="the test split was read"):
-        one_run.run(TINY)
+        record(TINY)
 
 
 def test_a_run_that_diverges_says_so_and_has_no_error() -> None:
-    result = one_run.run(replace(TINY, learning_rate=1e30))
+    result = record(replace(TINY, learning_rate=1e30))
     assert "the training loss became" in result["diverged"]
     assert result["test_error_percent"] is None
-    assert one_run.run(TINY)["diverged"] == ""
+    assert record(TINY)["diverged"] == ""
 
 
 def test_the_same_configuration_gives_the_same_result_but_for_the_seconds() -> None:
-    first, second = (one_run.run(TINY) for _ in range(2))
-    del first["seconds"], second["seconds"]
+    first, second = (record(TINY) for _ in range(2))
+    for row in (first, second):
+        del row["seconds"], row["seconds_to_prune"], row["seconds_to_train"]
     assert first == second
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "snap"}, "unknown method 'snap': choose one of snip"),
+        ({"criterion": "snap"}, "unknown criterion 'snap': choose one of snip"),
         ({"trained_init": "xavier"}, "unknown trained_init 'xavier': choose one of glorot"),
         ({"sparsity": 1.0}, r"sparsity 1\.0 is not in \[0, 1\)"),
-        ({"iterations": -1}, "iterations -1 must not be negative"),
+        ({"iterations": -1}, "iterations -1 must be finite and not negative"),
     ],
 )
 def test_configurations_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:

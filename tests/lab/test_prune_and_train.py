@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ import pytest
 
 from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset, Split, load
-from minisnip.lab.prune_and_train import Comparison, Config, run
+from minisnip.lab.experiment import Experiment, Run, run
 from minisnip.nn import MODELS
-from minisnip.pruning import METHODS, ones
+from minisnip.pruning import CRITERIA
 from tests.networks import first_images
 
 SMALL: dict[str, Any] = {"dataset": "glyphs", "epochs": 1}
@@ -24,7 +23,7 @@ def dataset() -> Dataset:
     return first_images(load("glyphs"), 1200)
 
 
-def kept(comparison: Comparison) -> int:
+def kept(comparison: Run) -> int:
     return sum(int(np.count_nonzero(c)) for c in comparison.masks.values())
 
 
@@ -32,42 +31,36 @@ def kept(comparison: Comparison) -> int:
     ("model", "sparsity", "kappa"), [("lenet-300-100", 0.95, 13_331), ("lenet-5-caffe", 0.98, 8_622)]
 )
 def test_the_paper_s_networks_keep_exactly_kappa_connections(
-    dataset: Dataset, tmp_path: Path, model: str, sparsity: float, kappa: int
+    dataset: Dataset, model: str, sparsity: float, kappa: int
 ) -> None:
-    comparison = run(Config.usual(model, sparsity=sparsity, **SMALL), dataset, tmp_path)
+    comparison = run(Experiment(model, sparsity=sparsity, **SMALL), dataset)
     assert kept(comparison) == kappa
     for name, c in comparison.masks.items():
-        assert (comparison.pruned.trained.params[name][c == 0] == 0).all()
+        assert (comparison.trained.params[name][c == 0] == 0).all()
 
 
-def test_the_same_configuration_gives_the_same_bytes_and_another_seed_others(dataset: Dataset, tmp_path: Path) -> None:
-    first, again, other = (
-        run(Config(seed=seed, **SMALL), dataset, tmp_path / str(i)) for i, seed in enumerate((0, 0, 1))
-    )
+def test_the_same_configuration_gives_the_same_bytes_and_another_seed_others(dataset: Dataset) -> None:
+    first, again, other = (run(Experiment(seed=seed, **SMALL), dataset) for i, seed in enumerate((0, 0, 1)))
     for name in first.masks:
         assert first.masks[name].tobytes() == again.masks[name].tobytes()
-        assert first.pruned.trained.params[name].tobytes() == again.pruned.trained.params[name].tobytes()
+        assert first.trained.params[name].tobytes() == again.trained.params[name].tobytes()
     assert any((first.masks[name] != other.masks[name]).any() for name in first.masks)
 
 
-def test_the_dense_twin_starts_from_the_same_weights_and_sees_the_same_batches(
-    dataset: Dataset, tmp_path: Path
-) -> None:
+def test_the_dense_twin_starts_from_the_same_weights_and_sees_the_same_batches(dataset: Dataset) -> None:
     """At sparsity 0 the pruned network is the dense one, so the twins must end alike."""
-    comparison = run(Config(sparsity=0.0, compare_dense=True, **SMALL), dataset, tmp_path)
-    assert comparison.dense is not None
-    for name, w in comparison.pruned.trained.params.items():
-        assert w.tobytes() == comparison.dense.trained.params[name].tobytes()
+    pruned, dense = (run(Experiment(sparsity=sparsity, **SMALL), dataset) for sparsity in (1e-9, 0.0))
+    for name, w in pruned.trained.params.items():
+        assert w.tobytes() == dense.trained.params[name].tobytes()
 
 
-def test_fresh_init_keeps_the_mask_and_trains_another_draw(dataset: Dataset, tmp_path: Path) -> None:
+def test_fresh_init_keeps_the_mask_and_trains_another_draw(dataset: Dataset) -> None:
     usual, fresh = (
-        run(Config(fresh_init=fresh, learning_rate=1e-9, **SMALL), dataset, tmp_path / str(fresh))
-        for fresh in (False, True)
+        run(Experiment(trained_init=init, learning_rate=1e-9, **SMALL), dataset) for init in (None, "glorot")
     )
     for name, c in usual.masks.items():
         np.testing.assert_array_equal(c, fresh.masks[name])
-    first_layers = [c.pruned.trained.params["fc1.weight"][usual.masks["fc1.weight"] == 1] for c in (usual, fresh)]
+    first_layers = [c.trained.params["fc1.weight"][usual.masks["fc1.weight"] == 1] for c in (usual, fresh)]
     assert abs(np.corrcoef(first_layers)[0, 1]) < 0.05
 
 
@@ -83,31 +76,31 @@ def test_fresh_init_keeps_the_mask_and_trains_another_draw(dataset: Dataset, tmp
 )
 def test_a_wrong_configuration_is_refused_before_any_work(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Config(**options)
+        Experiment(**options)
 
 
-def test_more_scoring_images_than_there_are_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+def test_more_scoring_images_than_there_are_is_refused(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="scoring_images 1201, but there are 1,200 training images"):
-        run(Config(scoring_images=1201, **SMALL), dataset, tmp_path)
+        run(Experiment(scoring_images=1201, **SMALL), dataset)
 
 
-def test_the_dense_lenet_5_caffe_trains_with_its_usual_learning_rate(dataset: Dataset, tmp_path: Path) -> None:
+def test_the_dense_lenet_5_caffe_trains_with_its_usual_learning_rate(dataset: Dataset) -> None:
     """The 0.1 of LeNet-300-100 makes it diverge within twenty steps."""
-    comparison = run(Config.usual("lenet-5-caffe", sparsity=0.0, **SMALL), dataset, tmp_path)
-    assert comparison.pruned.trained.history[-1]["train_loss"] < 2.4
+    comparison = run(Experiment("lenet-5-caffe", sparsity=0.0, **SMALL), dataset)
+    assert comparison.trained.history[-1]["train_loss"] < 2.4
 
 
 def test_scoring_reads_the_first_images_of_the_shuffled_training_split(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Array] = []
 
-    def spy(net: Any, params: Any, x: Array, y: Array, sparsity: float, *, rng: Any = None) -> dict[str, Array]:
+    def spy(net: Any, params: Any, x: Array, y: Array, *, rng: Any = None) -> dict[str, Array]:
         seen.append(x)
-        return ones(params)
+        return {name: np.abs(w) for name, w in params.items()}
 
-    monkeypatch.setitem(METHODS, "snip", spy)
-    run(Config(**SMALL), dataset, tmp_path)
+    monkeypatch.setitem(CRITERIA, "snip", spy)
+    run(Experiment(**SMALL), dataset)
     (x,) = seen
     rows = {image.tobytes(): i for i, image in enumerate(dataset.train.images)}
     order = [rows[image.tobytes()] for image in x]  # all of them are in the training split
@@ -115,31 +108,35 @@ def test_scoring_reads_the_first_images_of_the_shuffled_training_split(
     assert sorted(order) != list(range(100))
 
 
-def test_the_test_error_is_that_of_the_test_split_and_the_validation_error_of_the_other(
-    dataset: Dataset, tmp_path: Path
-) -> None:
+def test_the_test_error_is_that_of_the_test_split_and_the_validation_error_of_the_other(dataset: Dataset) -> None:
     """With every test label wrong, the one is 100 % and the other is not."""
-    net, config = MODELS["lenet-300-100"](), Config(**SMALL)
-    first = run(config, dataset, tmp_path / "a")
-    answers = net(first.pruned.trained.params, dataset.test.images).argmax(axis=1)
-    spoiled = replace(dataset, test=Split(dataset.test.images, (answers + 1) % 10))
-    again = run(config, spoiled, tmp_path / "b")
-    assert again.pruned.test_error == 100
-    assert again.pruned.validation_error == first.pruned.validation_error < 100
+    net, config = MODELS["lenet-300-100"](), Experiment(**SMALL)
+    first = run(config, dataset)
+    answers = net(first.trained.params, dataset.test.images).argmax(axis=1)
+    mislabeled = replace(dataset, test=Split(dataset.test.images, (answers + 1) % 10))
+    again = run(config, mislabeled)
+    assert again.test_error == 100
+    assert again.validation_error == first.validation_error != 100
 
 
-def test_every_option_of_the_training_reaches_it(dataset: Dataset, tmp_path: Path) -> None:
+def test_every_option_of_the_training_reaches_it(dataset: Dataset) -> None:
     """Changing any one of them changes the weights."""
     options: list[dict[str, Any]] = [{}, {"weight_decay": 0.01}, {"learning_rate": 0.05}, {"schedule": "constant"}]
     options += [{"optimizer": "adam", "learning_rate": 1e-3}, {"batch_size": 50}, {"epochs": 2}, {"init": "he"}]
-    options += [{"scoring_images": 50}, {"criterion": "random"}, {"seed": 1}, {"sparsity": 0.9}, {"fresh_init": True}]
+    options += [
+        {"scoring_images": 50},
+        {"criterion": "random"},
+        {"seed": 1},
+        {"sparsity": 0.9},
+        {"trained_init": "glorot"},
+    ]
     weights = {
-        run(Config(**{**SMALL, **o}), dataset, tmp_path / str(i)).pruned.trained.params["fc1.weight"].tobytes()
-        for i, o in enumerate(options)
+        run(Experiment(**{**SMALL, **o}), dataset).trained.params["fc1.weight"].tobytes() for i, o in enumerate(options)
     }
     assert len(weights) == len(options)
 
 
-def test_the_glyphs_are_neither_trivial_nor_impossible_for_the_dense_lenet_300_100(tmp_path: Path) -> None:
-    trained = run(Config(sparsity=0.0, **{**SMALL, "epochs": 10}), load("glyphs"), tmp_path).pruned
+def test_the_glyphs_are_neither_trivial_nor_impossible_for_the_dense_lenet_300_100() -> None:
+    trained = run(Experiment(sparsity=0.0, **{**SMALL, "epochs": 10}), load("glyphs"))
+    assert trained.test_error is not None
     assert 0.5 < trained.test_error < 5

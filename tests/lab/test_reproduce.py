@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from minisnip import data
-from minisnip.lab import plots, reproduce
+from minisnip.lab import cli, plots, reproduce
 from minisnip.lab.cli import main
-from minisnip.lab.reproduce import ALL, BUDGETS, figure2, report
+from minisnip.lab.experiment import Experiment
+from minisnip.lab.reproduce import ALL, BUDGETS, figures
+from minisnip.lab.runs import run_all
 from tests.lab.fakes import fake
 
 FIGURES = {"figure1": ["figure1"], "figure2": ["figure2-glyphs"], "figure3": ["figure3"], "figure4": ["figure4"]}
@@ -21,7 +24,16 @@ FIGURES = {"figure1": ["figure1"], "figure2": ["figure2-glyphs"], "figure3": ["f
 
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reproduce, "run", fake)
+    monkeypatch.setattr(cli, "record", fake)
+
+
+def folders(folder: Path) -> tuple[Path, Path]:
+    return folder, folder / "runs"
+
+
+def computed_in(folder: Path) -> tuple[tuple[Path, Path], str, Any]:
+    """The last arguments of `reproduce`: its folders, the command, and the processes."""
+    return folders(folder), "the command", partial(run_all, folder / "runs", work=fake, jobs=2)
 
 
 def files_in(folder: Path) -> set[str]:
@@ -32,11 +44,11 @@ def files_in(folder: Path) -> set[str]:
 def test_each_command_writes_its_files_which_tell_where_they_come_from(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(report, "commit", lambda: "c" * 40)
+    monkeypatch.setattr(reproduce, "commit", lambda: "c" * 40)
     arguments = ["reproduce", name, "--dataset", "glyphs", "--seeds", "2", "--jobs", "2", "--out", str(tmp_path)]
     assert main(arguments) == 0
-    figures = [f"{figure}.png" for figure in FIGURES.get(name, [])]
-    files = {f"{name}.csv", f"{name}.md", f"{name}.json", *figures}
+    drawn = [f"{figure}.png" for figure in FIGURES.get(name, [])]
+    files = {f"{name}.csv", f"{name}.md", f"{name}.json", *drawn}
     assert {file.name for file in tmp_path.iterdir()} == files | {"runs"}
     assert (tmp_path / f"{name}.md").read_text().strip() in capsys.readouterr().out
     with (tmp_path / f"{name}.csv").open() as file:
@@ -60,18 +72,17 @@ def test_the_report_names_the_commits_of_its_runs_and_not_its_own(tmp_path: Path
     for file, commit in ((first, "a" * 40), *((file, "b" * 40) for file in others)):
         file.write_text(json.dumps({**json.loads(file.read_text()), "commit": commit}))
     older = json.loads(second.read_text())
-    second.write_text(json.dumps({key: older[key] for key in ("format", "config", "result", "versions")}))
+    second.write_text(json.dumps({key: older[key] for key in ("numerics", "config", "result", "versions")}))
     main(arguments)
     assert json.loads((tmp_path / "table3.json").read_text())["commits"] == ["a" * 40, "b" * 40, "unknown"]
 
 
-def test_a_result_has_the_seeds_that_its_budget_says_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked_for(runs: Path, configs: list[reproduce.RunConfig], *_: object) -> None:
+def test_a_result_has_the_seeds_that_its_budget_says_of_it(tmp_path: Path) -> None:
+    def asked_for(configs: list[Experiment], title: str) -> Any:
         raise RuntimeError(f"seeds {sorted({config.seed for config in configs})}")
 
-    monkeypatch.setattr(reproduce, "run_all", asked_for)
     with pytest.raises(RuntimeError, match=r"seeds \[0, 1, 2\]"):
-        reproduce.reproduce("table3", BUDGETS["short"], "glyphs", tmp_path, tmp_path / "runs", "the command")
+        reproduce.reproduce("table3", BUDGETS["short"], "glyphs", folders(tmp_path), "the command", asked_for)
 
 
 def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
@@ -80,8 +91,8 @@ def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
     file, *_ = (tmp_path / "runs").iterdir()
     whole = json.loads(file.read_text())
     file.write_text(json.dumps({**whole, "result": {}}))
-    with pytest.warns(UserWarning, match=f"{file.name} is damaged: it is computed again"):
-        reproduce.reproduce("table3", BUDGETS["short"].with_seeds(1), "glyphs", tmp_path, tmp_path / "runs", "again")
+    with pytest.warns(UserWarning, match=f"{file.name} is damaged or of another configuration: it is computed again"):
+        reproduce.reproduce("table3", BUDGETS["short"].with_seeds(1), "glyphs", *computed_in(tmp_path))
     assert json.loads(file.read_text())["result"] == whole["result"]
 
 
@@ -126,15 +137,15 @@ def test_figure_2_names_both_data_sets_and_leaves_out_one_that_is_damaged(
         return glyphs
 
     monkeypatch.setattr(data, "load", load)
-    monkeypatch.setattr(figure2, "load", load)
+    monkeypatch.setattr(figures, "load", load)
     monkeypatch.setattr(plots, "class_pictures", lambda *_: Figure())
-    arguments = ("figure2", BUDGETS["short"], "mnist", tmp_path, tmp_path / "runs", "the command")
-    _, files = reproduce.reproduce(*arguments, jobs=2)
+    arguments = ("figure2", BUDGETS["short"], "mnist", *computed_in(tmp_path))
+    _, files = reproduce.reproduce(*arguments)
     assert {file.name for file in files} >= {"figure2-mnist.png", "figure2-fashion-mnist.png"}
     assert json.loads((tmp_path / "figure2.json").read_text())["datasets"] == ["MNIST", "Fashion-MNIST"]
     damaged.append("fashion-mnist")
     with pytest.warns(UserWarning, match="figure 2 leaves out Fashion-MNIST: train-images"):
-        _, files = reproduce.reproduce(*arguments, jobs=2)
+        _, files = reproduce.reproduce(*arguments)
     assert {file.name for file in files} == {"figure2.csv", "figure2.md", "figure2.json", "figure2-mnist.png"}
 
 

@@ -15,15 +15,17 @@ from tests.lab.test_reproduction_reports import found_for
 
 def drawn(name: str, found: Sequence[dict[str, Any]]) -> Any:
     """The one figure of these runs."""
-    (figure,) = RESULTS[name].report(found).figures.values()
+    (figure,) = RESULTS[name].draw(found).values()
     return figure
 
 
 def test_figures_1_and_4_tell_the_learning_rate() -> None:
     for name in ("figure1", "figure4"):
-        report: Any = RESULTS[name].report(found_for(name))
-        assert "0.02 for LeNet-5-Caffe (not the paper's 0.1, at which the dense LeNet-5-Caffe diverges)" in report.text
-        figure = report.figures[name]
+        found = found_for(name)
+        assert "0.02 for LeNet-5-Caffe (not the paper's 0.1, at which the dense LeNet-5-Caffe diverges)" in RESULTS[
+            name
+        ].text(found)
+        figure = drawn(name, found)
         titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
         assert any("LeNet-5-Caffe" in title and "learning rate 0.02" in title for title in titles)
 
@@ -44,7 +46,7 @@ def test_figure_1_draws_the_means_with_a_band_of_one_standard_deviation() -> Non
 def test_figure_2_draws_true_labels_above_random_ones() -> None:
     found = found_for("figure2")
     for row in found:
-        row["first_layer"] = np.full((28, 28), 300 if row["scoring_labels"] == "true" else 30)
+        row["first_layer"] = np.full((28, 28), 300 if row["control"] == "none" else 30)
         row["first_layer"][0, row["scoring_class"]] = round(10 * row["sparsity"])
     above, below = drawn("figure2", found).subfigs
     for part, labels, share in ((above, "true labels", 1.0), (below, "random labels", 0.1)):
@@ -60,7 +62,7 @@ def test_figure_3_draws_the_means_of_each_scoring_batch_and_its_picture() -> Non
     for row in found:
         row["test_error_percent"] = 5 - np.log10(row["scoring_images"]) + row["seed"] / 10
         row["first_layer"] = np.full((28, 28), row["scoring_images"])
-    assert "| 1,000 | 1.56 | 2.10 ± 0.10 | 784 |" in RESULTS["figure3"].report(found).text
+    assert "| 1,000 | 1.56 | 2.10 ± 0.10 | 784 |" in RESULTS["figure3"].text(found)
     curve, *pictures, _ = drawn("figure3", found).axes
     ours, seeds, printed = curve.lines
     np.testing.assert_allclose(seeds.get_ydata()[:3], [5.0, 5.1, 5.2])

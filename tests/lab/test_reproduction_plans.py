@@ -1,4 +1,4 @@
-"""What is run for each table and figure is what the paper says, and its numbers stand as printed there."""
+"""What is run for each table and figure is what the paper says, and its numbers are those that it prints."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from minisnip import training
-from minisnip.lab.reproduce import ALL, BUDGETS, RESULTS, RunConfig, paper, search, table1, table3
-from minisnip.lab.reproduce.budgets import CONVNET, MLP, Budget, over_seeds
+from minisnip.lab.experiment import Experiment
+from minisnip.lab.reproduce import ALL, BUDGETS, RESULTS, Budget, recipes, search, tables
+from minisnip.lab.reproduce.recipes import CONVNET, MLP, PROTOCOL, over_seeds
 from minisnip.training.loop import Recipe
 
 
 def test_the_papers_budget_is_its_protocol_but_for_one_learning_rate() -> None:
-    cases = table1.plan(BUDGETS["paper"], "mnist")
-    papers = [config for case, config in cases if case != table1.RECIPE]
+    cases = tables.plan_table1(BUDGETS["paper"], "mnist")
+    papers = [config for case, config in cases if case != tables.RECIPE]
     assert {config.seed for config in papers} == set(range(20))
     assert {
         (c.iterations, c.batch_size, c.weight_decay, c.schedule, c.optimizer, c.scoring_images) for c in papers
@@ -29,7 +30,7 @@ def test_the_papers_budget_is_its_protocol_but_for_one_learning_rate() -> None:
 
 @pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
 def test_the_drops_lie_inside_every_run(budget: Budget) -> None:
-    steps = {c.iterations for name in ALL for _, c in RESULTS[name].plan(budget, "glyphs") if c.schedule == "step"}
+    steps = {c.iterations or 0 for name in ALL for _, c in RESULTS[name].plan(budget, "glyphs") if c.schedule == "step"}
     for iterations in steps - {0}:
         recipe = Recipe(1, 100, training.SGD(), 1.0, "step", iterations)
         assert recipe.rate(iterations - 1, 540) == pytest.approx(1e-3)
@@ -53,21 +54,23 @@ def test_what_short_would_compute_for_longer_than_it_is_worth_has_fewer_seeds_un
 
 def test_cases_share_nothing_but_what_the_options_leave() -> None:
     (_, config), *_ = over_seeds("a case", BUDGETS["short"], "mnist", CONVNET, sparsity=0.5)
-    assert config == RunConfig(model=CONVNET, sparsity=0.5, learning_rate=0.02, iterations=5_400)
+    assert config == Experiment(model=CONVNET, sparsity=0.5, learning_rate=0.02, iterations=5_400, **PROTOCOL)
     assert json.loads(json.dumps(asdict(config)))["sparsity"] == 0.5
 
 
 def test_smoke_scores_our_recipe_with_few_images_to_take_a_minute() -> None:
-    scored = {(name, c.scoring_images) for name in ("smoke", "short") for _, c in table1.plan(BUDGETS[name], "mnist")}
+    scored = {
+        (name, c.scoring_images) for name in ("smoke", "short") for _, c in tables.plan_table1(BUDGETS[name], "mnist")
+    }
     assert scored == {("smoke", 100), ("short", 100), ("short", 1_000)}
 
 
 def test_budget_best_is_our_recipe_alone() -> None:
-    assert {case for case, _ in table1.plan(BUDGETS["best"], "mnist")} == {table1.RECIPE}
+    assert {case for case, _ in tables.plan_table1(BUDGETS["best"], "mnist")} == {tables.RECIPE}
 
 
 def test_table_3_scores_what_the_case_says_and_trains_glorot() -> None:
-    plan = table3.plan(BUDGETS["short"], "mnist")
+    plan = tables.plan_table3(BUDGETS["short"], "mnist")
     assert {(case, c.init) for case, c in plan} == {(n, n) for n in ("normal", "truncated_normal", "glorot", "he")}
     assert {
         (c.trained_init, c.optimizer, c.learning_rate, c.weight_decay, c.schedule, c.sparsity) for _, c in plan
@@ -85,13 +88,13 @@ def test_figure_1_has_the_dense_networks_and_sparsities_up_to_99_percent() -> No
 def test_figure_2_scores_100_images_of_each_class_with_true_labels_and_with_random_ones() -> None:
     plan = RESULTS["figure2"].plan(BUDGETS["short"], "glyphs")
     assert len(plan) == len({config for _, config in plan}) == 2 * 10 * 9
-    assert {(case, config.scoring_labels) for case, config in plan} == {
-        ("glyphs (not MNIST), true labels", "true"),
-        ("glyphs (not MNIST), random labels", "random"),
+    assert {(case, config.control) for case, config in plan} == {
+        ("glyphs (not MNIST), true labels", "none"),
+        ("glyphs (not MNIST), random labels", "random-labels"),
     }
     assert {config.scoring_class for _, config in plan} == set(range(10))
     assert {config.sparsity for _, config in plan} == {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
-    assert {(c.model, c.scoring_images, c.iterations, c.report) for _, c in plan} == {(MLP, 100, 0, "validation")}
+    assert {(c.model, c.scoring_images, c.iterations, c.test_split) for _, c in plan} == {(MLP, 100, 0, "never")}
 
 
 def test_figure_3_scores_1_to_10000_images_at_90_percent() -> None:
@@ -114,23 +117,23 @@ def test_figure_4_trains_dense_and_99_percent_on_true_and_shuffled_labels_but_sc
         ("99 %, true labels", 0.99, "true"),
         ("99 %, shuffled labels", 0.99, "shuffled"),
     }
-    assert {(config.model, config.scoring_labels) for _, config in plan} == {(CONVNET, "true")}
+    assert {(config.model, config.control) for _, config in plan} == {(CONVNET, "none")}
 
 
 def test_the_search_reports_validation_alone_and_has_seeds_of_its_own() -> None:
     searched = [config for _, config in search.plan(BUDGETS["short"], "mnist")]
-    reported = [config for _, config in table1.plan(BUDGETS["paper"], "mnist")]
-    assert {config.report for config in searched} == {"validation"}
+    reported = [config for _, config in tables.plan_table1(BUDGETS["paper"], "mnist")]
+    assert {config.test_split for config in searched} == {"never"}
     assert {config.seed for config in searched if config.model == MLP} == {1000, 1001, 1002}
     assert {config.seed for config in searched if config.model == CONVNET} == {1000}
     assert not {config.seed for config in searched} & {config.seed for config in reported}
 
 
 def test_the_papers_numbers_are_those_of_a_second_transcription() -> None:
-    """Read anew from arXiv 1810.02340: per method the sparsity and error of LeNet-300-100, then of LeNet-5-Caffe."""
-    assert [*paper.DENSE.items()] == [(MLP, 1.7), (CONVNET, 0.9)]
-    assert paper.SNIP == {MLP: {95.0: 1.6, 98.0: 2.4}, CONVNET: {98.0: 0.8, 99.0: 1.1}}
-    assert {name.split()[0]: (*found[MLP], *found[CONVNET]) for name, found in paper.OTHERS.items()} == {
+    """From arXiv 1810.02340 again: per method the sparsity and error of LeNet-300-100, then of LeNet-5-Caffe."""
+    assert [*recipes.DENSE.items()] == [(MLP, 1.7), (CONVNET, 0.9)]
+    assert recipes.SNIP == {MLP: {95.0: 1.6, 98.0: 2.4}, CONVNET: {98.0: 0.8, 99.0: 1.1}}
+    assert {name.split()[0]: (*found[MLP], *found[CONVNET]) for name, found in recipes.OTHERS.items()} == {
         "LWC": (91.7, 1.6, 91.7, 0.8),
         "DNS": (98.2, 2.0, 99.1, 0.9),
         "LC": (99.0, 3.2, 99.0, 1.1),
@@ -139,11 +142,11 @@ def test_the_papers_numbers_are_those_of_a_second_transcription() -> None:
         "OBD": (92.0, 2.0, 92.0, 2.7),
         "L-OBS": (98.5, 2.0, 99.0, 2.1),
     }
-    assert {init: (found[MLP], found[CONVNET]) for init, found in paper.INITIALIZATIONS.items()} == {
+    assert {init: (found[MLP], found[CONVNET]) for init, found in recipes.INITIALIZATIONS.items()} == {
         "normal": ("1.90 ± 0.09", "0.89 ± 0.04"),
         "truncated_normal": ("1.96 ± 0.11", "0.87 ± 0.05"),
         "glorot": ("1.91 ± 0.10", "0.88 ± 0.07"),
         "he": ("1.88 ± 0.10", "0.85 ± 0.05"),
     }
-    images, found = zip(*paper.SCORING_IMAGES.items(), strict=True)
+    images, found = zip(*recipes.SCORING_IMAGES.items(), strict=True)
     assert (images, found) == ((1, 10, 100, 1_000, 10_000), (1.94, 1.72, 1.64, 1.56, 1.40))

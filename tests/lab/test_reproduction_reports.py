@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from minisnip.lab import tables
-from minisnip.lab.reproduce import ALL, BUDGETS, RESULTS, recipes, table1, table3
-from minisnip.lab.reproduce.budgets import CONVNET, MLP
-from minisnip.lab.reproduce.cells import where
+from minisnip.lab.report import as_csv, read_csv
+from minisnip.lab.reproduce import ALL, BUDGETS, RESULTS, recipes
+from minisnip.lab.reproduce.recipes import CONVNET, MLP, where
 from tests.lab.fakes import diverge, rows
 
 SHORT = BUDGETS["short"].with_seeds(3)
@@ -20,9 +19,10 @@ def found_for(name: str) -> list[dict[str, Any]]:
     return rows(RESULTS[name].plan(SHORT, "glyphs"))
 
 
-def test_table_1_stands_beside_the_papers_numbers_and_is_the_same_from_the_csv(tmp_path: Path) -> None:
-    report = table1.report(found_for("table1"))
-    lines = report.text.splitlines()
+def test_table_1_is_printed_beside_the_papers_numbers_and_is_the_same_from_the_csv(tmp_path: Path) -> None:
+    found = found_for("table1")
+    text = RESULTS["table1"].text(found)
+    lines = text.splitlines()
     assert "| LeNet-300-100 | dense | – | 1.7 | 0.10 ± 0.10 | 0.10 ± 0.10 |" in lines
     assert "| LeNet-300-100 | SNIP | 98 | 2.4 | 5.00 ± 0.10 | 5.00 ± 0.10 |" in lines
     assert "| LeNet-5-Caffe | SNIP, our recipe | 99 | – | 5.05 ± 0.10 | – |" in lines
@@ -31,15 +31,15 @@ def test_table_1_stands_beside_the_papers_numbers_and_is_the_same_from_the_csv(t
     assert lines[0].count("glyphs (not MNIST)") == 2
     assert "paper (MNIST)" in lines[2]
     file = tmp_path / "table1.csv"
-    file.write_text(tables.as_csv(report.lines))
-    assert table1.table(tables.read_csv(file)) == report.text
+    file.write_text(as_csv(RESULTS["table1"].lines(found)))
+    assert RESULTS["table1"].text(read_csv(file)) == text
 
 
 @pytest.mark.parametrize("budget", ["short", "best"])
 def test_the_recipe_is_told_by_what_differs_from_algorithm_1(budget: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = [{"longer": 2}, {"schedule": "cosine"}, {"rate": 2.0}, {"scoring_images": 10_000, "longer": 2}]
     monkeypatch.setattr(recipes, "BEST", dict(zip(recipes.BEST, changes, strict=True)))
-    text = table1.report(rows(table1.plan(BUDGETS[budget], "glyphs"))).text
+    text = RESULTS["table1"].text(rows(RESULTS["table1"].plan(BUDGETS[budget], "glyphs")))
     assert (
         "is Algorithm 1 but for:\n\n- LeNet-300-100 95 %: 32,400 iterations\n"
         "- LeNet-300-100 98 %: 16,200 iterations, schedule cosine\n"
@@ -57,16 +57,16 @@ def test_table_3_has_each_initialization_beside_the_papers_and_is_the_same_from_
     ours = {"normal": 1.0, "truncated_normal": 2.0, "glorot": 3.0, "he": 4.0}
     for row in found:
         row["test_error_percent"] = ours[row["init"]] + (row["model"] == CONVNET) / 2
-    report = table3.report(found)
-    assert report.text.splitlines()[4:8] == [
+    text = RESULTS["table3"].text(found)
+    assert text.splitlines()[4:8] == [
         "| normal, std 0.1 (RN) | 1.90 ± 0.09 | 1.00 ± 0.00 | 0.89 ± 0.04 | 1.50 ± 0.00 |",
         "| truncated normal, std 0.1 (TN) | 1.96 ± 0.11 | 2.00 ± 0.00 | 0.87 ± 0.05 | 2.50 ± 0.00 |",
         "| Glorot (VS-X) | 1.91 ± 0.10 | 3.00 ± 0.00 | 0.88 ± 0.07 | 3.50 ± 0.00 |",
         "| He (VS-H) | 1.88 ± 0.10 | 4.00 ± 0.00 | 0.85 ± 0.05 | 4.50 ± 0.00 |",
     ]
     file = tmp_path / "table3.csv"
-    file.write_text(tables.as_csv(report.lines))
-    assert table3.table(tables.read_csv(file)) == report.text
+    file.write_text(as_csv(RESULTS["table3"].lines(found)))
+    assert RESULTS["table3"].text(read_csv(file)) == text
 
 
 def test_seeds_are_counted_and_not_runs() -> None:
@@ -77,28 +77,28 @@ def test_seeds_are_counted_and_not_runs() -> None:
 def test_a_run_that_diverged_early_or_late_is_named_below_the_table_and_not_averaged(error: float | None) -> None:
     found = found_for("table1")
     diverge(found[1], error)
-    text = table1.report(found).text
+    text = RESULTS["table1"].text(found)
     assert text.endswith("in 1 run: LeNet-300-100, dense, Algorithm 1, seed 1.")
     assert "| LeNet-300-100 | dense | – | 1.7 | 0.10 ± 0.14 (2 of 3) | 0.10 ± 0.10 |" in text
     for row in found[::2][:2]:
         diverge(row, error)
-    assert "| LeNet-300-100 | dense | – | 1.7 | diverged | 0.10 ± 0.10 |" in table1.report(found).text
+    assert "| LeNet-300-100 | dense | – | 1.7 | diverged | 0.10 ± 0.10 |" in RESULTS["table1"].text(found)
 
 
 @pytest.mark.parametrize("name", ["table3", "figure1", "figure3", "figure4"])
 def test_no_table_averages_what_diverged(name: str) -> None:
     found = found_for(name)
-    before = RESULTS[name].report(found).text
+    before = RESULTS[name].text(found)
     diverge(found[0], 90.0)
-    text = RESULTS[name].report(found).text
+    text = RESULTS[name].text(found)
     assert text.count("(2 of 3)") == (3 if name == "figure4" else 1)
     assert "90.0" not in text
     assert "in 1 run: LeNet-" in text
     assert "Not averaged" not in before
 
 
-def test_every_table_of_the_glyphs_says_whose_numbers_stand_beside_ours() -> None:
-    texts = {name: RESULTS[name].report(found_for(name)).text for name in ALL}
+def test_every_table_of_the_glyphs_says_whose_numbers_are_beside_ours() -> None:
+    texts = {name: RESULTS[name].text(found_for(name)) for name in ALL}
     assert {name for name, text in texts.items() if "paper (MNIST)" in text} == {"table1", "table3", "figure3"}
     assert all("glyphs (not MNIST)" in text for text in texts.values())
     assert MLP not in "".join(texts.values())

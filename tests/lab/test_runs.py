@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from minisnip.lab import checkout, cluster, run_files
+from minisnip.lab import runs
 from minisnip.lab.runs import ABANDONED, LostRunError, run_all
 from tests.lab.jobs import Job, full_disk, times, where, work
 
@@ -25,7 +25,6 @@ def test_equal_configurations_are_one_run(folder: Path, log: str) -> None:
 def test_a_run_has_a_process_that_is_not_ours_with_one_thread(
     folder: Path, log: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("joblib._parallel_backends.cpu_count", lambda *_, **__: 8)  # joblib would give each several
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     found = run_all(folder, [Job(n, log) for n in range(4)], where, count, None)
     assert os.getpid() not in {result["process"] for result in found}
@@ -44,7 +43,7 @@ def test_a_run_that_fails_once_loses_nothing(folder: Path, log: str, count: int,
     assert run_all(folder, jobs, work, count, None) == [{"square": n**2} for n in range(6)]
     assert times(jobs[2], "begin") == 2
     assert sum(times(job, "begin") for job in jobs) <= 8  # the pool dies whole: its other worker may begin again too
-    assert list(folder.glob(".*.started")) == []
+    assert list(folder.glob(".*")) == []
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -58,35 +57,33 @@ def test_a_run_that_fails_twice_is_named_when_all_others_are_finished(
     with pytest.raises(LostRunError, match=rf"1 run\(s\) failed twice.*number=2.*: {reason}"):
         run_all(folder, jobs, work, count, None)
     assert times(jobs[2], "begin") == 2
-    found = [run_files.read(folder, job) for job in jobs]
+    found = [runs.read(folder, job) for job in jobs]
     assert found == [None if n == 2 else {"square": n**2} for n in range(6)]
-    assert list(folder.glob(".*.started")) == []
+    assert list(folder.glob(".*")) == []
 
 
 @pytest.mark.parametrize("theirs", [{"minisnip": "0.0.1"}, {"minisnip": None}])
 def test_a_folder_of_another_version_is_refused_and_left_as_it_is(folder: Path, log: str, theirs: Any) -> None:
     run_all(folder, [Job(1, log)], work, 1, None)
-    file = run_files.file_of(folder, Job(1, log))
+    file = runs.file_of(folder, Job(1, log))
     content = json.loads(file.read_text())
     file.write_text(json.dumps({**content, "versions": {**content["versions"], **theirs}}))
     before = file.read_text()
-    with pytest.raises(run_files.OtherVersionError, match=r"was written by minisnip .*: choose another folder"):
+    with pytest.raises(runs.OtherVersionError, match=r"was written by minisnip .*: choose another folder"):
         run_all(folder, [Job(2, log)], work, 1, None)
     assert file.read_text() == before
     assert times(Job(2, log), "begin") == 0
 
 
-def test_another_format_of_the_files_is_another_version(
-    folder: Path, log: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_numerics_are_another_version(folder: Path, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run_all(folder, [Job(1, log)], work, 1, None)
-    monkeypatch.setattr(run_files, "FORMAT", 2)
-    with pytest.raises(run_files.OtherVersionError, match=r"\(result format 1\), this is .*\(result format 2\)"):
+    monkeypatch.setattr(runs, "NUMERICS", 3)
+    with pytest.raises(runs.OtherVersionError, match=r"\(numerics 2\), this is .*\(numerics 3\)"):
         run_all(folder, [Job(1, log)], work, 1, None)
 
 
 def test_a_folder_in_place_of_a_result_file_gets_a_sentence(folder: Path, log: str) -> None:
-    run_files.file_of(folder, Job(1, log)).mkdir(parents=True)
+    runs.file_of(folder, Job(1, log)).mkdir(parents=True)
     with pytest.raises(ValueError, match="is a folder, and a result file was expected: delete it"):
         run_all(folder, [Job(1, log)], work, 1, None)
 
@@ -103,9 +100,9 @@ def test_a_folder_in_place_of_a_result_file_gets_a_sentence(folder: Path, log: s
 )
 def test_a_damaged_file_is_computed_again(folder: Path, log: str, damage: Any) -> None:
     run_all(folder, [Job(1, log)], work, 1, None)
-    file = run_files.file_of(folder, Job(1, log))
+    file = runs.file_of(folder, Job(1, log))
     file.write_text(damage(file.read_text()))
-    with pytest.warns(UserWarning, match=f"{file.name} is damaged: it is computed again"):
+    with pytest.warns(UserWarning, match=f"{file.name} is damaged or of another configuration: it is computed again"):
         assert run_all(folder, [Job(1, log)], work, 1, None) == [{"square": 1}]
     assert times(Job(1, log), "begin") == 2
 
@@ -114,47 +111,49 @@ def test_a_file_tells_the_commit_and_an_older_one_that_does_not_is_read(
     folder: Path, log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, commit in ((1, "a" * 40), (2, "b" * 40)):
-        monkeypatch.setattr(run_files, "commit", lambda commit=commit: commit)
-        run_files.save(folder, Job(number, log), {"square": number**2})
+        monkeypatch.setattr(runs, "commit", lambda commit=commit: commit)
+        runs.save(folder, Job(number, log), {"square": number**2})
     jobs = [Job(1, log), Job(2, log), Job(1, log)]
-    assert run_files.commits(folder, jobs) == ["a" * 40, "b" * 40]
-    file = run_files.file_of(folder, Job(1, log))
+    assert runs.commits(folder, jobs) == ["a" * 40, "b" * 40]
+    file = runs.file_of(folder, Job(1, log))
     content = json.loads(file.read_text())
-    file.write_text(json.dumps({key: content[key] for key in ("format", "config", "result", "versions")}))
+    file.write_text(json.dumps({key: content[key] for key in ("numerics", "config", "result", "versions")}))
     assert run_all(folder, jobs, work, 1, None) == [{"square": 1}, {"square": 4}, {"square": 1}]
-    assert run_files.commits(folder, jobs) == ["b" * 40, "unknown"]
+    assert runs.commits(folder, jobs) == ["b" * 40, "unknown"]
 
 
 def test_the_commit_is_that_of_the_checkout() -> None:
-    assert checkout.commit().partition("-")[0].isalnum()
-    assert len(checkout.commit().partition("-")[0]) == 40 or checkout.commit() in ("not in a checkout", "unknown")
+    assert runs.commit().partition("-")[0].isalnum()
+    assert len(runs.commit().partition("-")[0]) == 40 or runs.commit() in ("not in a checkout", "unknown")
 
 
 def test_a_full_disk_leaves_nothing_half_written(folder: Path, log: str) -> None:
     run_all(folder, [Job(1, log)], work, 1, None)
     with pytest.raises(OSError, match="No space left on device"):
         run_all(folder, [Job(1, log), Job(2, log)], full_disk, 1, None)
-    assert [file.name for file in folder.iterdir()] == [run_files.file_of(folder, Job(1, log)).name]
+    assert [file.name for file in folder.iterdir()] == [runs.file_of(folder, Job(1, log)).name]
     assert run_all(folder, [Job(1, log), Job(2, log)], work, 1, None) == [{"square": 1}, {"square": 4}]
     assert times(Job(1, log), "begin") == 1
 
 
 def test_what_killed_commands_left_goes_and_what_another_is_at_stays(folder: Path, log: str) -> None:
     folder.mkdir()
-    for name in (".a.1.started", ".a.json.1.tmp", ".b.2.started", ".b.json.2.tmp"):
+    for name in (".a.json.1.tmp", ".b.json.2.tmp"):
         (folder / name).touch()
         if ".a" in name:
             os.utime(folder / name, (0, time.time() - ABANDONED - 60))
     run_all(folder, [Job(1, log)], work, 1, None)
-    assert {file.name for file in folder.glob(".*")} == {".b.2.started", ".b.json.2.tmp"}
+    assert {file.name for file in folder.glob(".*")} == {".b.json.2.tmp"}
 
 
 def test_a_result_that_another_command_has_finished_meanwhile_is_kept(
     folder: Path, log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    workers = runs.workers
+
     def meanwhile(*arguments: Any) -> Any:
-        run_files.save(folder, Job(1, log), {"square": "theirs"})
-        return cluster.workers(*arguments)
+        runs.save(folder, Job(1, log), {"square": "theirs"})
+        return workers(*arguments)
 
     monkeypatch.setattr("minisnip.lab.runs.workers", meanwhile)
     assert run_all(folder, [Job(1, log)], work, 1, None) == [{"square": "theirs"}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minisnip.lab.reproduce import BUDGETS, RESULTS, search
-from minisnip.lab.reproduce.budgets import MLP
+from minisnip.lab.reproduce.recipes import MLP
 from tests.lab.fakes import diverge, rows
 
 BUDGET = BUDGETS["short"].with_seeds(1)
@@ -29,7 +29,7 @@ def test_the_search_puts_together_what_helped() -> None:
     together = [config for _, config in search.together(BUDGET, "glyphs", found)]
     assert len(together) == len(search.POINTS) * len(search.TOGETHER)
     assert {(c.scoring_images, c.init, c.learning_rate) for c in together if c.model == MLP} == {(10_000, "he", 0.1)}
-    text = RESULTS["search"].report(found).text
+    text = RESULTS["search"].text(found)
     assert "| scoring: 10,000 images | **4.50 (-0.50)** |" in text
     assert "| the paper's | 5.00 |" in text
 
@@ -50,7 +50,7 @@ def test_a_change_that_diverges_on_any_seed_is_no_winner() -> None:
         diverge(row)
     assert len(others) == 2
     assert search.changes_of("all that helped", at_95(found)) == {}
-    text = RESULTS["search"].report(found).text
+    text = RESULTS["search"].text(found)
     assert "| rate: double | 4.90 (1 of 3) |" in text
     assert "LeNet-300-100, 95 %, rate: double, seed 1001" in text
 
@@ -60,20 +60,19 @@ def test_all_that_helped_need_not_be_the_best() -> None:
     more = rows(search.together(BUDGET, "glyphs", found))
     for row in more:
         row["validation_error_percent"] = 5.1
-    text = RESULTS["search"].report([*found, *more]).text
+    text = RESULTS["search"].text([*found, *more])
     assert "| all that helped | 5.10 (+0.10) |" in text
     assert (
         "95 %: lower than the paper's were schedule: cosine; init: He. The best on 1 seed is schedule: cosine." in text
     )
-    assert (
-        "95 %: lower than the paper's were nothing. The best on 1 seed is the paper's."
-        in RESULTS["search"].report(searched({})).text
+    assert "95 %: lower than the paper's were nothing. The best on 1 seed is the paper's." in RESULTS["search"].text(
+        searched({})
     )
 
 
 def test_six_times_the_iterations_are_for_comparison_and_for_the_fast_network_alone() -> None:
     longest = [config for case, config in search.plan(BUDGET, "glyphs") if case == "iterations: six times"]
     assert {(config.model, config.iterations) for config in longest} == {(MLP, 97_200)}
-    text = RESULTS["search"].report(searched({"iterations: six times": 1.0})).text
+    text = RESULTS["search"].text(searched({"iterations: six times": 1.0}))
     assert "| iterations: six times | 4.00 (-1.00) | 4.00 (-1.00) | – | – |" in text
     assert "95 %: lower than the paper's were nothing. The best on 1 seed is the paper's." in text

@@ -31,7 +31,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minisnip.exercises import fast_or, lesson_7, mnist_or_glyphs
-from minisnip.lab.compare import CONTROLS, Trial, run
+from minisnip.lab.experiment import CONTROLS, Experiment, record
 from minisnip.lab.plots import class_pictures, control_errors, overlap_by_batch
 from minisnip.nn import lenet_300_100
 from minisnip.pruning import connection_sensitivity, input_connections, keep_top, overlap, random_labels
@@ -142,17 +142,17 @@ lesson_7.blind_labels(blind_labels)
 
 # %%
 SEEDS, EPOCHS = range(fast_or(3, fast=2)), 1 if data.name == "mnist" else 5
-SETTING = {"sparsity": 0.98, "epochs": EPOCHS, "dataset": data.name}
+SETTING = {"sparsity": 0.98, "epochs": EPOCHS, "dataset": data.name, "compact": True}
 
 
 def errors(**options):
     """Test errors of all seeds, in percent."""
-    return [run(Trial(seed=seed, **SETTING, **options))["test_error_percent"] for seed in SEEDS]
+    return [record(Experiment(seed=seed, **SETTING, **options))["test_error_percent"] for seed in SEEDS]
 
 
 names = ("none", "redrawn", "random-labels", "shuffled", "noise-images", "inverted")
 found = {CONTROLS[name]: errors(control=name) for name in names}
-found["no SNIP: a random mask"] = errors(method="random")
+found["no SNIP: a random mask"] = errors(criterion="random")
 
 # %%
 print("\n".join(f"{name:<40}{np.mean(e):6.2f} % ± {np.std(e):.2f}" for name, e in found.items()))

@@ -1,84 +1,135 @@
-"""The paper's MNIST results from scratch, one file for each; configuration in, CSV, table and figure out."""
+"""The paper's MNIST results from scratch: experiments in; CSV, text, figures and their origin out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from minisnip.lab.reproduce import figure1, figure2, figure3, figure4, search, table1, table3
-from minisnip.lab.reproduce.budgets import BUDGETS, Budget, Case
-from minisnip.lab.reproduce.one_run import RunConfig, run
-from minisnip.lab.reproduce.report import Report, rows_of, write
-from minisnip.lab.run_files import commits
-from minisnip.lab.runs import run_all
-from minisnip.lab.tables import Row
+from minisnip.lab.report import Case, Row, as_csv, cells_of, numerics, rows_of, save
+from minisnip.lab.reproduce import figures, search, tables
+from minisnip.lab.reproduce.recipes import BUDGETS, Budget
+from minisnip.lab.runs import commit, commits, versions
 
-__all__ = ["ALL", "BUDGETS", "RESULTS", "Budget", "Result", "RunConfig", "reproduce", "run"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["ALL", "BUDGETS", "RESULTS", "Budget", "Result", "budget_of", "reproduce", "seconds", "write"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """A table or a figure: the runs it needs, those it needs once these are known, and what is made of them."""
+    """A table or a figure: the runs that it needs, and what is made of their rows.
+
+    Attributes
+    ----------
+    plan : callable
+        The runs, from a budget and a data set.
+    text : callable
+        What is printed.
+    draw : callable
+        The figures, by file name.
+    lines : callable
+        The lines of the CSV.
+    then : callable
+        The runs that it needs once the rows of the first are known.
+    """
 
     plan: Callable[[Budget, str], list[Case]]
-    report: Callable[[Sequence[Row]], Report]
+    text: Callable[[Sequence[Row]], str]
+    draw: Callable[[Sequence[Row]], dict[str, Figure]] = lambda rows: {}
+    lines: Callable[[Sequence[Row]], list[dict[str, Any]]] = cells_of
     then: Callable[[Budget, str, Sequence[Row]], list[Case]] = lambda budget, dataset, rows: []
 
 
 RESULTS = {
-    "table1": Result(table1.plan, table1.report),
-    "table3": Result(table3.plan, table3.report),
-    "figure1": Result(figure1.plan, figure1.report),
-    "figure2": Result(figure2.plan, figure2.report),
-    "figure3": Result(figure3.plan, figure3.report),
-    "figure4": Result(figure4.plan, figure4.report),
-    "search": Result(search.plan, search.report, search.together),
+    "table1": Result(tables.plan_table1, tables.table1),
+    "table3": Result(tables.plan_table3, tables.table3),
+    "figure1": Result(figures.plan_figure1, figures.text_figure1, figures.draw_figure1),
+    "figure2": Result(figures.plan_figure2, figures.text_figure2, figures.draw_figure2, figures.lines_figure2),
+    "figure3": Result(figures.plan_figure3, figures.text_figure3, figures.draw_figure3),
+    "figure4": Result(figures.plan_figure4, figures.text_figure4, figures.draw_figure4, figures.lines_figure4),
+    "search": Result(search.plan, search.table, then=search.together),
 }
 ALL = [name for name in RESULTS if name != "search"]  # the paper has no search
+
+
+def budget_of(result: str, name: str, seeds: int | None) -> Budget:
+    """The budget with this name, for a result or "all"; ValueError for what does not exist."""
+    if result not in (*RESULTS, "all"):
+        raise ValueError(f"unknown result {result!r}: choose one of {', '.join((*RESULTS, 'all'))}")
+    if name not in BUDGETS:
+        raise ValueError(f"unknown budget {name!r}: choose one of {', '.join(BUDGETS)}")
+    if name == "best" and result != "table1":
+        raise ValueError(f"budget best is that of our recipe, a row of table1; {result} has none")
+    return BUDGETS[name] if seeds is None else BUDGETS[name].with_seeds(seeds)
 
 
 def reproduce(
     name: str,
     budget: Budget,
     dataset: str,
-    folder: Path,
-    runs: Path,
+    folders: tuple[Path, Path],
     command: str,
-    jobs: int = -1,
-    scheduler: str | None = None,
+    compute: Callable[..., Sequence[Row]],
 ) -> tuple[str, list[Path]]:
-    """Compute what is not in the folder yet, and write the report.
+    """Compute what has no result yet, and write the report.
 
     Parameters
     ----------
     name : str
-        Of RESULTS.
+        One of RESULTS.
     budget : Budget
     dataset : str
-    folder : Path
-        For the report.
-    runs : Path
-        For the result files of the runs, which all results share.
+    folders : pair of Path
+        For the report; and for the result files of the runs, which all results share.
     command : str
         What the user typed, for the record.
-    jobs, scheduler
-        As in `run_all`.
+    compute : callable
+        `run_all` with its other arguments: from experiments and a title to results.
 
     Returns
     -------
     The text of the report, and the files that were written.
     """
+    folder, runs = folders
     result, budget = RESULTS[name], budget.of(name)
 
-    def computed(cases: Sequence[Case]) -> list[dict[str, object]]:
-        configs = [config for _, config in cases]
-        return rows_of(cases, run_all(runs, configs, run, jobs, name, scheduler))
+    def computed(cases: Sequence[Case]) -> list[dict[str, Any]]:
+        return rows_of(cases, compute([experiment for _, experiment in cases], title=name))
 
     cases = result.plan(budget, dataset)
     rows = computed(cases)
     more = result.then(budget, dataset, rows)
     rows += computed(more)
-    report = result.report(rows)
-    computed_at = commits(runs, [config for _, config in (*cases, *more)])
-    return report.text, write(folder, name, report, command, rows, computed_at)
+    return write(folder, name, rows, command, commits(runs, [experiment for _, experiment in (*cases, *more)]))
+
+
+def write(
+    folder: Path, name: str, rows: Sequence[Row], command: str, computed_at: Iterable[str]
+) -> tuple[str, list[Path]]:
+    """Write the CSV, the text, the figures, and a JSON that tells where they come from; the text and all paths."""
+    result = RESULTS[name]
+    text = f"{result.text(rows)}\n\nComputed with {numerics(rows)}."
+    files = save(folder, {f"{name}.csv": as_csv(result.lines(rows)), f"{name}.md": text + "\n", **result.draw(rows)})
+    models = sorted({row["model"] for row in rows})
+    origin = {
+        "files": [file.name for file in files],
+        "command": command,
+        "commit": commit(),  # of this report
+        "commits": [*computed_at],  # of its runs
+        "numerics": sorted({row["numerics"] for row in rows}),
+        "datasets": list(dict.fromkeys(row["label"] for row in rows)),
+        "seeds": {model: sorted({row["seed"] for row in rows if row["model"] == model}) for model in models},
+        "runs": len({row["run"] for row in rows}),
+        "seconds": round(seconds(rows), 1),  # of all runs, one after the other; those side by side are faster
+        "versions": versions(),
+    }
+    return text, [*files, *save(folder, {f"{name}.json": json.dumps(origin, indent=1) + "\n"})]
+
+
+def seconds(rows: Iterable[Row]) -> float:
+    """The time that all runs took, each counted once."""
+    return sum({row["run"]: float(row["seconds"]) for row in rows}.values())

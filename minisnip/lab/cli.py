@@ -1,0 +1,357 @@
+"""The command `minisnip`: parses, calls, prints. Its options are made from the fields of `Experiment`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import partial
+from importlib.metadata import version
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, NoReturn
+
+from minisnip import data
+from minisnip.lab import agree, compare, report, reproduce
+from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_sizes, record, run
+from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, run_all
+from minisnip.pruning import METHODS, LayerCollapseWarning, input_connections, picture
+from minisnip.pruning import report as kept_report
+from minisnip.training import CheckpointError, DivergenceError, TrainingInterrupted
+
+FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
+FAILURES = (data.DataError, CheckpointError, ClusterError, DivergenceError, LostRunError, OSError, OtherVersionError)
+
+TRAINING = ["model", "init", "scoring_images", "epochs", "batch_size"]
+TRAINING += ["optimizer", "learning_rate", "weight_decay", "schedule"]
+
+NOT_MNIST = """
+********************************************************************************
+  MNIST IS NEITHER HERE NOR REACHABLE: using the built-in GLYPHS instead.
+  Every table, file and figure of this run says "glyphs (not MNIST)".
+********************************************************************************
+{reason}
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, or 1 it failed, 2 a wrong option, 130 interrupted."""
+    options, shown = _parser().parse_args(arguments), set[str]()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        """Each warning once: the filter "once" counts per module, and pruning and training warn of the same mask."""
+        if str(message) not in shown:
+            print(f"warning: {message}", file=sys.stderr)
+        shown.add(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LayerCollapseWarning)
+        warnings.showwarning = show
+        try:
+            code: int = options.command(options) or 0
+            sys.stdout.flush()
+        except KeyboardInterrupt as error:
+            print(f"\nminisnip: {str(error) or 'interrupted'}", file=sys.stderr)
+            return INTERRUPTED
+        except BrokenPipeError:  # minisnip data | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
+            return FAILED
+        except FAILURES as error:
+            print(f"minisnip: {error}", file=sys.stderr)
+            return FAILED
+    return code
+
+
+# The commands
+
+
+def train_command(options: argparse.Namespace) -> None:
+    """Score, prune, train and evaluate; with no options: LeNet-300-100, 95 %, MNIST, about a minute.
+
+    Score every connection on one batch, keep the most sensitive, train the sparse network, and write result.json,
+    masks.npz, params.npz, history.csv and three figures into a folder.
+    """
+    with wrong_options(options):
+        experiment = _experiment(options)
+        if options.fresh_init:
+            experiment = replace(experiment, trained_init=experiment.init)
+        dataset, experiment = _load(experiment, options)
+        check_sizes(experiment, dataset)
+        folder = options.out or report.default_folder(experiment, options.compare_dense)
+        result = report.open_folder(folder, experiment, options.compare_dense, options.resume)
+    if result is None:
+        what = f"Pruning {experiment.model} to {experiment.percent} by {experiment.criterion} on {dataset.label}"
+        print(f"{what}, then training ...")
+        twins = {"pruned": experiment} | ({"dense": replace(experiment, sparsity=0.0)} if options.compare_dense else {})
+        runs = {name: _run(name, twin, dataset, folder, options.resume) for name, twin in twins.items()}
+        result = report.write_folder(folder, runs)
+        print(_picture(runs["pruned"]))
+    print(f"{report.summary(result)}\n\nFiles and figures: {folder}/")
+
+
+def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path, resume: bool) -> Run:
+    """One of the twins; a checkpoint after each epoch is kept in the folder."""
+    file = folder / f"{name}.checkpoint.npz"
+    try:
+        done = run(experiment, dataset, checkpoint=file, resume=resume, title=f"training, {name}")
+    except TrainingInterrupted as stopped:
+        epochs = f"{len(stopped.result.history)} of {experiment.epochs} epochs ({name})"
+        kept = f"are kept in {folder}, and --resume continues from there" if file.exists() else "were finished"
+        raise KeyboardInterrupt(f"interrupted; {epochs} {kept}") from stopped
+    if done.divergence:
+        raise done.divergence
+    return done
+
+
+def _picture(done: Run) -> str:
+    counts = input_connections(done.net, done.masks)[0]
+    title = f"Input pixels that are still read ({done.dataset.label}):"
+    return f"\n{title}\n\n{picture(counts)}\n\n{kept_report(done.masks)}\n"
+
+
+def compare_command(options: argparse.Namespace) -> None:
+    """Prune by several criteria, and by SNIP with one ingredient replaced; train each; table and figure.
+
+    Prune, train and evaluate for each criterion, sparsity and seed, side by side in processes. A finished run is not
+    computed again. Write results.csv, tables.md and error.png.
+    """
+    with wrong_options(options):
+        asked = (options.criteria, options.controls, options.sparsities, options.seeds)
+        cases = compare.plan(partial(_experiment, options, compact=True), *asked)
+        dataset, first = _load(cases[0][1], options)
+        check_sizes(first, dataset)
+        out = options.out or Path("runs") / f"compare-{first.dataset}-{first.model}"
+        report.make_folder(out)
+    cases = [(name, replace(experiment, dataset=first.dataset)) for name, experiment in cases]
+    results = run_all(out / "runs", [experiment for _, experiment in cases], record, options.jobs, title="comparing")
+    text = compare.write(out, report.rows_of(cases, results), dataset)
+    print(f"{text}\nresults.csv, tables.md and error.png: {out}/")
+
+
+def reproduce_command(options: argparse.Namespace) -> None:
+    """Reproduce the paper's MNIST tables and figures from scratch, beside its numbers.
+
+    Compute a table or a figure of the paper, side by side in processes. A finished run is not computed again, so a
+    reproduction that was killed resumes. Write CSV, tables, figures, and a JSON that tells where they come from.
+    """
+    with wrong_options(options):
+        budget = reproduce.budget_of(options.result, options.budget, options.seeds)
+        _, first = _load(Experiment(dataset=options.dataset or "mnist"), options)
+        shared = Path("runs") / f"reproduce-{first.dataset}"
+        own = options.budget + (f"-{options.seeds}-seeds" if options.seeds else "")
+        out, runs = (options.out, options.out / "runs") if options.out else (shared / own, shared / "runs")
+        report.make_folder(out)
+        refuse_other_versions(runs)
+    compute = partial(run_all, runs, work=record, jobs=options.jobs, scheduler=options.scheduler)
+    for name in reproduce.ALL if options.result == "all" else [options.result]:
+        typed = _typed(name, options, first.dataset)
+        text, files = reproduce.reproduce(name, budget, first.dataset, (out, runs), typed, compute)
+        print(f"# {name}\n\n{text}\n\n{', '.join(file.name for file in files)}: {out}/\n", flush=True)
+
+
+def _typed(name: str, options: argparse.Namespace, dataset: str) -> str:
+    """The command that computes one result, for the record; it names the data set, unless MNIST was there unasked."""
+    named = None if (options.dataset, dataset) == (None, "mnist") else dataset
+    asked = {"budget": options.budget, "seeds": options.seeds, "dataset": named}
+    return " ".join(["minisnip reproduce", name, *(f"--{k} {v}" for k, v in asked.items() if v is not None)])
+
+
+def agree_command(options: argparse.Namespace) -> None:
+    """Compare what removing each connection does with the derivative that SNIP takes for it.
+
+    Compute the derivative g and the exact change of the loss ΔL for every connection of an untrained network, and write
+    how far they agree: agreement.json, the arrays and five figures.
+    """
+    with wrong_options(options):
+        dataset, experiment = _load(_experiment(options), options)
+        check_sizes(experiment, dataset)
+        names = (f"batch{experiment.scoring_images}", f"seed{experiment.seed}")
+        folder = options.out or Path("runs") / "-".join(["agree", experiment.dataset, experiment.model, *names])
+        report.make_folder(folder)
+    result = agree.agree(experiment, dataset)
+    agree.write(folder, experiment, dataset, result)
+    print(f"{agree.summary(result.report)}\n\nFiles and figures: {folder}/")
+
+
+def data_command(options: argparse.Namespace) -> int:
+    """Show and verify the data sets on this machine.
+
+    Show where the files of MNIST and Fashion-MNIST are, and verify their checksums.
+    """
+    rows = data.status()
+    places = [f"{row.path} ({row.size:,} bytes)" if row.path else "" for row in rows]
+    cells = zip(rows, places, strict=True)
+    table = [{"data set": r.dataset, "file": r.file, "state": r.state, "place": place} for r, place in cells]
+    print(f"cache: {data.cache_folder()}\n\n{report.as_terminal(table, left=4)}")
+    return 0 if {row.state for row in rows} <= {"verified", "missing"} else FAILED
+
+
+# From options to an experiment
+
+
+@contextmanager
+def wrong_options(options: argparse.Namespace) -> Iterator[None]:
+    """Inside, a ValueError is a wrong option: one sentence and exit code 2. Data that is damaged or missing is not."""
+    try:
+        yield
+    except data.DataError:
+        raise
+    except ValueError as error:
+        options.parser.error(str(error))
+
+
+def _experiment(options: argparse.Namespace, **others: Any) -> Experiment:
+    """The experiment of the options that were given; others as they are."""
+    names = {field.name for field in fields(Experiment)}
+    asked = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    return Experiment(**asked, **others)
+
+
+def _load(experiment: Experiment, options: argparse.Namespace) -> tuple[data.Dataset, Experiment]:
+    """The data set; if none was asked for and MNIST cannot be had, the glyphs, after a loud warning.
+
+    Before that work, the folder that was asked for is made.
+    """
+    if options.out is not None:
+        report.make_folder(options.out)
+    try:
+        return data.load(experiment.dataset), experiment
+    except data.DataUnavailableError as error:
+        if options.dataset is not None:
+            raise
+        print(NOT_MNIST.format(reason=error), file=sys.stderr)
+    return data.load("glyphs"), replace(experiment, dataset="glyphs")
+
+
+# The parser
+
+
+class Parser(argparse.ArgumentParser):
+    """A wrong option gets one sentence and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_OPTION, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="minisnip", description="Prune a network before training (SNIP, arXiv 1810.02340), then train."
+    )
+    parser.add_argument("--version", action="version", version=f"minisnip {version('minisnip')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_train(_add(commands, "train", train_command))
+    _add_compare(_add(commands, "compare", compare_command))
+    _add_reproduce(_add(commands, "reproduce", reproduce_command))
+    _add_agree(_add(commands, "agree", agree_command))
+    _add(commands, "data", data_command)
+    return parser
+
+
+def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], Any]) -> Parser:
+    """A sub-command; its help is the docstring."""
+    help, _, description = cleandoc(command.__doc__ or "").partition("\n\n")
+    parser: Parser = commands.add_parser(name, help=help.replace("%", "%%"), description=description)
+    parser.set_defaults(command=command, parser=parser)
+    return parser
+
+
+def _add_train(parser: Parser) -> None:
+    _add_fields(parser, ["criterion", "sparsity", "seed", "compact", *TRAINING])
+    _add_places(parser)
+    parser.add_argument("--resume", action="store_true", help="continue the unfinished run in the folder")
+    parser.add_argument("--compare-dense", action="store_true", help="also train the unpruned twin")
+    fresh = "train another draw of the weights than the scored one, as the authors' code does"
+    parser.add_argument("--fresh-init", action="store_true", help=fresh)
+
+
+def _add_compare(parser: Parser) -> None:
+    lists: list[tuple[str, Callable[[str], Any], Sequence[Any], str]] = [
+        ("--criteria", _names, compare.CRITERIA, ", ".join([*METHODS, *TICKETS])),
+        ("--controls", _names, [], "controls of SNIP: " + ", ".join(name for name in CONTROLS if name != "none")),
+        ("--sparsities", _numbers, compare.SPARSITIES, "shares of connections to remove"),
+    ]
+    for flag, kind, default, meaning in lists:
+        given = ",".join(map(str, default)) or "none"
+        parser.add_argument(flag, metavar="A,B,...", type=kind, default=default, help=f"{meaning} (default: {given})")
+    seeds = "use the seeds 0 to N - 1 (default: %(default)s)"
+    parser.add_argument("--seeds", metavar="N", type=int, default=compare.SEEDS, help=seeds)
+    _add_fields(parser, TRAINING, epochs=compare.EPOCHS)
+    _add_places(parser)
+    _add_jobs(parser)
+
+
+def _add_reproduce(parser: Parser) -> None:
+    results = f"{', '.join(reproduce.ALL)}, all of these, or search (for our recipe)"
+    parser.add_argument("result", metavar="RESULT", help=results)
+    budgets = (
+        "smoke (a minute each), short (hours; the default), paper (20 seeds, 100,000 iterations: days), or best (of "
+        "table1: our recipe alone, as long as short)"
+    )
+    parser.add_argument("--budget", metavar="NAME", default="short", help=budgets)
+    parser.add_argument("--seeds", metavar="N", type=int, help="use the seeds 0 to N - 1 (default: the budget's)")
+    _add_places(parser)
+    _add_jobs(parser)
+    cluster = "compute on this Dask cluster; its workers must see the folder of the results too"
+    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help=cluster)
+
+
+def _add_agree(parser: Parser) -> None:
+    _add_fields(parser, ["model", "seed", "scoring_images"])
+    parser.add_argument("--batch", metavar="N", type=int, dest="scoring_images", help="the same as --scoring-images")
+    _add_places(parser)
+
+
+def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:
+    """An option for each of these fields of `Experiment`."""
+    for field in fields(Experiment):
+        kind, default = field.metadata["kind"], defaults.get(field.name, field.default)
+        flag = f"--{field.name.replace('_', '-')}"
+        help = ": ".join(filter(None, (field.metadata["help"], ", ".join(field.metadata["choices"]))))
+        if field.name in names and kind is bool:
+            parser.add_argument(flag, action="store_true", help=help)
+        elif field.name in names:
+            help += "" if default is None else " (default: %(default)s)"
+            metavar = {int: "N", float: "X"}.get(kind, "NAME")
+            parser.add_argument(flag, metavar=metavar, type=kind, default=default, help=help)
+
+
+def _add_places(parser: Parser) -> None:
+    """Where the data come from, and where the results go."""
+    names = f"{', '.join(data.NAMES)} (default: mnist; if it cannot be had, glyphs, with a warning)"
+    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=names)
+    parser.add_argument("--out", metavar="DIR", type=_folder, help="folder for the results (default: one under runs/)")
+
+
+def _add_jobs(parser: Parser) -> None:
+    parser.add_argument("--jobs", metavar="N", type=_processes, default=-1, help="processes (default: one per core)")
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return Path(text)
+
+
+def _processes(text: str) -> int:
+    if (number := int(text)) < 1 and number != -1:
+        raise argparse.ArgumentTypeError(f"{number} processes: give 1 or more, or -1 for one on each core")
+    return number
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(number) for number in _names(text)]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0.9,0.95") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,0 @@
-"""python -m minisnip.lab.cli is `minisnip`."""
-
-import sys
-
-from minisnip.lab.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())
