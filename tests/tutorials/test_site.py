@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from html.parser import HTMLParser
 from importlib import import_module
 from importlib.util import find_spec
@@ -39,10 +41,23 @@ def environment() -> dict[str, str]:
 
 
 def run_shell(script: str, folder: Path) -> None:
+    """Run it; whatever it leaves running, also if it fails, ends with it."""
     script = f'set -e\nminisnip() {{ python -m minisnip "$@"; }}\n{script}'
-    command = ["bash", "-c", script]
-    ran = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=600)
-    assert ran.returncode == 0, f"{script}\n{ran.stdout}{ran.stderr}"
+    with (folder / "output.txt").open("w+", encoding="utf-8") as output:
+        shell = subprocess.Popen(
+            ["bash", "-c", script],
+            cwd=folder,
+            env=environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            assert shell.wait(300) == 0, f"{script}\n{(folder / 'output.txt').read_text(encoding='utf-8')}"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGTERM)
+            shell.wait()
 
 
 def agrees(printed: str, shown: str, tolerance: float = 1e-3) -> bool:
