@@ -47,9 +47,7 @@ def found(shipped: Path) -> Iterator[tuple[str, list[Path], Record]]:
 
 
 def fragment(name: str, title: str, files: list[Path], record: Record) -> Iterator[str]:
-    """The parts of a page, in Markdown: label, tables, figures, origin, and the numbers to download."""
-    if "numerics" in record:
-        yield f"*Numerics {record['numerics']}* (see [how results are kept](index.md#how-results-are-kept))."
+    """The parts of a page, in Markdown: tables, figures, origin, and the numbers to download."""
     yield from (file.read_text(encoding="utf-8").strip() for file in files if file.suffix == ".md")
     if rows := record.get("rows"):
         yield "\n".join(turns_table(rows))
@@ -62,11 +60,13 @@ def fragment(name: str, title: str, files: list[Path], record: Record) -> Iterat
 
 
 def origin(record: Record) -> str:
-    """How it was made: command, commit, runs, hours, versions."""
+    """How it was made: command, commit, runs, hours, numerics, versions."""
     command, versions = record["command"], record["versions"]
     parts = [f"Made by `{'python ' * command.startswith('-m ')}{command}` at commit `{record['commit'][:12]}`"]
     if "runs" in record:
         parts.append(f"{record['runs']:,} runs, {record['seconds'] / 3600:.1f} core hours")
+    if "numerics" in record:
+        parts.append(f"[numerics](index.md#how-results-are-kept) {record['numerics']}")
     parts.append(", ".join(f"{name} {versions[name]}" for name in ("minisnip", "numpy", "python") if name in versions))
     return "; ".join(parts) + "."
 
