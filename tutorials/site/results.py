@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any]
+NUMERICS = re.compile(r"\bnumerics(?= \d)")  # the label of a table, explained on the first page
 INCLUDE = "```{{include}} made/{}.md\n```\n"
 
 
@@ -48,7 +49,8 @@ def found(shipped: Path) -> Iterator[tuple[str, list[Path], Record]]:
 
 def fragment(name: str, title: str, files: list[Path], record: Record) -> Iterator[str]:
     """The parts of a page, in Markdown: tables, figures, origin, and the numbers to download."""
-    yield from (file.read_text(encoding="utf-8").strip() for file in files if file.suffix == ".md")
+    for text in (file.read_text(encoding="utf-8").strip() for file in files if file.suffix == ".md"):
+        yield NUMERICS.sub("[numerics](index.md#how-results-are-kept)", text)
     if rows := record.get("rows"):
         yield "\n".join(turns_table(rows))
     yield from (f"![{title}]({name}/{file.name})" for file in files if file.suffix == ".png")
@@ -60,13 +62,11 @@ def fragment(name: str, title: str, files: list[Path], record: Record) -> Iterat
 
 
 def origin(record: Record) -> str:
-    """How it was made: command, commit, runs, hours, numerics, versions."""
+    """How it was made: command, commit, runs, hours, versions."""
     command, versions = record["command"], record["versions"]
     parts = [f"Made by `{'python ' * command.startswith('-m ')}{command}` at commit `{record['commit'][:12]}`"]
     if "runs" in record:
         parts.append(f"{record['runs']:,} runs, {record['seconds'] / 3600:.1f} core hours")
-    if "numerics" in record:
-        parts.append(f"[numerics](index.md#how-results-are-kept) {record['numerics']}")
     parts.append(", ".join(f"{name} {versions[name]}" for name in ("minisnip", "numpy", "python") if name in versions))
     return "; ".join(parts) + "."
 
