@@ -168,12 +168,12 @@ def module_of_code(app: Any, module: str, name: str) -> str:
 
 def describe_outputs(app: Any, doctree: nodes.document) -> None:
     """Alternative text for the figures in the outputs of notebooks, which have none of their own."""
-    for image in doctree.findall(nodes.image):
-        section = image.parent
-        while section is not None and not isinstance(section, nodes.section):
-            section = section.parent
-        if not image.get("alt"):
-            image["alt"] = f"Figure drawn by the cell above it, in “{section.next_node(nodes.title).astext()}”"
+    for section in reversed(list(doctree.findall(nodes.section))):  # the inner ones first: their titles say more
+        for output in section.findall(lambda node: "cell_output" in getattr(node, "attributes", {}).get("classes", [])):
+            for image in output.findall(nodes.image):
+                image.setdefault(
+                    "alt", f"Figure drawn by the cell above it, in “{section.next_node(nodes.title).astext()}”"
+                )
 
 
 def setup(app: Any) -> None:
