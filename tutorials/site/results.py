@@ -1,0 +1,84 @@
+"""Pages of the shipped results: tables, figures, numbers to download, and the command that made them.
+
+A result is a JSON file with its "command", or a folder. The page NAME.md is written by hand and includes made/NAME.md,
+which this file writes; a result without such a page gets one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+NUMERICS = re.compile(r"\bnumerics(?= \d)")  # the label of a table, explained on the first page
+INCLUDE = "```{{include}} made/{}.md\n```\n"
+
+
+def write(shipped: Path, pages: Path) -> None:
+    """Write made/NAME.md for every result, and copy the files that it shows."""
+    made = pages / "made"
+    made.mkdir()
+    for name, files, record in found(shipped):
+        page = pages / f"{name}.md"
+        if not page.exists():
+            page.write_text(f"# {name}\n\n{INCLUDE.format(name)}", encoding="utf-8")
+        (pages / name).mkdir()
+        for file in files:
+            shutil.copy(file, pages / name)
+        title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        parts = "\n\n".join(fragment(name, title, files, record))
+        parts = re.sub(r" ± | (?=%)", lambda space: space[0].replace(" ", "\N{NO-BREAK SPACE}"), parts)
+        (made / f"{name}.md").write_text(parts + "\n", encoding="utf-8")
+
+
+def found(shipped: Path) -> Iterator[tuple[str, list[Path], Record]]:
+    """Name, files and record of each result; the record of a folder without one is empty."""
+    for path in sorted(shipped.glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        yield path.stem, [shipped / file for file in record["files"]], record
+    for folder in sorted(path for path in shipped.iterdir() if path.is_dir()):
+        files = sorted(folder.iterdir())
+        records = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.suffix == ".json"]
+        yield folder.name, files, records[0] if records else {}
+
+
+def fragment(name: str, title: str, files: list[Path], record: Record) -> Iterator[str]:
+    """The parts of a page, in Markdown: tables, figures, origin, and the numbers to download."""
+    for text in (file.read_text(encoding="utf-8").strip() for file in files if file.suffix == ".md"):
+        yield NUMERICS.sub("[numerics](index.md#how-results-are-kept)", text)
+    if rows := record.get("rows"):
+        yield "\n".join(turns_table(rows))
+    yield from (f"![{title}]({name}/{file.name})" for file in files if file.suffix == ".png")
+    if record:
+        yield origin(record)
+    numbers = [file.name for file in files if file.suffix in (".csv", ".json")]
+    if numbers:
+        yield "Every number: " + ", ".join(f"{{download}}`{file} <{name}/{file}>`" for file in numbers) + "."
+
+
+def origin(record: Record) -> str:
+    """How it was made: command, commit, runs, hours, versions."""
+    command, versions = record["command"], record["versions"]
+    parts = [f"Made by `{'python ' * command.startswith('-m ')}{command}` at commit `{record['commit'][:12]}`"]
+    if "runs" in record:
+        parts.append(f"{record['runs']:,} runs, {record['seconds'] / 3600:.1f} core hours")
+    parts.append(", ".join(f"{name} {versions[name]}" for name in ("minisnip", "numpy", "python") if name in versions))
+    return "; ".join(parts) + "."
+
+
+def turns_table(rows: list[Record]) -> Iterator[str]:
+    """The benchmark of the training step: medians in milliseconds, and how minisnip compares with PyTorch."""
+    names = list(dict.fromkeys(name for row in rows for name in row["turns"]))
+    yield f"| work | network | weights | {' | '.join(f'{name}, ms' for name in names)} | minisnip / PyTorch |"
+    yield "|---" * (len(names) + 4) + "|"
+    for row in rows:
+        turns = {name: statistics.median(turn["turns_ms"]) for name, turn in row["turns"].items()}
+        medians = [f"{turns[name]:,.3g}" if name in turns else "–" for name in names]
+        ratio = row["ratio_median_least_greatest"].get("PyTorch")
+        compared = "{:.2f} ({:.2f}–{:.2f})".format(*ratio) if ratio else "–"
+        yield f"| {' | '.join([*row['row'], *medians, compared])} |"
