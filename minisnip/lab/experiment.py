@@ -21,7 +21,7 @@ from minisnip import data, pruning, training
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
 from minisnip.nn import MODELS, SCHEMES, Sequential
-from minisnip.pruning import CRITERIA, METHODS
+from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
 from minisnip.training import SCHEDULES, SGD, Adam, DivergenceError, TrainResult, evaluate, train
 
 NUMERICS = 2  # raised when the arithmetic of a run changes; 1: the shipped results, computed with BLAS's own threads
@@ -228,14 +228,21 @@ def run(
         If Ctrl-C stopped the training.
     ValueError
         If there are fewer training images than the experiment takes at a time.
+
+    Warns
+    -----
+    LayerCollapseWarning
+        Once, before the training, if the masks leave a layer no weight; names the layer.
     """
     dataset = load(experiment.dataset) if dataset is None else dataset
     check_sizes(experiment, dataset)
     net, rngs = MODELS[experiment.model](), Streams(*np.random.default_rng(experiment.seed).spawn(5))
     learned = replace(dataset, train=_training_split(experiment, dataset.train, rngs.control))
     options, started = _training_options(experiment, title), time.perf_counter()
-    masks, params, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
+    with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):
+        masks, params, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
     seconds = time.perf_counter() - started
+    pruning.warn_of_collapse(masks)
     if experiment.trained_init or experiment.control == "redrawn":
         params = net.init(rngs.fresh, experiment.trained_init or experiment.init)
     if experiment.sparsity:
@@ -245,7 +252,8 @@ def run(
     try:
         if experiment.iterations != 0:
             options |= {"checkpoint": checkpoint, "resume": resume, "watch": watch}
-            trained = train(net, params, learned, rng=rngs.order, **options)
+            with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):
+                trained = train(net, params, learned, rng=rngs.order, **options)
     except DivergenceError as error:
         trained, divergence = error.result, error
     test_error = _test_error(experiment, net, trained, dataset)
@@ -333,8 +341,7 @@ def record(experiment: Experiment) -> dict[str, Any]:
         pixel, and the history. A loss that becomes infinite ends the run; "diverged" says so.
     """
     started = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the result tells which layers are empty
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # the result tells which layers are empty
         done = run(experiment)
     history = done.trained.history
     return {

@@ -112,6 +112,10 @@ class DivergenceError(ArithmeticError):
         super().__init__(message)
         self.result = result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle both arguments: a worker process may raise this error."""
+        return type(self), (str(self), self.result)
+
 
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C stopped the training; `result` has the best of the finished epochs."""
@@ -119,6 +123,10 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, message: str, result: TrainResult) -> None:
         super().__init__(message)
         self.result = result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle both arguments: a worker process may raise this error."""
+        return type(self), (str(self), self.result)
 
 
 @dataclass(frozen=True)
