@@ -22,7 +22,7 @@ from minisnip import pruning
 from minisnip.data.dataset import TITLES as DATASETS
 from minisnip.files import save_arrays, save_text, write_atomically
 from minisnip.lab.experiment import NUMERICS, Experiment, Run
-from minisnip.lab.runs import digest, versions
+from minisnip.lab.runs import digest, is_of, origin
 from minisnip.nn.models import TITLES
 
 if TYPE_CHECKING:
@@ -208,8 +208,7 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
     make_folder(folder)
     result, unfinished = _read_result(folder / "result.json"), any(folder.glob("*.checkpoint.npz"))
     if result is not None:
-        found = (result.get("config"), bool(result.get("dense")), result.get("numerics", 1))
-        if found != (asdict(experiment), compare_dense, NUMERICS):
+        if not is_of(result, experiment) or bool(result.get("dense")) != compare_dense:
             raise ValueError(f"the folder {folder} holds the result of another run: choose another with --out")
         return result if resume and not unfinished else None
     if not resume and unfinished:
@@ -284,9 +283,7 @@ def _result(runs: Mapping[str, Run]) -> dict[str, Any]:
             "prune": round(run.seconds_to_prune, 3),
             **{f"train_{name}": round(one.trained.seconds, 3) for name, one in runs.items()},
         },
-        "numerics": NUMERICS,
-        "config": asdict(experiment),
-        "versions": versions(),
+        **origin(experiment),
     }
 
 
