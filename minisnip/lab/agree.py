@@ -24,6 +24,7 @@ from minisnip.lab.report import Row, as_terminal, file_label, save
 from minisnip.lab.runs import versions
 from minisnip.nn import MODELS, Sequential
 from minisnip.nn.models import TITLES
+from minisnip.pruning.masks import flatten
 
 SPARSITY = 0.95  # where the histogram draws the threshold
 SHOWN = (0.9, 0.95, 0.98, 0.99)  # in the table
@@ -166,7 +167,7 @@ def write(folder: Path, experiment: Experiment, dataset: Dataset, result: Agreem
 
 def _threshold(scores: Arrays) -> float:
     """The smallest |score| that is kept."""
-    sizes = np.sort(np.concatenate([np.abs(s).ravel() for s in scores.values()]))
+    sizes = np.sort(np.abs(flatten(scores)))
     return float(sizes[-pruning.count_kept(sizes.size, SPARSITY)])
 
 

@@ -18,7 +18,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import MISSING, asdict, fields
 from functools import cache, partial
 from importlib import import_module
@@ -298,17 +298,17 @@ class Workers(NamedTuple):
     killed: type[Exception]
 
 
-@contextmanager
-def workers(scheduler: str | None, jobs: int) -> Iterator[Workers]:
+def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Workers]:
     """Processes of this machine, or the workers of the Dask cluster with this address.
 
     Each process has one thread for NumPy's BLAS, and so has each of Dask's, unless they were started otherwise. The
     workers of a cluster must have minisnip installed, and see the folder of the results under the same path.
     """
-    if scheduler is not None:
-        with _cluster(scheduler) as pool:
-            yield pool
-        return
+    return _processes(jobs) if scheduler is None else _cluster(scheduler)
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Workers]:
     jobs = cpu_count() if jobs == -1 else jobs
     executor = partial(get_reusable_executor, jobs, timeout=IDLE, env=ONE_THREAD)  # a new one if a worker died
 
