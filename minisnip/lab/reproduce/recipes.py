@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from minisnip.lab.experiment import SGD_RATES, Experiment
-from minisnip.lab.report import Case, Row, plural
+from minisnip.lab.report import Case, Row, plural, select
 from minisnip.nn.models import TITLES
 
 MLP, CONVNET = "lenet-300-100", "lenet-5-caffe"
@@ -122,6 +122,12 @@ def where(rows: Sequence[Row]) -> str:
     """Data set, iterations and seeds, for the title of a figure or the caption of a table."""
     seeds, steps = len({row["seed"] for row in rows}), sorted({row["iterations"] for row in rows})
     return f"{rows[0]['label']}, {' or '.join(f'{n:,}' for n in steps)} iterations, {plural(seeds, 'seed')}"
+
+
+def where_by_network(rows: Sequence[Row]) -> str:
+    """As `where`, for each network that has rows."""
+    groups = {model: select(rows, model=model) for model in (MLP, CONVNET)}
+    return "; ".join(f"{TITLES[model]} on {where(group)}" for model, group in groups.items() if group)
 
 
 # The paper's numbers (arXiv 1810.02340): sparsity and test error in percent

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from minisnip.lab.report import Case, Row, as_markdown, diverged, errors, percent, plural, score, select
-from minisnip.lab.reproduce.recipes import BEST, CONVNET, MLP, Budget, Changes, changed, over_seeds, where
+from minisnip.lab.reproduce.recipes import BEST, CONVNET, MLP, Budget, Changes, changed, over_seeds, where_by_network
 from minisnip.nn.models import TITLES
 
 POINTS = [*BEST]  # networks and sparsities
@@ -48,12 +48,10 @@ def plan(budget: Budget, dataset: str) -> list[Case]:
 
 def together(budget: Budget, dataset: str, rows: Sequence[Row]) -> list[Case]:
     """For each network and sparsity, the best value of every ingredient that has one better than the paper's."""
-    made = [
-        (name, model, sparsity, changes_of(name, select(rows, model=model, sparsity=sparsity)))
-        for model, sparsity in POINTS
-        for name in TOGETHER
-    ]
-    return _cases(budget, dataset, made)
+    points = _by_point(rows).items()
+    return _cases(
+        budget, dataset, [(name, *point, changes_of(name, found)) for point, found in points for name in TOGETHER]
+    )
 
 
 def helped(rows: Sequence[Row]) -> list[str]:
@@ -87,7 +85,7 @@ def mean(rows: Sequence[Row], case: str) -> float:
 
 def table(rows: Sequence[Row]) -> str:
     """A line for each change, a column for each network and sparsity."""
-    points = {point: select(rows, model=point[0], sparsity=point[1]) for point in POINTS}
+    points = _by_point(rows)
     lines = [
         {
             "change of the paper's setting": case,
@@ -95,15 +93,19 @@ def table(rows: Sequence[Row]) -> str:
         }
         for case in dict.fromkeys(row["case"] for row in rows)
     ]
-    usual = {model: select(rows, model=model, case=PAPER) for model in (MLP, CONVNET)}
-    captions = "; ".join(f"{TITLES[model]} on {where(found)}" for model, found in usual.items())
+    runs = where_by_network(select(rows, case=PAPER))
     caption = (
-        f"Validation error in percent, and the difference that a change makes: {captions}. Bold: the lowest that our "
+        f"Validation error in percent, and the difference that a change makes: {runs}. Bold: the lowest that our "
         "recipe may have, which takes at most twice the iterations; six times is about what others took (the paper "
         "does not state its number). The last two rows put together the best value of each ingredient that has one "
         "with a lower error, however small the difference."
     )
     return "\n\n".join([caption, as_markdown(lines), "\n".join(_outcomes(points)) + diverged(rows)])
+
+
+def _by_point(rows: Sequence[Row]) -> dict[tuple[str, float], list[Row]]:
+    """The runs of each network and sparsity."""
+    return {(model, sparsity): select(rows, model=model, sparsity=sparsity) for model, sparsity in POINTS}
 
 
 def _title(model: str, sparsity: float) -> str:

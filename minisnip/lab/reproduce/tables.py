@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from minisnip.lab.experiment import IF_TEST_CHOSE, Experiment
 from minisnip.lab.report import Case, Row, as_markdown, diverged, percent, score, select
 from minisnip.lab.reproduce import recipes
-from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, Setting, over_seeds, protocol, where
+from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, Setting, over_seeds, protocol, where_by_network
 from minisnip.nn.models import TITLES
 
 MODELS = (MLP, CONVNET)
@@ -34,10 +34,9 @@ def plan_table1(budget: Budget, dataset: str) -> list[Case]:
 def table1(rows: Sequence[Row]) -> str:
     """The table with its footnotes."""
     shown = [row for row in rows if row["case"] in COLUMNS] or rows
-    captions = "; ".join(f"{TITLES[m]} on {where(found)}" for m in MODELS if (found := select(shown, model=m)))
     return "\n\n".join(
         [
-            f"Test error in percent, mean ± standard deviation over seeds: {captions}.",
+            f"Test error in percent, mean ± standard deviation over seeds: {where_by_network(shown)}.",
             as_markdown([line for model in MODELS for line in _network(rows, model)]),
             "The validation split chose the epoch. If the test split had chosen it, as in the authors' code, the same "
             "runs would report:",
@@ -113,10 +112,9 @@ def plan_table3(budget: Budget, dataset: str) -> list[Case]:
 
 def table3(rows: Sequence[Row]) -> str:
     """The table with its footnote."""
-    captions = "; ".join(f"{TITLES[m]} on {where(select(rows, model=m))}" for m in MODELS)
     return "\n\n".join(
         [
-            f"Test error in percent at 90 %, mean ± standard deviation over seeds: {captions}.",
+            f"Test error in percent at 90 %, mean ± standard deviation over seeds: {where_by_network(rows)}.",
             as_markdown([_initialization(rows, init) for init in NAMES]),
             "Adam at a constant 1e-3, no weight decay, batches of 100; 100 images to score. A draw other than the "
             f"scored one is trained, always Glorot's. The validation split chose the epoch.{diverged(rows)}",
