@@ -1,49 +1,130 @@
-"""The house stands as designed: arrows point one way, nothing is pickled, importing is cheap."""
+"""The package is built as designed: imports point one way, nothing is pickled, importing is cheap."""
 
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
+import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "minisnip"
-ORDER = ["autodiff", "nn", "pruning", "training", "lab"]
+import minisnip
+from tests.count_lines import EVENING, PACKAGE, README, SECTION, tables
+
+ORDER = ["autodiff", "nn", "pruning", "training", "lab"]  # each may import those before it
 FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = [module.name for module in pkgutil.walk_packages(minisnip.__path__, "minisnip.")]
+# what the files of the evening call by name, and a reader may believe
+DETAILS = {
+    "autodiff/conv.py",
+    "nn/init.py",
+    "nn/threads.py",
+    "training/checkpoint.py",
+    "data/dataset.py",
+    "pruning/compaction.py",  # inside train(compact=True) only
+}
 
 
-def imported(file: Path) -> set[str]:
-    """The names of the rooms that a file imports from."""
-    modules: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("minisnip"):
-            parts = node.module.split(".")
-            modules |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+def module_file(module: str) -> Path | None:
+    """The file of a module or of a package's `__init__`; None for what is not minisnip's."""
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
+
+
+def defining_file(module: str, name: str) -> Path | None:
+    """The file that defines a name imported from a module: re-exports of a package are followed."""
+    submodule = module_file(f"{module}.{name}")
+    if submodule is not None:
+        return submodule
+    file = module_file(module)
+    if file is None or file.name != "__init__.py":
+        return file
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and name in {a.asname or a.name for a in node.names}:
+            return defining_file(node.module, name)
+    return file
+
+
+def imported_files(file: Path) -> Iterator[Path]:
+    """The files of minisnip that a file imports from, inside functions too, but not what is for type checking only."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    checked = {id(n) for node in ast.walk(tree) if _is_type_checking(node) for n in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in checked:
+            continue
+        names: list[tuple[str, str]] = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [(node.module, alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
-            modules |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("minisnip.")}
-    return modules
+            names = [(alias.name, "") for alias in node.names]
+        found = (defining_file(module, name) for module, name in names if module.split(".")[0] == "minisnip")
+        yield from (path for path in found if path is not None)
 
 
-def room(file: Path) -> str:
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def short(file: Path) -> str:
+    return str(file.relative_to(PACKAGE))
+
+
+def package(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_arrows_point_one_way(file: Path) -> None:
-    here = room(file)
+@pytest.mark.parametrize("file", FILES, ids=short)
+def test_no_import_runs_upward(file: Path) -> None:
+    here, found = package(file), {package(path) for path in imported_files(file)}
     if here in ORDER:
-        later = set(ORDER[ORDER.index(here) + 1 :])
-        assert imported(file) & later == set()
-    if here == "autodiff":
-        assert imported(file) <= {"autodiff"}
-    if here == "data":
-        assert imported(file) <= {"data"}
+        assert found & set(ORDER[ORDER.index(here) + 1 :]) == set()
+    if here not in ("lab", "exercises", "__main__"):
+        assert found & {"lab", "exercises"} == set()
+    if here in ("autodiff", "data"):
+        assert found <= {here}
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    graph = {file: set(imported_files(file)) - {file} for file in FILES if file.name != "__init__.py"}
+    while leaves := [file for file, found in graph.items() if not found & set(graph)]:
+        for file in leaves:
+            del graph[file]
+    assert [short(file) for file in graph] == []
+
+
+def test_the_files_of_the_evening_need_no_other_file() -> None:
+    for name in EVENING:
+        others = {short(path) for path in imported_files(PACKAGE / name)} - set(EVENING) - DETAILS
+        assert others == set(), name
+
+
+def test_the_package_lists_the_files_of_the_evening_in_reading_order() -> None:
+    listed = [line.split()[1] for line in (minisnip.__doc__ or "").splitlines() if line[:1].isdigit()]
+    assert listed == [*EVENING]
+
+
+def test_the_readme_states_the_lines_of_code_as_they_are() -> None:
+    """Else: `python -m tests.count_lines --write`."""
+    found = SECTION.search(README.read_text(encoding="utf-8"))
+    assert found is not None
+    assert found.group() == tables()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_function_has_the_name_of_its_module(module: str) -> None:
+    """`pruning.agreement` would be the function or the module, depending on what was imported last."""
+    parent, _, name = module.rpartition(".")
+    found = getattr(importlib.import_module(parent), name, None)
+    assert found is None or inspect.ismodule(found)
 
 
 def test_every_file_opens_with_its_idea() -> None:
-    without = [str(file) for file in FILES if not ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))]
+    without = [short(file) for file in FILES if not ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))]
     assert without == []
 
 
@@ -61,13 +142,25 @@ def test_importing_minisnip_does_not_wait_for_matplotlib_or_the_network() -> Non
     assert printed.strip() == "[]"
 
 
+def test_a_sub_package_is_imported_when_it_is_first_named() -> None:
+    code = (
+        "import sys, minisnip; assert 'minisnip.pruning' not in sys.modules; print(minisnip.pruning.keep_top.__name__)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed.strip() == "keep_top"
+    assert "pruning" in dir(minisnip)
+    with pytest.raises(AttributeError, match=r"minisnip has no 'prunning': it has .*pruning"):
+        minisnip.prunning  # noqa: B018
+
+
 def test_the_public_names_are_those_of_the_design() -> None:
-    import minisnip
     from minisnip import data, nn, pruning, training
 
-    assert all(hasattr(minisnip, name) for name in ("Tensor", "grad", "hvp", "check_grads"))
-    assert all(hasattr(nn, name) for name in ("lenet_300_100", "lenet_5_caffe", "cross_entropy"))
-    names = ("mask_gradient", "connection_sensitivity", "keep_top", "apply_masks", "CRITERIA")
+    assert all(hasattr(minisnip, name) for name in ("Tensor", "grad", "hvp", "check_grads", "primitive", "ops"))
+    assert minisnip.__version__
+    assert all(hasattr(nn, name) for name in ("lenet_300_100", "lenet_5_caffe", "MODELS", "cross_entropy"))
+    names = ("mask_gradient", "connection_sensitivity", "delta_loss", "keep_top", "apply_masks", "CRITERIA", "METHODS")
     assert all(hasattr(pruning, name) for name in names)
     assert hasattr(data, "load")
-    assert hasattr(training, "train")
+    names = ("train", "SGD", "Adam", "lottery_ticket", "magnitude_after_training", "l1_penalty", "from_scratch")
+    assert all(hasattr(training, name) for name in names)

@@ -16,14 +16,14 @@ Order 2 does the same to the slope ⟨∇s(x), v⟩, whose gradient is a Hessian
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.engine import Array, Tensor, backward, value_of
+from minisnip.autodiff.engine import Array, Tensor, backward, leaves_of, value_of
 
 Scalar: TypeAlias = Callable[[list[Any]], Any]  # a list of arrays (or Tensors) -> one number (or Tensor)
 
@@ -100,12 +100,11 @@ def _unpacked(f: Callable[..., Any], inputs: Any) -> tuple[list[str], list[Array
     """Names, float64 arrays, and f as a function of the list of arrays."""
     if isinstance(inputs, dict):
         names, call = [f"input {key!r}" for key in inputs], lambda xs: f(dict(zip(inputs, xs, strict=True)))
-        leaves = list(inputs.values())
     elif isinstance(inputs, list | tuple):
-        names, call, leaves = [f"input {i}" for i in range(len(inputs))], lambda xs: f(*xs), list(inputs)
+        names, call = [f"input {i}" for i in range(len(inputs))], lambda xs: f(*xs)
     else:
-        names, call, leaves = ["the input"], lambda xs: f(*xs), [inputs]
-    return names, [np.array(value_of(x), dtype=np.float64) for x in leaves], call
+        names, call = ["the input"], lambda xs: f(*xs)
+    return names, [np.array(value_of(x), dtype=np.float64) for x in leaves_of(inputs)], call
 
 
 def _contracted(call: Scalar, arrays: list[Array], rng: np.random.Generator) -> Scalar:
@@ -123,8 +122,7 @@ def _contracted(call: Scalar, arrays: list[Array], rng: np.random.Generator) -> 
 def _gradients(scalar: Scalar, tensors: list[Tensor], create_graph: bool = False) -> list[Any]:
     """Gradients by every input; zero where the scalar does not depend on it."""
     out = scalar(tensors)
-    found = backward(out, np.ones_like(out.value), tensors, create_graph) if isinstance(out, Tensor) else []
-    found = found or [None] * len(tensors)
+    found = backward(out, tensors, create_graph) if isinstance(out, Tensor) else [None] * len(tensors)
     return [np.zeros_like(x.value) if g is None else g for g, x in zip(found, tensors, strict=True)]
 
 
@@ -143,9 +141,8 @@ def _slope(scalar: Scalar, directions: list[Array]) -> Scalar:
 
 def _compare(
     scalar: Scalar, arrays: list[Array], names: list[str], order: int, rng: np.random.Generator
-) -> list[Comparison]:
+) -> Iterator[Comparison]:
     gradients = _gradients(scalar, [Tensor(x) for x in arrays])
-    comparisons = []
     for i, (name, g) in enumerate(zip(names, gradients, strict=True)):
         direction = rng.standard_normal(arrays[i].shape)
         analytic, scale = float(np.sum(g * direction)), max(1.0, float(np.sum(np.abs(g * direction))))
@@ -154,15 +151,12 @@ def _compare(
             return scalar([x + h * direction if j == i else x for j, x in enumerate(arrays)])
 
         central = (along(CENTRAL_STEP) - along(-CENTRAL_STEP)) / (2 * CENTRAL_STEP)
-        comparisons.append(
-            Comparison(order, name, "central difference", direction, analytic, central, CENTRAL_TOLERANCE * scale)
-        )
+        found = [("central difference", central, CENTRAL_TOLERANCE * scale)]
         stepped = _complex_step(along)
         if stepped is not None and abs(stepped - central) <= 1e-4 * scale:  # otherwise f is not analytic
-            comparisons.append(
-                Comparison(order, name, "complex step", direction, analytic, stepped, COMPLEX_TOLERANCE * scale)
-            )
-    return comparisons
+            found.append(("complex step", stepped, COMPLEX_TOLERANCE * scale))
+        for method, numeric, tolerance in found:
+            yield Comparison(order, name, method, direction, analytic, numeric, tolerance)
 
 
 def _complex_step(along: Callable[[complex], Any]) -> float | None:

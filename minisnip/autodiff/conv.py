@@ -52,20 +52,6 @@ def windows(shape: tuple[int, ...], kernel: Pair, stride: int) -> Iterator[tuple
         yield k, (slice(None), rows, columns)
 
 
-def _columns(images: Array, kernel: Pair, stride: int) -> Array:
-    """Every window as a column: (C, H, W, N) -> (C·kh·kw, oh·ow·N)."""
-    views = np.lib.stride_tricks.sliding_window_view(images, kernel, axis=(1, 2))[:, ::stride, ::stride]
-    return views.transpose(0, 4, 5, 1, 2, 3).reshape(len(images) * kernel[0] * kernel[1], -1)
-
-
-def _add_columns(images: Array, columns: Array, kernel: Pair, stride: int) -> None:
-    """Add every column back to where its window is: the adjoint of `_columns`, in place."""
-    oh, ow = out_sizes(images.shape[1:3], kernel, stride)
-    stacked = columns.reshape(len(images), kernel[0] * kernel[1], oh, ow, -1)
-    for k, window in windows(images.shape, kernel, stride):
-        images[window] += stacked[:, k]
-
-
 def _batch_last(x: Array) -> Array:
     return x.transpose(1, 2, 3, 0)  # (N, C, H, W) -> (C, H, W, N), a view
 
@@ -75,7 +61,18 @@ def _batch_first(images: Array) -> Array:
 
 
 def _im2col(x: Array, kernel: Pair, stride: int) -> Array:
-    return _columns(_batch_last(x), kernel, stride)
+    """Every window as a column: (N, C, H, W) -> (C·kh·kw, oh·ow·N)."""
+    images = _batch_last(x)
+    views = np.lib.stride_tricks.sliding_window_view(images, kernel, axis=(1, 2))[:, ::stride, ::stride]
+    return views.transpose(0, 4, 5, 1, 2, 3).reshape(len(images) * kernel[0] * kernel[1], -1)
+
+
+def _add_columns(images: Array, columns: Array, kernel: Pair, stride: int) -> None:
+    """Add every column back to where its window is in (C, H, W, N), in place: the adjoint of `_im2col`."""
+    oh, ow = out_sizes(images.shape[1:3], kernel, stride)
+    stacked = columns.reshape(len(images), kernel[0] * kernel[1], oh, ow, -1)
+    for k, window in windows(images.shape, kernel, stride):
+        images[window] += stacked[:, k]
 
 
 def _col2im(columns: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -> Array:
@@ -91,7 +88,7 @@ col2im: Op = primitive(_col2im, lambda g, out, columns, kernel, stride, shape: i
 
 def _correlate(x: Array, weight: Array, bias: Array | None = None, *, stride: int) -> Array:
     filters, kernel = len(weight), weight.shape[2:]
-    columns = _columns(_batch_last(x), kernel, stride)  # (C·kh·kw, oh·ow·N)
+    columns = _im2col(x, kernel, stride)  # (C·kh·kw, oh·ow·N)
     out = ops.plus_bias(weight.reshape(filters, -1) @ columns, bias)  # (F, oh·ow·N)
     return _batch_first(out.reshape(filters, *out_sizes(x.shape[2:], kernel, stride), len(x)))
 
@@ -110,7 +107,7 @@ def _correlate_input(g: Array, weight: Array, stride: int, shape: tuple[int, ...
 def _correlate_weight(g: Array, x: Array, stride: int, shape: tuple[int, ...]) -> Array:
     """The gradient by the weight, of the given shape."""
     filters, _, *kernel = shape
-    columns = _columns(_batch_last(x), (kernel[0], kernel[1]), stride)  # (C·kh·kw, oh·ow·N)
+    columns = _im2col(x, (kernel[0], kernel[1]), stride)  # (C·kh·kw, oh·ow·N)
     return (_batch_last(g).reshape(filters, -1) @ columns.T).reshape(shape)
 
 
@@ -186,17 +183,17 @@ def image_shape(op: str, x: Value) -> tuple[int, ...]:
 
 
 def _max_pool2d(x: Array, kernel: Pair, stride: int) -> Array:
-    images = x.transpose(1, 2, 3, 0)  # (N, C, H, W) -> (C, H, W, N)
+    images = _batch_last(x)
     (_, first), *others = windows(images.shape, kernel, stride)
     out = images[first].copy()
     for _, window in others:
         np.maximum(out, images[window], out=out)
-    return out.transpose(3, 0, 1, 2)  # (C, oh, ow, N) -> (N, C, oh, ow)
+    return _batch_first(out)
 
 
 def _winners(x: Array, out: Array, kernel: Pair, stride: int) -> Array:
     """For each position in the window, true where it holds the window's first maximum: (kh·kw, C, oh, ow, N)."""
-    images, best = x.transpose(1, 2, 3, 0), out.transpose(1, 2, 3, 0)
+    images, best = _batch_last(x), _batch_last(out)
     winners = np.empty((kernel[0] * kernel[1], *best.shape), bool)
     undecided = np.ones(best.shape, bool)
     for k, window in windows(images.shape, kernel, stride):
@@ -207,22 +204,21 @@ def _winners(x: Array, out: Array, kernel: Pair, stride: int) -> Array:
 
 
 def _pick(x: Array, winners: Array, kernel: Pair, stride: int) -> Array:
-    images = x.transpose(1, 2, 3, 0)
-    out = np.zeros(winners.shape[1:], x.dtype)
+    images, out = _batch_last(x), np.zeros(winners.shape[1:], x.dtype)
     for k, window in windows(images.shape, kernel, stride):
         out += images[window] * winners[k]
-    return out.transpose(3, 0, 1, 2)
+    return _batch_first(out)
 
 
 def _unpick(g: Array, winners: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -> Array:
     n, channels, height, width = shape
-    images, rows = np.zeros((channels, height, width, n), g.dtype), g.transpose(1, 2, 3, 0)
+    images, rows = np.zeros((channels, height, width, n), g.dtype), _batch_last(g)
     for k, window in windows(images.shape, kernel, stride):
         if stride >= max(kernel):  # no two windows overlap: write in place
             np.multiply(rows, winners[k], out=images[window])
         else:
             images[window] += rows * winners[k]
-    return images.transpose(3, 0, 1, 2)
+    return _batch_first(images)
 
 
 pick: Op = primitive(_pick, lambda g, out, x, winners, kernel, stride: unpick(g, winners, kernel, stride, x.shape))

@@ -87,6 +87,8 @@ class Tensor:
     __le__: Callable[[Tensor, Any], Array]
     __gt__: Callable[[Tensor, Any], Array]
     __ge__: Callable[[Tensor, Any], Array]
+    __eq__: ClassVar[Callable[[Tensor, object], Any]]
+    __ne__: ClassVar[Callable[[Tensor, object], Any]]
     __neg__: Callable[[Tensor], Tensor]
     __abs__: ClassVar[Callable[[Tensor], Tensor]]
     __getitem__: Callable[[Tensor, Any], Tensor]
@@ -96,14 +98,6 @@ class Tensor:
     reshape: Callable[..., Tensor]
     transpose: Callable[..., Tensor]
     ufuncs: ClassVar[dict[np.ufunc, Op]]  # what NumPy calls where an array is on the left: array + Tensor
-
-    def __eq__(self, other: object) -> Any:
-        return np.equal(self.value, value_of(other))
-
-    def __ne__(self, other: object) -> Any:
-        return np.not_equal(self.value, value_of(other))
-
-    __hash__ = object.__hash__
 
     def __len__(self) -> int:
         return len(self.value)
@@ -175,7 +169,9 @@ class Primitive:
         try:
             value = self.forward(*(map(value_of, args) if parents else args), **metadata)
         except (ValueError, IndexError) as error:
-            raise self._with_shapes(error, args) from error
+            shapes = " and ".join(str(shape_of(arg)) for arg in args if hasattr(arg, "shape"))
+            kind = IndexError if isinstance(error, IndexError) else ValueError
+            raise kind(f"{self.name} of shapes {shapes}: {self.remedy or error}") from error
         if not parents:
             return value
         out = Tensor(value)
@@ -194,11 +190,6 @@ class Primitive:
                 f"{shape_of(args[i])}: a gradient has the shape of its variable (sum_to undoes a broadcast)"
             )
         return contribution
-
-    def _with_shapes(self, error: Exception, args: tuple[Any, ...]) -> Exception:
-        shapes = " and ".join(str(shape_of(arg)) for arg in args if hasattr(arg, "shape"))
-        kind = IndexError if isinstance(error, IndexError) else ValueError
-        return kind(f"{self.name} of shapes {shapes}: {self.remedy or error}")
 
 
 def primitive(forward: Callable[..., Any], *vjps: VJP | None, remedy: str = "") -> Primitive:
@@ -248,8 +239,8 @@ def backward_order(output: Tensor) -> Iterator[Tensor]:
                 ready.append(parent)
 
 
-def backward(output: Tensor, cotangent: Value, inputs: list[Tensor], create_graph: bool) -> list[Any]:
-    """⟨cotangent, ∂output/∂input⟩ for each input; None where the output does not depend on it.
+def backward(output: Tensor, inputs: list[Tensor], create_graph: bool) -> list[Any]:
+    """∂output/∂input of a scalar for each input; None where the output does not depend on it.
 
     A node's gradient is complete (summed over all its uses) before it is passed on to the node's parents.
     """
@@ -258,7 +249,7 @@ def backward(output: Tensor, cotangent: Value, inputs: list[Tensor], create_grap
     for node in reversed(order):
         if any(id(parent) in on_path for _, parent in node.parents):
             on_path.add(id(node))
-    gradients: dict[int, Any] = {id(output): cotangent}
+    gradients: dict[int, Any] = {id(output): np.ones_like(output.value)}
     for node in order:
         if node.op is None or id(node) not in on_path:
             continue
@@ -294,7 +285,7 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
     ValueError
         If `output` is not a scalar, or does not depend on an input.
     """
-    leaves = _leaves(inputs)
+    leaves = leaves_of(inputs)
     for role, x in [("output", output), *(("input", leaf) for leaf in leaves)]:
         if not isinstance(x, Tensor):
             raise TypeError(
@@ -306,7 +297,7 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
             f"grad: the output has shape {output.shape}, and a gradient is of one number: take output.sum(), "
             ".mean() or (output * cotangent).sum() first"
         )
-    gradients = backward(output, np.ones_like(output.value), leaves, create_graph)
+    gradients = backward(output, leaves, create_graph)
     for leaf, g in zip(leaves, gradients, strict=True):
         if g is None:
             raise ValueError(
@@ -331,15 +322,16 @@ def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
     -------
     arrays in the structure of `inputs`
     """
-    leaves, directions = _leaves(inputs), _matched(inputs, vectors)
+    leaves, directions = leaves_of(inputs), _matched(inputs, vectors)
     gradients = grad(output, leaves, create_graph=True)
     slope = sum((g * v).sum() for g, v in zip(gradients, directions, strict=True))
-    products = backward(slope, np.ones_like(slope.value), leaves, create_graph=False)
+    products = backward(slope, leaves, create_graph=False)
     found = [np.zeros_like(x.value) if p is None else p for p, x in zip(products, leaves, strict=True)]  # None: H = 0
     return _in_structure_of(inputs, _own(found, leaves))
 
 
-def _leaves(structure: Any) -> list[Any]:
+def leaves_of(structure: Any) -> list[Any]:
+    """The values of a dict, the elements of a list or tuple, or anything else by itself."""
     if isinstance(structure, dict):
         return list(structure.values())
     return list(structure) if isinstance(structure, list | tuple) else [structure]
@@ -355,15 +347,13 @@ def _matched(inputs: Any, vectors: Any) -> list[Array]:
     """The vectors in the order of the inputs: by name in a dict, by position elsewhere."""
     if isinstance(inputs, dict):
         vectors = [vectors[name] for name in inputs if name in vectors]
-    leaves, directions = _leaves(inputs), [np.asarray(v) for v in _leaves(vectors)]
-    if len(leaves) != len(directions):
-        raise ValueError(
-            f"hvp: got {len(directions)} vectors for {len(leaves)} inputs: one for each, by the same names"
-        )
-    for x, v in zip(leaves, directions, strict=True):
+    xs, vs = leaves_of(inputs), [np.asarray(v) for v in leaves_of(vectors)]
+    if len(xs) != len(vs):
+        raise ValueError(f"hvp: got {len(vs)} vectors for {len(xs)} inputs: one for each, by the same names")
+    for x, v in zip(xs, vs, strict=True):
         if shape_of(x) != v.shape:
             raise ValueError(f"hvp: a vector has shape {v.shape}, its input {shape_of(x)}: they must be equal")
-    return directions
+    return vs
 
 
 def _own(gradients: list[Any], leaves: list[Tensor]) -> list[Array]:
@@ -371,8 +361,8 @@ def _own(gradients: list[Any], leaves: list[Tensor]) -> list[Array]:
     owners: set[int] = set()
     answer = []
     for g, x in zip(map(np.asarray, gradients), leaves, strict=True):
-        if g.dtype != x.dtype and g.dtype.kind == x.dtype.kind:  # a float64 constant was met on the way
-            g = g.astype(x.dtype)
+        if g.dtype.kind == x.dtype.kind:
+            g = g.astype(x.dtype, copy=False)  # a float64 constant may have been met on the way
         owner = id(g if g.base is None else g.base)
         answer.append(g if g.flags.writeable and owner not in owners else g.copy())
         owners.add(owner)

@@ -41,15 +41,11 @@ sum_to: Op = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape
 reshape: Op = primitive(np.reshape, lambda g, out, x, shape: reshape(g, x.shape))
 
 
-def _transpose(x: Array, axes: Sequence[int] | None = None) -> Any:
-    return np.asarray(x).transpose(axes)
-
-
 def _inverse(axes: Sequence[int] | None) -> tuple[int, ...] | None:
     return None if axes is None else tuple(int(i) for i in np.argsort(np.mod(axes, len(axes))))
 
 
-transpose: Op = primitive(_transpose, lambda g, out, x, axes=None: transpose(g, _inverse(axes)))
+transpose: Op = primitive(np.transpose, lambda g, out, x, axes=None: transpose(g, _inverse(axes)))
 
 
 def _take(x: Array, index: Any) -> Any:
@@ -228,11 +224,8 @@ def _log_softmax(x: Array, axis: int = -1) -> Any:
     return shifted
 
 
-def _log_softmax_vjp(g: Any, out: Any, x: Value, axis: int = -1) -> Any:
-    return g - exp(out) * sum(g, axis, True)  # exp(out) is the softmax
-
-
-_log_softmax_op = primitive(_log_softmax, _log_softmax_vjp)
+# exp(out) is the softmax
+_log_softmax_op: Op = primitive(_log_softmax, lambda g, out, x, axis=-1: g - exp(out) * sum(g, axis, True))
 
 
 def log_softmax(x: Value, axis: int = -1) -> Any:
@@ -318,17 +311,12 @@ Tensor.__pow__, Tensor.__rpow__ = power, _reflected(power)
 Tensor.__matmul__, Tensor.__rmatmul__ = matmul, _reflected(matmul)
 Tensor.__lt__, Tensor.__le__ = _on_values(np.less), _on_values(np.less_equal)
 Tensor.__gt__, Tensor.__ge__ = _on_values(np.greater), _on_values(np.greater_equal)
+Tensor.__eq__, Tensor.__ne__ = _on_values(np.equal), _on_values(np.not_equal)
 Tensor.__neg__, Tensor.__abs__, Tensor.__getitem__ = negative, abs, take
 Tensor.sum, Tensor.mean, Tensor.max = sum, mean, max
 Tensor.reshape, Tensor.transpose = _axes_of(reshape), _axes_of(transpose)
 
-_OPERATORS: dict[np.ufunc, Op] = {
-    np.add: add,
-    np.subtract: subtract,
-    np.multiply: multiply,
-    np.divide: divide,
-    np.power: power,
-    np.matmul: matmul,
-}
+Tensor.ufuncs = {np.add: add, np.subtract: subtract, np.multiply: multiply, np.divide: divide, np.power: power}
+Tensor.ufuncs[np.matmul] = matmul
 _COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
-Tensor.ufuncs = _OPERATORS | {compare: _on_values(compare) for compare in _COMPARISONS}
+Tensor.ufuncs |= {compare: _on_values(compare) for compare in _COMPARISONS}

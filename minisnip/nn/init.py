@@ -59,9 +59,7 @@ def lecun(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return _variance_scaling(rng, shape, 1 / fans(shape)[0])
 
 
-SCHEMES: dict[str, Callable[..., Array]] = {
-    scheme.__name__: scheme for scheme in (glorot, he, lecun, normal, truncated_normal)
-}
+SCHEMES: dict[str, Callable[..., Array]] = {f.__name__: f for f in (glorot, he, lecun, normal, truncated_normal)}
 
 
 def initialize(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **options: Any) -> Array:

@@ -19,6 +19,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -92,10 +93,7 @@ class Conv2d:
     def out_shape(self, shape: Shape) -> Shape:
         if len(shape) != 3 or shape[0] != self.in_channels:
             raise ValueError(f"takes images of {self.in_channels} channels (C, H, W), got {shape}")
-        return (
-            self.out_channels,
-            *out_sizes(shape[1:], (self.kernel, self.kernel), self.stride, self.padding),
-        )
+        return (self.out_channels, *out_sizes(shape[1:], (self.kernel, self.kernel), self.stride, self.padding))
 
     def __call__(self, params: Params, x: Value) -> Any:
         return conv2d(x, params["weight"], self.stride, self.padding, params["bias"])
@@ -155,12 +153,9 @@ class Select(Stateless):
     kept: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        outside = [i for i in self.kept if not 0 <= i < self.in_features]
-        if outside:
-            raise ValueError(
-                f"Select keeps place {outside[0]} of {self.in_features} numbers: the places are 0 to "
-                f"{self.in_features - 1}"
-            )
+        n = self.in_features
+        if outside := [i for i in self.kept if not 0 <= i < n]:
+            raise ValueError(f"Select keeps place {outside[0]} of {n} numbers: the places are 0 to {n - 1}")
 
     def __repr__(self) -> str:
         return f"Select({len(self.kept)} of {self.in_features})"
@@ -226,7 +221,6 @@ class Sequential:
                 shape = self.out_shapes[name] = layer.out_shape(shape)
             except ValueError as error:
                 raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
-        self._own = {name: {short: f"{name}.{short}" for short in layer.shapes()} for name, layer in layers.items()}
         self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
 
     def shapes(self) -> dict[str, Shape]:
@@ -239,11 +233,7 @@ class Sequential:
         return sum(map(math.prod, self.shapes().values()))
 
     def init(
-        self,
-        rng: Rng = None,
-        scheme: str = "glorot",
-        dtype: npt.DTypeLike = np.float32,
-        **options: float,
+        self, rng: Rng = None, scheme: str = "glorot", dtype: npt.DTypeLike = np.float32, **options: float
     ) -> dict[str, Array]:
         """Draw the parameters: weights by the scheme, biases zero.
 
@@ -268,8 +258,7 @@ class Sequential:
     @property
     def head(self) -> dict[str, Layer]:
         """The layers before the first one with parameters."""
-        first = next((i for i, layer in enumerate(self.layers.values()) if layer.shapes()), len(self.layers))
-        return dict(list(self.layers.items())[:first])
+        return dict(takewhile(lambda item: not item[1].shapes(), self.layers.items()))
 
     def blocks(self) -> list[Block]:
         """Each layer with parameters together with what follows it, in order; `head` comes before all of them."""
@@ -298,7 +287,7 @@ class Sequential:
         """
         self._check(params, x)
         for name, layer in self.layers.items():
-            x = layer({short: params[full] for short, full in self._own[name].items()}, x)
+            x = layer({short: params[f"{name}.{short}"] for short in layer.shapes()}, x)
         return x
 
     def _check(self, params: Params, x: Value) -> None:
@@ -313,14 +302,15 @@ class Sequential:
 
     def __str__(self) -> str:
         """A table of layers, shapes and parameters."""
-        rows: list[tuple[Any, ...]] = [("input", "", self.input_shape, "", "")]
+        rows = [("name", "layer", "output", "parameters", "count"), ("input", "", str(self.input_shape), "", "")]
         for name, layer in self.layers.items():
             shapes = layer.shapes()
             count = sum(map(math.prod, shapes.values()))
             weights = "  ".join(f"{short} {shape}" for short, shape in shapes.items())
-            rows.append((name, str(layer), self.out_shapes[name], weights, f"{count:,}" if count else ""))
+            rows.append((name, str(layer), str(self.out_shapes[name]), weights, f"{count:,}" if count else ""))
         rows.append(("total", "", "", "", f"{self.size:,}"))
-        return _table(("name", "layer", "output", "parameters", "count"), rows)
+        *widths, last = (max(map(len, column)) for column in zip(*rows, strict=True))
+        return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows)
 
 
 KNOWN_LAYERS = (Linear, Conv2d, MaxPool2d, ReLU, Flatten, Select)
@@ -346,12 +336,3 @@ def known_blocks(net: Sequential, purpose: str) -> list[Block]:
         if type(layer) not in KNOWN_LAYERS:
             raise TypeError(f"layer {name} is a {type(layer).__name__}: {purpose} through layers of minisnip.nn only")
     return net.blocks()
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    cells = [header, *[tuple(map(str, row)) for row in rows]]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=False)), row[-1].rjust(widths[-1])])
-        for row in cells
-    )

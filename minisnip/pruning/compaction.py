@@ -103,7 +103,7 @@ def compact(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
         If a mask or a parameter does not fit the network.
     """
     _check(net, params)
-    small = _cut(net, *_fold_constants(net, params, masks))
+    small = cut(net, *_fold_constants(net, params, masks))
     return replace(small, masks={name: small.masks[name] for name in masks}, connections=_count(net, masks))
 
 
@@ -117,15 +117,6 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     Parameters, returns and raises as `compact`; biases and masks keep their values.
     """
     _check(net, params)
-    return _cut(net, params, masks)
-
-
-def _check(net: Sequential, params: Arrays) -> None:
-    """The network itself says which parameter does not fit."""
-    net(params, np.zeros((1, *net.input_shape), np.float32))
-
-
-def _cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     connections, whole = find_connections(net, masks), apply_masks(masks, ones(params))
     both = zip(reachable_units(connections, biases=whole), units_reaching_output(connections), strict=True)
     left = [reachable & reaching for reachable, reaching in both]
@@ -141,6 +132,11 @@ def _cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     small_params = {name: w[np.ix_(*places[name])] for name, w in apply_masks(masks, params).items()}
     small_masks = {name: whole[name][np.ix_(*places[name])] for name in masks}
     return Compact(small, small_params, small_masks, net, _count(net, masks), places)
+
+
+def _check(net: Sequential, params: Arrays) -> None:
+    """The network itself says which parameter does not fit."""
+    net(params, np.zeros((1, *net.input_shape), np.float32))
 
 
 def _fold_constants(net: Sequential, params: Arrays, masks: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:

@@ -49,7 +49,7 @@ def shuffle_masks(masks: Arrays, rng: Rng = None) -> dict[str, Array]:
 
 def _permuted(c: Array, rng: np.random.Generator) -> Array:
     """A random arrangement of the numbers of c, other than c."""
-    shuffled: Array = rng.permutation(c.ravel()).reshape(c.shape)
+    shuffled = c
     while np.array_equal(shuffled, c):
         shuffled = rng.permutation(c.ravel()).reshape(c.shape)
     return shuffled

@@ -256,29 +256,26 @@ def find_stages(net: Sequential, params: Arrays, x: Array, y: Array) -> list[Sta
         If a layer is not one of minisnip.nn.
     """
     blocks = known_blocks(net, "ΔL is computed")
-    for layer in net.head.values():
-        x = layer({}, x)
-    inputs, outputs, steps = [], [], []  # for each block: what its layer reads and gives; its layers and parameters
-    for block in blocks:
-        own = {short: params[f"{block.name}.{short}"] for short in block.layer.shapes()}
-        steps.append([(block.layer, own), *((layer, {}) for layer in block.following.values())])
-        inputs.append(x)
-        x = block.layer(own, x)
-        outputs.append(x)
-        for layer in block.following.values():
-            x = layer({}, x)
-    inputs, outputs, losses = [*inputs, x], [*outputs, x], image_losses(x, y)  # x: the logits
+    steps, activations = [], [x]  # each layer with its parameters; activations[i] enters layer i
+    for name, layer in net.layers.items():
+        own = {short: params[f"{name}.{short}"] for short in layer.shapes()}
+        steps.append((layer, own))
+        activations.append(layer(own, activations[-1]))
+    logits = activations[-1]
+    losses = image_losses(logits, y)
+    activations.append(logits)  # after the last layer nothing changes them
+    starts = [i for i, (_, own) in enumerate(steps) if own]
     stages = []
-    for i, block in enumerate(blocks):
-        own = steps[i][0][1]
+    for block, i, following in zip(blocks, starts, [*starts[1:], len(steps)], strict=True):
+        own = steps[i][1]
         stage = Stage(
             block=block,
             connections=np.column_stack([own["weight"].reshape(len(own["bias"]), -1), own["bias"]]),
-            columns=_columns(block.layer, inputs[i]),
-            outputs=_rows_last(outputs[i]).reshape(len(own["bias"]), -1, len(x)),
-            entering=np.ascontiguousarray(_rows_last(inputs[i + 1])),
-            leaving=np.ascontiguousarray(_rows_last(outputs[i + 1])),
-            later=[step for later in steps[i + 1 :] for step in later],
+            columns=_columns(block.layer, activations[i]),
+            outputs=_rows_last(activations[i + 1]).reshape(len(own["bias"]), -1, len(x)),
+            entering=np.ascontiguousarray(_rows_last(activations[following])),
+            leaving=np.ascontiguousarray(_rows_last(activations[following + 1])),
+            later=steps[following:],
             labels=y,
             losses=losses,
         )

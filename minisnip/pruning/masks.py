@@ -112,10 +112,8 @@ def keep_top_per_layer(scores: Arrays, sparsity: float) -> dict[str, Array]:
     ranks: dict[str, Array] = {}
     for names in names_by_layer(scores).values():
         layer = {name: scores[name] for name in names}
-        values = flatten(layer)
-        rank = np.empty(values.size)
-        rank[np.argsort(-values, kind="stable")] = -(np.arange(values.size) + 0.5) / values.size
-        ranks |= _unflatten(rank, layer)
+        rank = descending_ranks(flatten(layer))
+        ranks |= unflatten(-(rank + 0.5) / rank.size, layer)
     masks = _keep({name: ranks[name] for name in scores}, sparsity, scores)
     warn_of_collapse(masks)
     return masks
@@ -124,7 +122,7 @@ def keep_top_per_layer(scores: Arrays, sparsity: float) -> dict[str, Array]:
 def _keep(values: Arrays, sparsity: float, like: Arrays) -> dict[str, Array]:
     """Ones at the κ largest values, in the dtypes of `like`."""
     flat = flatten(values)
-    kept = _unflatten(_largest(flat, count_kept(flat.size, sparsity)), values)
+    kept = unflatten(_largest(flat, count_kept(flat.size, sparsity)), values)
     return {name: k.astype(like[name].dtype) for name, k in kept.items()}
 
 
@@ -139,12 +137,19 @@ def _largest(flat: Array, kappa: int) -> Array:
     return kept
 
 
+def descending_ranks(flat: Array) -> Array:
+    """The rank of each number of a flat array, 0 for the largest; of equals the first comes first."""
+    ranks = np.empty(flat.size, np.intp)
+    ranks[np.argsort(-flat, kind="stable")] = np.arange(flat.size)
+    return ranks
+
+
 def flatten(arrays: Arrays) -> Array:
     """All the numbers as one array of one axis, in the order of the dict."""
     return np.concatenate([np.ravel(a) for a in arrays.values()])
 
 
-def _unflatten(flat: Array, like: Arrays) -> dict[str, Array]:
+def unflatten(flat: Array, like: Arrays) -> dict[str, Array]:
     """The inverse of `flatten`."""
     parts = np.split(flat, np.cumsum([a.size for a in like.values()])[:-1])
     return {name: part.reshape(a.shape) for (name, a), part in zip(like.items(), parts, strict=True)}
@@ -172,19 +177,15 @@ def check_scores(scores: Arrays) -> None:
 
 def kept_per_layer(masks: Arrays) -> dict[str, dict[str, float]]:
     """For each parameter: the number of kept connections, their total number, and the percentage."""
-    return {name: _row(int(np.count_nonzero(c)), c.size) for name, c in masks.items()}
+    counts = {name: (int(np.count_nonzero(c)), c.size) for name, c in masks.items()}
+    return {name: {"kept": kept, "total": m, "percent": 100 * kept / m} for name, (kept, m) in counts.items()}
 
 
 def report(masks: Arrays) -> str:
     """The rows of `kept_per_layer` and their sum as a table for a terminal."""
-    rows = kept_per_layer(masks)
-    rows["all"] = _row(*(int(sum(row[key] for row in rows.values())) for key in ("kept", "total")))
+    rows = kept_per_layer({**masks, "all": flatten(masks)})
     lines = [f"{name:<14}{r['kept']:>10,}{r['total']:>10,}{r['percent']:>9.2f} %" for name, r in rows.items()]
     return "\n".join([f"{'parameter':<14}{'kept':>10}{'of':>10}{'':>11}", *lines])
-
-
-def _row(kept: int, total: int) -> dict[str, float]:
-    return {"kept": kept, "total": total, "percent": 100 * kept / total}
 
 
 def emptied_layers(masks: Arrays) -> list[str]:
@@ -201,10 +202,10 @@ def warn_of_collapse(masks: Arrays) -> None:
         At the line that called the caller of this function.
     """
     if layers := emptied_layers(masks):
-        kept, total = (sum(int(count(c)) for c in masks.values()) for count in (np.count_nonzero, np.size))
+        kept = flatten(masks)
         warnings.warn(
-            f"at sparsity {1 - kept / total:.4g} no connection of {', '.join(layers)} is kept: nothing can be learned "
-            "through an empty layer; choose a lower sparsity",
+            f"at sparsity {1 - np.count_nonzero(kept) / kept.size:.4g} no connection of {', '.join(layers)} is kept: "
+            "nothing can be learned through an empty layer; choose a lower sparsity",
             LayerCollapseWarning,
             stacklevel=3,
         )
@@ -237,12 +238,7 @@ def collapse_sparsity(scores: Arrays) -> float:
     0.25
     """
     check_scores(scores)
-    flat = flatten(scores)
-    needed, start = 1, 0
-    for name, s in scores.items():
-        if s.size and not name.endswith("bias"):
-            best = start + int(np.argmax(s))  # the first of equals, which keep_top prefers
-            better = np.count_nonzero(flat > flat[best]) + np.count_nonzero(flat[:best] == flat[best])
-            needed = max(needed, 1 + int(better))
-        start += s.size
-    return 1 - needed / flat.size
+    ranks = descending_ranks(flatten(scores))
+    by_name = unflatten(ranks, scores)
+    best = [int(r.min()) for name, r in by_name.items() if r.size and not name.endswith("bias")]
+    return 1 - (1 + max(best, default=0)) / ranks.size

@@ -163,11 +163,9 @@ class Run:
 
     def result(self, state: TrainState, finished: bool) -> TrainResult:
         """The best epoch so far, in the shapes of the full network."""
-        result = TrainResult(state.best, state.history, state.best_epoch, state.seconds, finished)
-        if self.compact is None:
-            return result
-        small = replace(self.compact, params=state.best)
-        return replace(result, params=small.expand(small.params), compact=small)
+        small = None if self.compact is None else replace(self.compact, params=state.best)
+        params = state.best if small is None else small.expand(state.best)
+        return TrainResult(params, state.history, state.best_epoch, state.seconds, finished, small)
 
 
 def train(
@@ -258,8 +256,8 @@ def train(
 
         small = cut(net, params, masks)
         net, params, masks = small.net, small.params, small.masks
-    kept, masked = kept_connections(masks), apply_masks(masks, params)
-    start = {name: np.array(w, params[name].dtype, order="C") for name, w in masked.items()}
+    kept = kept_connections(masks)
+    start = {name: np.array(w, order="C") for name, w in apply_masks(masks, params).items()}
     state = initial_state(start, kept, optimizer, rng)
     settings = {**fingerprint(net, dataset, state, kept), **{key: str(value) for key, value in vars(recipe).items()}}
     file = None if checkpoint is None else Path(checkpoint)
@@ -269,10 +267,11 @@ def train(
     body, images = precompute_head(net, *(split.images for split in splits.values()))
     splits = {name: Split(x, split.labels) for (name, split), x in zip(splits.items(), images, strict=True)}
     run = Run(body, kept, recipe, splits, small)
+    done = len(state.history) * run.steps
     try:
         with (
             sharding(body, workers) as shards,
-            _progress_bar(run, state, title) as bar,
+            tqdm(desc=title, total=run.total, initial=done, unit="step", disable=None if title else True) as bar,
             np.errstate(over="ignore", invalid="ignore"),
         ):
             while len(state.history) * run.steps < run.total:
@@ -455,12 +454,6 @@ def _check_finite(run: Run, state: TrainState, which: str, loss: float, losses: 
         f"was {last:.4g}, and {kept}: try a lower learning rate (say {rate / 10:.1g}) or less weight decay",
         run.result(state, finished=False),
     )
-
-
-def _progress_bar(run: Run, state: TrainState, title: str | None) -> Any:
-    """A progress bar over the steps of the run; it is hidden without a title or a terminal."""
-    done = len(state.history) * run.steps
-    return tqdm(desc=title, total=run.total, initial=done, unit="step", disable=None if title else True)
 
 
 def _show(bar: Any, state: TrainState, loss: float, error: float) -> None:

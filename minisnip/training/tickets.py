@@ -22,6 +22,7 @@ from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Params, Shape, Stateless, known_blocks
 from minisnip.pruning import LayerCollapseWarning, count_kept, effective_masks, keep_top
+from minisnip.pruning.masks import check_sparsity, descending_ranks, flatten, unflatten
 from minisnip.pruning.schedules import Keep, removed_last, sparsity_of_round
 from minisnip.training.loop import train
 from minisnip.training.optimizers import SGD, Adam, Optimizer, State
@@ -36,13 +37,7 @@ class Ticket:
 
 
 def magnitude_after_training(
-    net: Sequential,
-    params: Arrays,
-    dataset: Dataset,
-    sparsity: float,
-    *,
-    keep: Keep = keep_top,
-    **training: Any,
+    net: Sequential, params: Arrays, dataset: Dataset, sparsity: float, *, keep: Keep = keep_top, **training: Any
 ) -> Ticket:
     """Train, keep the largest |w| with their trained values (Han et al. 2015, arXiv 1506.02626, in one step).
 
@@ -65,7 +60,7 @@ def magnitude_after_training(
     ValueError
         If the sparsity is not in [0, 1).
     """
-    count_kept(1, sparsity)  # before the work
+    check_sparsity(sparsity)  # before the work
     trained = train(net, params, dataset, **training).params
     return Ticket(keep({name: np.abs(w) for name, w in trained.items()}, sparsity), trained)
 
@@ -103,7 +98,7 @@ def lottery_ticket(
     ValueError
         If the sparsity is not in [0, 1) or the rate not in (0, 1).
     """
-    count_kept(1, sparsity)
+    check_sparsity(sparsity)
     if not 0 < rate < 1:
         raise ValueError(f"rate {rate} is not in (0, 1): a round removes this share of the remaining connections")
     rounds = max(1, math.ceil(math.log(1 - sparsity) / math.log(1 - rate) - 1e-9))
@@ -283,7 +278,7 @@ def from_scratch(
     TypeError
         If a layer is not one of minisnip.nn.
     """
-    count_kept(1, sparsity)
+    check_sparsity(sparsity)
     network, dtype = gated(net, params), next(iter(params.values())).dtype
     half_open = {name: np.full(shape, 0.5, dtype) for name, shape in network.shapes().items()}
     optimizer = NonNegative(L1(Adam(), strength))
@@ -312,23 +307,20 @@ def keep_units(net: Sequential, gates: Arrays, sparsity: float) -> dict[str, Arr
     ValueError
         If one unit of each layer has more than κ connections.
     """
-    scores = np.concatenate([gate.astype(np.float64) for gate in gates.values()])
-    dtype, stops = next(iter(gates.values())).dtype, np.cumsum([len(gate) for gate in gates.values()])[:-1]
-    for layer in np.split(scores, stops):  # views of the scores
+    scores = flatten(gates)
+    for layer in unflatten(scores, gates).values():  # views of the scores
         layer[np.argmax(layer)] = np.inf
-    order = np.argsort(-scores, kind="stable")
+    ranks = descending_ranks(scores)
 
     def masks(units: int) -> dict[str, Array]:
-        kept = np.zeros(len(scores), bool)
-        kept[order[:units]] = True
-        of_layer = dict(zip(gates, np.split(kept, stops), strict=True))
-        incoming = {name: np.ones(shape, dtype) for name, shape in net.shapes().items()}
+        kept = unflatten(ranks < units, gates)
+        incoming = {name: np.ones(shape, scores.dtype) for name, shape in net.shapes().items()}
         for name, c in incoming.items():
-            c[~of_layer.get(name.rpartition(".")[0], np.ones(len(c), bool))] = 0
+            c[~kept.get(name.rpartition(".")[0], np.ones(len(c), bool))] = 0
         return effective_masks(net, incoming)  # without the connections out of units that have none coming in
 
     def count(units: int) -> int:
-        return sum(int(np.count_nonzero(c)) for c in masks(units).values())
+        return int(np.count_nonzero(flatten(masks(units))))
 
     kappa = count_kept(net.size, sparsity)
     if count(len(gates)) > kappa:
