@@ -149,7 +149,7 @@ def reproduce_command(options: argparse.Namespace) -> None:
     compute = partial(run_all, runs, work=record, jobs=options.jobs, scheduler=options.scheduler)
     for name in reproduce.ALL if options.result == "all" else [options.result]:
         typed = _typed(name, options, first.dataset)
-        text, files = reproduce.reproduce(name, budget, first.dataset, (out, runs), typed, compute)
+        text, files = reproduce.compute_and_write(name, budget, first.dataset, (out, runs), typed, compute)
         print(f"# {name}\n\n{text}\n\n{', '.join(file.name for file in files)}: {out}/\n", flush=True)
 
 
@@ -172,7 +172,7 @@ def agree_command(options: argparse.Namespace) -> None:
         names = (f"batch{experiment.scoring_images}", f"seed{experiment.seed}")
         folder = options.out or Path("runs") / "-".join(["agree", experiment.dataset, experiment.model, *names])
         report.make_folder(folder)
-    result = agree.agree(experiment, dataset)
+    result = agree.compare_scores(experiment, dataset)
     agree.write(folder, experiment, dataset, result)
     print(f"{agree.summary(result.report)}\n\nFiles and figures: {folder}/")
 
