@@ -10,8 +10,8 @@ A `Tensor` is a variable: an array that knows the op that made it. Everything el
 constant. So there is nothing to switch on or off: wrap what you want to differentiate by, leave the rest alone.
 
 An op is made by `primitive` from its forward function and one vector-Jacobian product (VJP) per argument: from the
-gradient of the loss by the op's output, the gradient by that argument. A Tensor that was used twice gets two such
-contributions, and they are added. That is the whole of backpropagation.
+gradient of the loss with respect to the op's output, the gradient with respect to that argument. A Tensor that was used
+twice gets two such contributions, and they are added. That is the whole of backpropagation.
 
 VJPs are written in ops. Run on arrays they are plain NumPy; run on Tensors (`create_graph=True`) they are recorded like
 any other computation, and so can be differentiated again.
@@ -31,7 +31,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]  # parameters, masks, scores, gradients: an array for each name
 Value: TypeAlias = "Tensor | Array | float"  # what an op takes: a variable or a constant
 Op: TypeAlias = Callable[..., Any]  # arrays in, array out; a Tensor among them, Tensor out
-VJP: TypeAlias = Callable[..., Any]  # vjp(g, out, *args, **metadata) -> gradient by one of the args
+VJP: TypeAlias = Callable[..., Any]  # vjp(g, out, *args, **metadata) -> gradient w.r.t. one of the args
 
 
 class Tensor:
@@ -45,7 +45,7 @@ class Tensor:
     Raises
     ------
     TypeError
-        If `value` does not hold floats: there is no derivative by an integer.
+        If `value` does not hold floats: there is no derivative with respect to an integer.
     """
 
     __slots__ = ("args", "metadata", "op", "parents", "value")
@@ -179,7 +179,7 @@ class Primitive:
         return out
 
     def vjp(self, i: int, g: Any, out: Any, args: tuple[Any, ...], metadata: dict[str, Any]) -> Any:
-        """The gradient of the loss by argument i, given its gradient g by the output."""
+        """The gradient of the loss with respect to argument i, given its gradient g with respect to the output."""
         vjp = self.vjps[i] if i < len(self.vjps) else None
         if vjp is None:
             raise TypeError(f"{self.name} has no derivative by argument {i}: pass a plain array there")
@@ -264,7 +264,7 @@ def backward(output: Tensor, inputs: list[Tensor], create_graph: bool) -> list[A
 
 
 def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
-    """The gradient of a scalar by each of the inputs.
+    """The gradient of a scalar with respect to each of the inputs.
 
     Parameters
     ----------
@@ -302,7 +302,7 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
         if g is None:
             raise ValueError(
                 f"grad: the output was not computed from the input of shape {leaf.shape}: wrap the array first "
-                "(x = Tensor(array)), compute the output from that very x, and ask for the gradient by x"
+                "(x = Tensor(array)), compute the output from that very x, and ask for the gradient with respect to x"
             )
     if create_graph:
         return _in_structure_of(inputs, [g if isinstance(g, Tensor) else Tensor(g) for g in gradients])

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import cache
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +22,18 @@ from minisnip import data, pruning, training
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
 from minisnip.nn import MODELS, SCHEMES, Sequential
-from minisnip.pruning import CRITERIA, METHODS
-from minisnip.training import SCHEDULES, SGD, Adam, DivergenceError, TrainResult, evaluate, train
+from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
+from minisnip.training import (
+    SCHEDULES,
+    SGD,
+    Adam,
+    DivergenceError,
+    Ticket,
+    TrainingInterrupted,
+    TrainResult,
+    evaluate,
+    train,
+)
 
 NUMERICS = 2  # raised when the arithmetic of a run changes; 1: the shipped results, computed with BLAS's own threads
 
@@ -31,13 +42,13 @@ SGD_RATES = {"lenet-300-100": 0.1, "lenet-5-caffe": 0.02}  # the paper's 0.1 mak
 ADAM_RATE = 1e-3
 WEIGHT_DECAY = {"sgd": 5e-4, "adam": 0.0}
 
-TICKETS: dict[str, Callable[..., Any]] = {  # these train before they prune
+TICKETS: dict[str, Callable[..., Ticket]] = {  # these train before they prune
     "magnitude-after-training": training.magnitude_after_training,
     "lottery-ticket": training.lottery_ticket,
     "l1-penalty": training.l1_penalty,
     "from-scratch": training.from_scratch,
 }
-OWN_TRAINING = {"l1-penalty": {"optimizer"}, "from-scratch": {"optimizer", "learning_rate", "schedule"}}
+OWN_TRAINING = ("optimizer", "learning_rate", "schedule")  # what from-scratch chooses itself, for its gates
 IN_ROUNDS = ("synflow", "iterative-snip", "force")  # their scores change from round to round
 CONTROLS = {
     "none": "as it is",
@@ -116,10 +127,12 @@ class Experiment:
         if self.weight_decay is None:
             object.__setattr__(self, "weight_decay", WEIGHT_DECAY.get(self.optimizer))
         for f in fields(self):
-            _check(f, getattr(self, f.name))
+            object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
         pruning.count_kept(1, self.sparsity)
         if self.control != "none" and self.criterion != "snip":
-            raise ValueError(f"control {self.control} of {self.criterion}: controls are of snip")
+            raise ValueError(
+                f"control {self.control} with criterion {self.criterion}: controls are of snip; choose one of the two"
+            )
 
     @property
     def percent(self) -> str:
@@ -127,15 +140,28 @@ class Experiment:
         return f"{100 * self.sparsity:g} %"
 
 
-def _check(f: Field[Any], value: Any) -> None:
+KINDS: dict[type, tuple[Any, str]] = {  # what each type of field takes, in words too
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    bool: (bool, "True or False"),
+    str: (str, "text"),
+}
+
+
+def _checked(f: Field[Any], value: Any) -> Any:
+    """The value in the type of its field, so that equal experiments have equal names; a ValueError if it is wrong."""
     choices, kind = f.metadata["choices"], f.metadata["kind"]
     if value is None and f.default is None:
-        return
+        return None
+    accepted, words = KINDS[kind]
+    if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
+        raise ValueError(f"{f.name} {value!r} must be {words}")
     if choices and value not in choices:
         raise ValueError(f"unknown {f.name} {value!r}: choose one of {', '.join(choices)}")
     if kind in (int, float) and not (0 < value < math.inf or (f.metadata["zero"] and value == 0)):
         expected = "finite and not negative" if f.metadata["zero"] else "above 0 and finite"
         raise ValueError(f"{f.name} {value} must be {expected}")
+    return kind(value)
 
 
 def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
@@ -225,17 +251,30 @@ def run(
     Raises
     ------
     TrainingInterrupted
-        If Ctrl-C stopped the training.
+        If Ctrl-C stopped the training; a plain KeyboardInterrupt if that was a training before the pruning.
     ValueError
         If there are fewer training images than the experiment takes at a time.
+
+    Warns
+    -----
+    LayerCollapseWarning
+        Once, before the training, if the masks leave a layer no weight; names the layer.
     """
     dataset = load(experiment.dataset) if dataset is None else dataset
     check_sizes(experiment, dataset)
     net, rngs = MODELS[experiment.model](), Streams(*np.random.default_rng(experiment.seed).spawn(5))
     learned = replace(dataset, train=_training_split(experiment, dataset.train, rngs.control))
     options, started = _training_options(experiment, title), time.perf_counter()
-    masks, params, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
+    with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):
+        try:
+            ticket, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
+        except TrainingInterrupted as stopped:
+            raise KeyboardInterrupt(
+                "interrupted in the training before the pruning; nothing is kept of it"
+            ) from stopped
     seconds = time.perf_counter() - started
+    masks, params = ticket.masks, ticket.params
+    pruning.warn_of_collapse(masks)
     if experiment.trained_init or experiment.control == "redrawn":
         params = net.init(rngs.fresh, experiment.trained_init or experiment.init)
     if experiment.sparsity:
@@ -245,7 +284,8 @@ def run(
     try:
         if experiment.iterations != 0:
             options |= {"checkpoint": checkpoint, "resume": resume, "watch": watch}
-            trained = train(net, params, learned, rng=rngs.order, **options)
+            with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):
+                trained = train(net, params, learned, rng=rngs.order, **options)
     except DivergenceError as error:
         trained, divergence = error.result, error
     test_error = _test_error(experiment, net, trained, dataset)
@@ -265,31 +305,35 @@ def _training_options(experiment: Experiment, title: str | None) -> dict[str, An
 
 
 def _prune(
-    experiment: Experiment,
-    net: Sequential,
-    datasets: tuple[Dataset, Dataset],
-    options: dict[str, Any],
-    rngs: Streams,
-) -> tuple[dict[str, Array], dict[str, Array], float | None]:
-    """The masks, the parameters to train under them, and the sparsity at which the scores would empty a layer.
+    experiment: Experiment, net: Sequential, datasets: tuple[Dataset, Dataset], options: dict[str, Any], rngs: Streams
+) -> tuple[Ticket, float | None]:
+    """The masks with the parameters to train under them, and the sparsity at which the scores would empty a layer.
 
     The first data set is scored; a ticket trains on the second, whose images and labels the experiment chooses.
     """
     params = net.init(rngs.init, experiment.init)
     if not experiment.sparsity:
-        return pruning.ones(params), params, None
+        return Ticket(pruning.ones(params), params), None
     if experiment.criterion in TICKETS:
-        own = OWN_TRAINING.get(experiment.criterion, ())
-        shared = {name: value for name, value in options.items() if name not in own}
-        ticket = TICKETS[experiment.criterion](net, params, datasets[1], experiment.sparsity, rng=rngs.order, **shared)
-        return ticket.masks, ticket.params, None
+        options = _before_pruning(experiment, options)
+        train_and_prune = TICKETS[experiment.criterion]
+        return train_and_prune(net, params, datasets[1], experiment.sparsity, rng=rngs.order, **options), None
     x, y = _scoring_batch(experiment, datasets[0], rngs)
     name = "least-sensitive" if experiment.control == "inverted" else experiment.criterion
     if name in IN_ROUNDS:
-        return METHODS[name](net, params, x, y, experiment.sparsity, rng=rngs.scoring), params, None
+        return Ticket(METHODS[name](net, params, x, y, experiment.sparsity, rng=rngs.scoring), params), None
     scores = CRITERIA[name](net, params, x, y, rng=rngs.scoring)
     masks = pruning.one_shot(lambda *_, **__: scores, net, params, x, y, experiment.sparsity, rng=rngs.scoring)
-    return _controlled(experiment.control, masks, params, rngs.control), params, pruning.collapse_sparsity(scores)
+    masks = _controlled(experiment.control, masks, params, rngs.control)
+    return Ticket(masks, params), pruning.collapse_sparsity(scores)
+
+
+def _before_pruning(experiment: Experiment, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a training that comes before the pruning."""
+    if experiment.criterion == "l1-penalty":  # without weight decay, so that there is only one penalty
+        return {**options, "optimizer": OPTIMIZERS[experiment.optimizer](weight_decay=0.0)}
+    own = OWN_TRAINING if experiment.criterion == "from-scratch" else ()
+    return {name: value for name, value in options.items() if name not in own}
 
 
 def _controlled(control: str, masks: dict[str, Array], params: Arrays, rng: np.random.Generator) -> dict[str, Array]:
@@ -333,8 +377,7 @@ def record(experiment: Experiment) -> dict[str, Any]:
         pixel, and the history. A loss that becomes infinite ends the run; "diverged" says so.
     """
     started = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the result tells which layers are empty
+    with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):  # the result tells of it
         done = run(experiment)
     history = done.trained.history
     return {

@@ -16,9 +16,9 @@ import subprocess
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import MISSING, asdict, fields
 from functools import cache, partial
 from importlib import import_module
@@ -101,29 +101,32 @@ def file_of(folder: Path, config: Any) -> Path:
 
 
 def read(folder: Path, config: Any) -> dict[str, Any] | None:
-    """The result of a configuration; None if there is no file, or it is damaged or of another configuration.
+    """The result of a configuration; None if there is no file, or it is damaged or of another configuration."""
+    content = _content(file_of(folder, config))
+    result: dict[str, Any] | None = content.get("result")
+    whole = content.get("checksum", _hash(result)) == _hash(result)  # older files have none
+    return result if result and whole and is_of(content, config) else None
+
+
+def is_of(content: Mapping[str, Any], config: Any) -> bool:
+    """Whether a file holds the result of a configuration, computed with these numerics.
 
     All fields are compared, so that a result computed with another default is not taken for this one. A field that the
     file does not know had its default.
     """
-    content = _content(file_of(folder, config))
-    result: dict[str, Any] | None = content.get("result")
     stored, defaults = content.get("config"), {f.name: f.default for f in fields(config) if f.default is not MISSING}
     same = isinstance(stored, dict) and {**defaults, **stored} == json.loads(json.dumps(asdict(config)))
-    whole = content.get("checksum", _hash(result)) == _hash(result)  # older files have none
-    return result if result and whole and same and content.get("numerics", 1) == NUMERICS else None
+    return same and bool(content.get("numerics", 1) == NUMERICS)
+
+
+def origin(config: Any) -> dict[str, Any]:
+    """What a file with a result tells of it: the configuration, the numerics, and what computed it."""
+    return {"numerics": NUMERICS, "config": asdict(config), "versions": versions(), "commit": commit()}
 
 
 def save(folder: Path, config: Any, result: dict[str, Any]) -> None:
     """Write the result file, atomically."""
-    content = {
-        "numerics": NUMERICS,
-        "config": asdict(config),
-        "result": result,
-        "checksum": _hash(result),
-        "versions": versions(),
-        "commit": commit(),
-    }
+    content = {**origin(config), "result": result, "checksum": _hash(result)}
     save_text(file_of(folder, config), json.dumps(content, indent=1) + "\n")
 
 
@@ -217,6 +220,7 @@ def run_all(
     hidden = None if title else True  # None: hidden unless on a terminal
     with tqdm(None, title, len(distinct), initial=len(distinct) - len(missing), unit="run", disable=hidden) as bar:
         lost = _compute(partial(_run_and_save, folder, work), missing, jobs, scheduler, bar) if missing else {}
+    _delete_half_written(folder, missing)
     if lost:
         raise LostRunError(
             f"{len(lost)} run(s) failed twice, the second time alone, and have no result; all others are finished: "
@@ -229,6 +233,13 @@ def _delete_abandoned(folder: Path) -> None:
     """Delete what killed commands left; a younger file may belong to a command that is writing it."""
     for left in folder.glob(".*.tmp"):
         if left.stat().st_mtime < time.time() - ABANDONED:
+            left.unlink(missing_ok=True)
+
+
+def _delete_half_written(folder: Path, configs: Sequence[Any]) -> None:
+    """Delete what a worker that died in the middle of writing left of these runs; all of them are finished or lost."""
+    for config in configs:
+        for left in folder.glob(f".{file_of(folder, config).name}.*.tmp"):
             left.unlink(missing_ok=True)
 
 
@@ -295,17 +306,17 @@ class Workers(NamedTuple):
     killed: type[Exception]
 
 
-@contextmanager
-def workers(scheduler: str | None, jobs: int) -> Iterator[Workers]:
+def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Workers]:
     """Processes of this machine, or the workers of the Dask cluster with this address.
 
     Each process has one thread for NumPy's BLAS, and so has each of Dask's, unless they were started otherwise. The
     workers of a cluster must have minisnip installed, and see the folder of the results under the same path.
     """
-    if scheduler is not None:
-        with _cluster(scheduler) as pool:
-            yield pool
-        return
+    return _processes(jobs) if scheduler is None else _cluster(scheduler)
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Workers]:
     jobs = cpu_count() if jobs == -1 else jobs
     executor = partial(get_reusable_executor, jobs, timeout=IDLE, env=ONE_THREAD)  # a new one if a worker died
 

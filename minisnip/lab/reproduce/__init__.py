@@ -16,7 +16,7 @@ from minisnip.lab.runs import commit, commits, versions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ALL", "BUDGETS", "RESULTS", "Budget", "Result", "budget_of", "reproduce", "seconds", "write"]
+__all__ = ["ALL", "BUDGETS", "RESULTS", "Budget", "Result", "budget_of", "compute_and_write", "seconds", "write"]
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ def budget_of(result: str, name: str, seeds: int | None) -> Budget:
     if name not in BUDGETS:
         raise ValueError(f"unknown budget {name!r}: choose one of {', '.join(BUDGETS)}")
     if name == "best" and result != "table1":
-        raise ValueError(f"budget best is that of our recipe, a row of table1; {result} has none")
+        raise ValueError(f"budget best is that of our recipe, a row of table1: choose another for {result}")
     return BUDGETS[name] if seeds is None else BUDGETS[name].with_seeds(seeds)
 
 
-def reproduce(
+def compute_and_write(
     name: str,
     budget: Budget,
     dataset: str,
