@@ -24,7 +24,7 @@ from typing import Any
 
 from minisnip.autodiff import Tensor, check_grads, grad, hvp, ops, primitive
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Tensor", "__version__", "check_grads", "grad", "hvp", "ops", "primitive"]
 
 _PACKAGES = ("autodiff", "data", "exercises", "files", "lab", "nn", "pruning", "testing", "training")

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,6 +122,13 @@ def test_no_package_hides_a_module_behind_a_function(module: str) -> None:
     parent, _, name = module.rpartition(".")
     found = getattr(importlib.import_module(parent), name, None)
     assert found is None or inspect.ismodule(found)
+
+
+def test_one_version_is_stated_everywhere() -> None:
+    citation = (PACKAGE.parent / "CITATION.cff").read_text(encoding="utf-8")
+    changes = (PACKAGE.parent / "tutorials" / "site" / "changelog.md").read_text(encoding="utf-8")
+    assert f"\nversion: {minisnip.__version__}\n" in citation
+    assert re.findall(r"^## (\S+)", changes, re.MULTILINE)[0] == minisnip.__version__
 
 
 def test_every_file_opens_with_its_idea() -> None:
