@@ -8,14 +8,15 @@ order; together they take an evening:
 3. nn/layers.py             layers are functions of (parameters, input), and a network is their sequence.
 4. nn/losses.py             cross-entropy, and its derivative: softmax minus one-hot.
 5. pruning/masks.py         a mask c keeps or removes each connection; keep_top keeps exactly κ of them.
-6. pruning/sensitivity.py   SNIP: the derivative of the loss by the mask, from one mini-batch.
-7. pruning/deletion.py      the definition that SNIP approximates: the loss without each connection, exactly.
+6. pruning/sensitivity.py   SNIP: the derivative of the loss with respect to the mask, from one mini-batch.
+7. pruning/deletion.py      the definition that SNIP approximates, in nine lines (delta_loss_by_deletion); the rest
+                            computes the same numbers fast, and may be skipped at first.
 8. training/optimizers.py   one step down the gradient, with momentum or with Adam.
 9. training/loop.py         train the pruned network, and keep the epoch with the lowest validation error.
 
 Convolution (autodiff/conv.py), initial weights (nn/init.py), threads (nn/threads.py), checkpoints
-(training/checkpoint.py) and data (data/dataset.py) are details that these files call by name. `minisnip.lab` compares,
-reproduces and plots; the core never imports it.
+(training/checkpoint.py), data (data/dataset.py) and, for `train(compact=True)`, compaction (pruning/compaction.py) are
+details that these files call by name. `minisnip.lab` compares, reproduces and plots; the core never imports it.
 """
 
 from importlib import import_module

@@ -24,7 +24,7 @@ EVENING = {
     "nn/layers.py": "layers are functions of (parameters, input), and a network is their sequence",
     "nn/losses.py": "cross-entropy, and its derivative: softmax minus one-hot",
     "pruning/masks.py": "a mask keeps or removes each connection; `keep_top` keeps exactly κ",
-    "pruning/sensitivity.py": "SNIP: the derivative of the loss by the mask",
+    "pruning/sensitivity.py": "SNIP: the derivative of the loss with respect to the mask",
     "pruning/deletion.py": "the definition that SNIP approximates: the loss without each connection, exactly",
     "training/optimizers.py": "one step down the gradient, with momentum or with Adam",
     "training/loop.py": "train the pruned network, keep the epoch with the lowest validation error",

@@ -15,6 +15,7 @@ from minisnip import data
 from minisnip.lab import report
 from minisnip.lab.cli import main
 from minisnip.lab.experiment import Experiment, run
+from minisnip.training import loop
 from tests.test_cli import COMMAND, read
 
 
@@ -98,8 +99,36 @@ def test_a_rerun_that_does_not_end_leaves_the_finished_result_whole(tmp_path: Pa
     assert process.wait() != 0
     assert {name: (tmp_path / name).read_bytes() for name in finished} == finished
     experiment = Experiment(dataset="glyphs", epochs=4)
-    assert report.open_folder(tmp_path, experiment, compare_dense=False, resume=True) == read(tmp_path)
-    assert report.open_folder(tmp_path, experiment, compare_dense=False, resume=False) is None
+    for resume in (True, False):  # a checkpoint is newer than the result
+        assert report.open_folder(tmp_path, experiment, compare_dense=False, resume=resume) is None
+
+
+def test_a_rerun_that_was_stopped_is_resumed_and_then_replaces_the_finished_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "3", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    before, written = read(tmp_path), (tmp_path / "result.json").stat().st_mtime_ns
+    train_epoch, begun = loop.train_epoch, list[int]()
+
+    def stopped(run: Any, state: Any, *others: Any) -> None:
+        if state.history:
+            raise KeyboardInterrupt
+        train_epoch(run, state, *others)
+
+    def noted(run: Any, state: Any, *others: Any) -> None:
+        begun.append(len(state.history) + 1)
+        train_epoch(run, state, *others)
+
+    monkeypatch.setattr(loop, "train_epoch", stopped)
+    assert main(arguments) == 130
+    assert read(tmp_path) == before
+    monkeypatch.setattr(loop, "train_epoch", noted)
+    assert main([*arguments, "--resume"]) == 0
+    assert begun == [2, 3]
+    assert (tmp_path / "result.json").stat().st_mtime_ns > written
+    assert {**read(tmp_path), "seconds": None} == {**before, "seconds": None}
+    assert list(tmp_path.glob("*.checkpoint.npz")) == []
 
 
 def test_ctrl_c_before_the_training_says_that_it_was_interrupted(

@@ -94,7 +94,7 @@ def _correlate(x: Array, weight: Array, bias: Array | None = None, *, stride: in
 
 
 def _correlate_input(g: Array, weight: Array, stride: int, shape: tuple[int, ...]) -> Array:
-    """The gradient by the images, of the given shape; one row of the kernel at a time, so that its columns are near."""
+    """The gradient with respect to the images; one row of the kernel at a time, so that its columns are near."""
     (n, channels, height, width), (filters, _, kh, kw) = shape, weight.shape
     cotangent = _batch_last(g).reshape(filters, -1)  # (F, oh·ow·N)
     images = np.zeros((channels, height, width, n), np.result_type(g, weight))
@@ -105,7 +105,7 @@ def _correlate_input(g: Array, weight: Array, stride: int, shape: tuple[int, ...
 
 
 def _correlate_weight(g: Array, x: Array, stride: int, shape: tuple[int, ...]) -> Array:
-    """The gradient by the weight, of the given shape."""
+    """The gradient with respect to the weight, of the given shape."""
     filters, _, *kernel = shape
     columns = _im2col(x, (kernel[0], kernel[1]), stride)  # (C·kh·kw, oh·ow·N)
     return (_batch_last(g).reshape(filters, -1) @ columns.T).reshape(shape)

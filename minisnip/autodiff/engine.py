@@ -10,8 +10,8 @@ A `Tensor` is a variable: an array that knows the op that made it. Everything el
 constant. So there is nothing to switch on or off: wrap what you want to differentiate by, leave the rest alone.
 
 An op is made by `primitive` from its forward function and one vector-Jacobian product (VJP) per argument: from the
-gradient of the loss by the op's output, the gradient by that argument. A Tensor that was used twice gets two such
-contributions, and they are added. That is the whole of backpropagation.
+gradient of the loss with respect to the op's output, the gradient with respect to that argument. A Tensor that was used
+twice gets two such contributions, and they are added. That is the whole of backpropagation.
 
 VJPs are written in ops. Run on arrays they are plain NumPy; run on Tensors (`create_graph=True`) they are recorded like
 any other computation, and so can be differentiated again.
@@ -33,7 +33,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]  # parameters, masks, scores, gradients: an array for each name
 Value: TypeAlias = "Tensor | Array | float"  # what an op takes: a variable or a constant
 Op: TypeAlias = Callable[..., Any]  # arrays in, array out; a Tensor among them, Tensor out
-VJP: TypeAlias = Callable[..., Any]  # vjp(g, out, *args, **metadata) -> gradient by one of the args
+VJP: TypeAlias = Callable[..., Any]  # vjp(g, out, *args, **metadata) -> gradient w.r.t. one of the args
 
 
 class Tensor:
@@ -47,7 +47,7 @@ class Tensor:
     Raises
     ------
     TypeError
-        If `value` does not hold floats: there is no derivative by an integer.
+        If `value` does not hold floats: there is no derivative with respect to an integer.
     """
 
     __slots__ = ("args", "metadata", "op", "parents", "value")
@@ -153,8 +153,9 @@ def shape_of(x: Any) -> tuple[int, ...]:
 class Primitive:
     """A differentiable op; `primitive` makes one.
 
-    It is a forward function with a VJP for each argument: the gradient of
-    the loss by that argument, from g, its gradient by the output `out`.
+    It is a forward function with a VJP for each argument. From g, the gradient
+    of the loss with respect to the output `out`, the VJP makes the gradient of
+    the loss with respect to the argument.
 
     Shapes: g has the shape of the output, each VJP that of its argument.
     """
@@ -192,7 +193,7 @@ class Primitive:
         return out
 
     def vjp(self, i: int, g: Any, out: Any, args: tuple[Any, ...], metadata: dict[str, Any]) -> Any:
-        """The gradient of the loss by argument i, given its gradient g by the output."""
+        """The gradient of the loss with respect to argument i, given its gradient g with respect to the output."""
         vjp = self.vjps[i] if i < len(self.vjps) else None
         if vjp is None:
             raise TypeError(f"{self.__name__} has no derivative by argument {i}: pass a plain array there")
@@ -277,7 +278,7 @@ def backward(output: Tensor, inputs: list[Tensor], create_graph: bool) -> list[A
 
 
 def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
-    """The gradient of a scalar by each of the inputs.
+    """The gradient of a scalar with respect to each of the inputs.
 
     Parameters
     ----------
@@ -315,7 +316,7 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
         if g is None:
             raise ValueError(
                 f"grad: the output was not computed from the input of shape {leaf.shape}: wrap the array first "
-                "(x = Tensor(array)), compute the output from that very x, and ask for the gradient by x"
+                "(x = Tensor(array)), compute the output from that very x, and ask for the gradient with respect to x"
             )
     if create_graph:
         return _in_structure_of(inputs, [g if isinstance(g, Tensor) else Tensor(g) for g in gradients])

@@ -1,9 +1,9 @@
 """The op table: each forward beside its derivative. Read it top to bottom.
 
-An op takes Tensors, arrays and numbers in any mix. A VJP is `vjp(g, out, *args)`: g is the gradient of the loss
-by the op's output `out`; the answer is the gradient by one argument. It is written in the ops of this table, so
-it can be differentiated in turn. Two ops that are each other's adjoint, ⟨A x, y⟩ = ⟨x, Aᵀ y⟩, are each other's VJP, and
-are next to each other.
+An op takes Tensors, arrays and numbers in any mix. A VJP is `vjp(g, out, *args)`: g is the gradient of the loss with
+respect to the op's output `out`; the answer is the gradient with respect to one argument. It is written in the ops of
+this table, so it can be differentiated in turn. Two ops that are each other's adjoint, ⟨A x, y⟩ = ⟨x, Aᵀ y⟩, are each
+other's VJP, and are next to each other.
 """
 
 from __future__ import annotations
@@ -179,8 +179,11 @@ def _with_axes(reduced: Any, axis: Axis, shape: tuple[int, ...]) -> Any:
     return reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
+_add_reduce: Op = np.add.reduce  # np.sum without its overhead
+
+
 def _sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # axis may be a tuple
+    return _add_reduce(x, axis=axis, keepdims=keepdims)
 
 
 sum: Op = primitive(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,8 +24,10 @@ from minisnip.lab.report import Row, as_terminal, file_label, save
 from minisnip.lab.runs import versions
 from minisnip.nn import MODELS, Sequential
 from minisnip.nn.models import TITLES
+from minisnip.pruning.masks import flatten
 
 SPARSITY = 0.95  # where the histogram draws the threshold
+SHOWN = (0.9, 0.95, 0.98, 0.99)  # in the table
 OVERLAPS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 JOINT = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 LARGEST, SAMPLE, SHRINK = 8, 40, 5  # connections: shown, sampled per parameter for the curvature, for the shrinking δ
@@ -61,18 +64,16 @@ def agree(experiment: Experiment, dataset: Dataset) -> Agreement:
         second = _second_order(batch, g, deltas, sample_rng)
     with timed(seconds, "shrinking_delta"):
         last = _largest({name: g[name] for name in list(g)[-2:]}, SHRINK)
-        dtypes: dict[str, Any] = {"float64": np.float64, "float32": np.float32}
-        differences = {name: pruning.difference_errors(*batch, last, dtype=dtype) for name, dtype in dtypes.items()}
+        differences = {t: pruning.difference_errors(*batch, last, dtype=t) for t in ("float64", "float32")}
     with timed(seconds, "joint_deletion"):
         joint = pruning.joint_deletion(*batch, JOINT)
-    everything = pruning.agreement(g, deltas, OVERLAPS)
+    sets = pruning.agreement(g, deltas, OVERLAPS)["all"]
     report = {
         "dataset": file_label(dataset.name),
         "config": {name: getattr(experiment, name) for name in ("model", "dataset", "seed", "scoring_images")},
-        "agreement": {name: {k: v for k, v in row.items() if _shown(k)} for name, row in everything.items()},
+        "agreement": pruning.agreement(g, deltas, SHOWN),
         "overlap": [
-            {"sparsity": s, **{k: everything["all"][f"{k}_{100 * s:g}"] for k in ("jaccard", "precision")}}
-            for s in OVERLAPS
+            {"sparsity": s, **{k: sets[f"{k}_{100 * s:g}"] for k in ("jaccard", "precision")}} for s in OVERLAPS
         ],
         **second,
         "shrinking_delta": {name: _digest(e) for name, e in differences.items()},
@@ -101,22 +102,10 @@ def _digest(e: pruning.DifferenceErrors) -> dict[str, dict[str, float]]:
     }
 
 
-def _shown(key: str) -> bool:
-    _, _, sparsity = key.partition("_")
-    return key == "equal_signs" or sparsity in ("", "90", "95", "98", "99")
-
-
 def _largest(scores: Arrays, count: int) -> list[pruning.Connection]:
     """The connections of largest |score|."""
-    flat = [(float(np.abs(s).ravel()[k]), name, int(k)) for name, s in scores.items() for k in _top(s, count)]
-    return [
-        (name, tuple(int(i) for i in np.unravel_index(k, scores[name].shape)))
-        for _, name, k in sorted(flat, reverse=True)[:count]
-    ]
-
-
-def _top(s: Array, count: int) -> Array:
-    return np.argsort(-np.abs(s).ravel())[:count]
+    sizes = ((abs(s), name, j) for name, a in scores.items() for j, s in np.ndenumerate(a))
+    return [(name, j) for _, name, j in nlargest(count, sizes)]
 
 
 def _second_order(batch: Batch, g: Arrays, deltas: Arrays, rng: np.random.Generator) -> dict[str, Any]:
@@ -147,10 +136,10 @@ def _explained(g: Arrays, deltas: Arrays, sample: list[pruning.Connection], curv
 def _sample(g: Arrays, rng: np.random.Generator) -> list[pruning.Connection]:
     """SAMPLE random connections of each parameter that has any derivative."""
     return [
-        (name, tuple(int(i) for i in np.unravel_index(k, g_j.shape)))
+        (name, j)
         for name, g_j in g.items()
         if np.any(g_j)
-        for k in rng.permutation(g_j.size)[:SAMPLE]
+        for j in zip(*np.unravel_index(rng.permutation(g_j.size)[:SAMPLE], g_j.shape), strict=True)
     ]
 
 
@@ -165,7 +154,7 @@ def write(folder: Path, experiment: Experiment, dataset: Dataset, result: Agreem
     title = f"{TITLES[experiment.model]}, {dataset.label}, batch of {experiment.scoring_images}"
     thresholds = {"g": _threshold(result.g), "ΔL": _threshold(result.deltas)}
     kappa, last = f"{title}: κ at {100 * SPARSITY:g} %", f"{title}: median of {SHRINK} connections of the last layer"
-    report = json.dumps(_without_nan(result.report), indent=2, allow_nan=False) + "\n"
+    report = json.loads(json.dumps(result.report), parse_constant=lambda _: None)  # null, as JSON has no NaN
     files = {
         "scatter.png": plots.deletion_scatter(result.g, result.deltas, title),
         "histogram.png": plots.score_histogram(result.g, result.deltas, thresholds, kappa),
@@ -173,22 +162,13 @@ def write(folder: Path, experiment: Experiment, dataset: Dataset, result: Agreem
         "differences.png": plots.difference_curves(result.differences, last),
         "joint_deletion.png": plots.joint_curves(result.report["joint_deletion"], title),
     }
-    save(folder, {**files, "agreement.json": report})
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN: null where a number does not exist."""
-    if isinstance(value, dict):
-        return {key: _without_nan(v) for key, v in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    save(folder, {**files, "agreement.json": json.dumps(report, indent=2) + "\n"})
 
 
 def _threshold(scores: Arrays) -> float:
-    flat = np.abs(np.concatenate([np.ravel(s) for s in scores.values()]))
-    kappa = pruning.count_kept(flat.size, SPARSITY)
-    return float(np.partition(flat, flat.size - kappa)[flat.size - kappa])
+    """The smallest |score| that is kept."""
+    sizes = np.sort(np.abs(flatten(scores)))
+    return float(sizes[-pruning.count_kept(sizes.size, SPARSITY)])
 
 
 def summary(report: Row) -> str:
@@ -221,13 +201,14 @@ def summary(report: Row) -> str:
 
 
 def _layer_row(name: str, row: Row) -> Row:
+    percents = [f"{100 * s:g}" for s in SHOWN]
     return {
         "layer": name,
         "connections": f"{row['connections']:,}",
         "Pearson": f"{row['pearson']:.4f}",
         "Spearman": f"{row['spearman']:.4f}",
         "signs": f"{100 * row['equal_signs']:.1f} %",
-        **{f"J / P {s} %": f"{row[f'jaccard_{s}']:.2f} / {row[f'precision_{s}']:.2f}" for s in (90, 95, 98, 99)},
+        **{f"J / P {s} %": f"{row[f'jaccard_{s}']:.2f} / {row[f'precision_{s}']:.2f}" for s in percents},
     }
 
 

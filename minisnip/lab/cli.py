@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, shown = _parser().parse_args(arguments), set[str]()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        """Each warning once: the filter "once" counts per module, and pruning and training warn of the same mask."""
+        """Each warning once: `agree` ranks the same scores in several functions, and each of them warns."""
         if str(message) not in shown:
             print(f"warning: {message}", file=sys.stderr)
         shown.add(str(message))
@@ -269,14 +269,12 @@ def _add_train(parser: Parser) -> None:
 
 
 def _add_compare(parser: Parser) -> None:
-    lists: list[tuple[str, Callable[[str], Any], Sequence[Any], str]] = [
-        ("--criteria", _names, compare.CRITERIA, ", ".join([*METHODS, *TICKETS])),
-        ("--controls", _names, [], "controls of SNIP: " + ", ".join(name for name in CONTROLS if name != "none")),
-        ("--sparsities", _numbers, compare.SPARSITIES, "shares of connections to remove"),
-    ]
-    for flag, kind, default, meaning in lists:
-        given = ",".join(map(str, default)) or "none"
-        parser.add_argument(flag, metavar="A,B,...", type=kind, default=default, help=f"{meaning} (default: {given})")
+    criteria = f"{', '.join([*METHODS, *TICKETS])} (default: {','.join(compare.CRITERIA)})"
+    controls = f"controls of SNIP: {', '.join(name for name in CONTROLS if name != 'none')} (default: none)"
+    sparsities = f"shares of connections to remove (default: {','.join(map(str, compare.SPARSITIES))})"
+    parser.add_argument("--criteria", metavar="A,B,...", type=_names, default=compare.CRITERIA, help=criteria)
+    parser.add_argument("--controls", metavar="A,B,...", type=_names, default=[], help=controls)
+    parser.add_argument("--sparsities", metavar="A,B,...", type=_numbers, default=compare.SPARSITIES, help=sparsities)
     seeds = "use the seeds 0 to N - 1 (default: %(default)s)"
     parser.add_argument("--seeds", metavar="N", type=int, default=compare.SEEDS, help=seeds)
     _add_fields(parser, TRAINING, epochs=compare.EPOCHS)

@@ -5,26 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from minisnip.data import Dataset
+from minisnip.lab import report
 from minisnip.lab.experiment import IN_ROUNDS, Experiment
-from minisnip.lab.report import (
-    Case,
-    Row,
-    as_csv,
-    as_markdown,
-    by_case,
-    cells_of,
-    diverged,
-    errors,
-    numerics,
-    save,
-    score,
-)
+from minisnip.lab.report import Case, Row
 from minisnip.nn.models import TITLES
 from minisnip.pruning import METHODS
 
@@ -47,23 +36,19 @@ def plan(
     ValueError
         If there is nothing to compare, or an experiment makes no sense.
     """
-    pairs = [(criterion, "none") for criterion in criteria] + [("snip", control) for control in controls]
-    if not pairs or not sparsities or seeds < 1:
+    cases = {name: {"criterion": name} for name in criteria}
+    cases |= {f"snip, {name}": {"criterion": "snip", "control": name} for name in controls}
+    if not cases or not sparsities or seeds < 1:
         raise ValueError(
-            f"{len(pairs)} criteria and controls, {len(sparsities)} sparsities, {seeds} seeds: at least 1 of each is "
+            f"{len(cases)} criteria and controls, {len(sparsities)} sparsities, {seeds} seeds: at least 1 of each is "
             "needed"
         )
     return [
-        (name_of(criterion, control), make(criterion=criterion, control=control, sparsity=sparsity, seed=seed))
+        (name, make(**options, sparsity=sparsity, seed=seed))
         for seed in range(seeds)
-        for criterion, control in pairs
+        for name, options in cases.items()
         for sparsity in sparsities
     ]
-
-
-def name_of(criterion: str, control: str) -> str:
-    """A criterion, or the control of it."""
-    return criterion if control == "none" else f"{criterion}, {control}"
 
 
 def write(folder: Path, rows: Sequence[Row], dataset: Dataset) -> str:
@@ -72,10 +57,10 @@ def write(folder: Path, rows: Sequence[Row], dataset: Dataset) -> str:
 
     seeds = len({row["seed"] for row in rows})
     title = f"{TITLES[rows[0]['model']]} on {rows[0]['label']}, {rows[0]['epochs']} epochs, {seeds} seeds"
-    origin = f"Computed with {numerics(rows)}."
-    tables = "\n\n".join([title, error_table(rows), cost_table(rows), origin]) + diverged(rows) + "\n"
+    origin = f"Computed with {report.numerics(rows)}."
+    tables = "\n\n".join([title, error_table(rows), cost_table(rows), origin]) + report.diverged(rows) + "\n"
     figure = plots.error_curves(curves(rows), chance_error(dataset), title)
-    save(folder, {"results.csv": as_csv(cells_of(rows)), "tables.md": tables, "error.png": figure})
+    report.save(folder, {"results.csv": report.as_csv(report.cells_of(rows)), "tables.md": tables, "error.png": figure})
     return tables
 
 
@@ -87,32 +72,34 @@ def chance_error(dataset: Dataset) -> float:
 
 def error_table(rows: Sequence[Row]) -> str:
     """Test error in percent, mean ± standard deviation over seeds: a line per method."""
-    return as_markdown(
-        [{"test error, %": name, **_by_sparsity(rows, own, "{}", score)} for name, own in by_case(rows).items()]
+    return report.as_markdown(
+        [
+            {
+                "test error, %": name,
+                **{f"{100 * s:g} %": report.score(report.select(own, sparsity=s)) for s in _sparsities(rows)},
+            }
+            for name, own in report.by_case(rows).items()
+        ]
     )
 
 
 def cost_table(rows: Sequence[Row]) -> str:
     """Seconds to prune; the sparsity that empties a layer; and how many of the kept connections are on a path."""
-    return as_markdown(
+    return report.as_markdown(
         [
             {
                 "": name,
                 "seconds to prune": f"{np.median([row['seconds_to_prune'] for row in own]):.2f}",
                 "a layer is empty above": _collapse(own),
-                **_by_sparsity(rows, own, "on a path, {}", _effective),
+                **{f"on a path, {100 * s:g} %": _effective(report.select(own, sparsity=s)) for s in _sparsities(rows)},
             }
-            for name, own in by_case(rows).items()
+            for name, own in report.by_case(rows).items()
         ]
     )
 
 
-def _by_sparsity(
-    rows: Sequence[Row], own: Sequence[Row], column: str, cell: Callable[[Sequence[Row]], str]
-) -> dict[str, str]:
-    """A cell for each sparsity of all rows, made from a method's own; a dash where it has none."""
-    groups = {s: [row for row in own if row["sparsity"] == s] for s in sorted({row["sparsity"] for row in rows})}
-    return {column.format(f"{100 * s:g} %"): cell(group) if group else "–" for s, group in groups.items()}
+def _sparsities(rows: Sequence[Row]) -> list[float]:
+    return sorted({row["sparsity"] for row in rows})
 
 
 def _collapse(rows: Sequence[Row]) -> str:
@@ -124,22 +111,19 @@ def _collapse(rows: Sequence[Row]) -> str:
 
 
 def _effective(group: Sequence[Row]) -> str:
-    return f"{np.mean([row['effective'] for row in group]):,.0f} of {group[0]['kept']:,}"
+    return f"{np.mean([row['effective'] for row in group]):,.0f} of {group[0]['kept']:,}" if group else "–"
 
 
 def curves(rows: Sequence[Row]) -> dict[str, dict[str, list[float]]]:
     """For the figure: what each method keeps in percent, with the mean, least and greatest test error."""
-    return {name: curve for name, own in by_case(rows).items() if (curve := _curve(own))["kept"]}
-
-
-def _curve(rows: Iterable[Row]) -> dict[str, list[float]]:
-    by_sparsity: Mapping[float, list[float]] = {
-        s: errors(row for row in rows if row["sparsity"] == s) for s in sorted({row["sparsity"] for row in rows})
-    }
-    found = {s: e for s, e in by_sparsity.items() if e}
-    return {
-        "kept": [100 * (1 - s) for s in found],
-        "mean": [float(np.mean(e)) for e in found.values()],
-        "least": [min(e) for e in found.values()],
-        "greatest": [max(e) for e in found.values()],
-    }
+    found = {}
+    for name, own in report.by_case(rows).items():
+        by_sparsity = {s: e for s in _sparsities(own) if (e := report.errors(report.select(own, sparsity=s)))}
+        if by_sparsity:
+            found[name] = {
+                "kept": [100 * (1 - s) for s in by_sparsity],
+                "mean": [float(np.mean(e)) for e in by_sparsity.values()],
+                "least": [min(e) for e in by_sparsity.values()],
+                "greatest": [max(e) for e in by_sparsity.values()],
+            }
+    return found

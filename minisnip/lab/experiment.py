@@ -21,8 +21,8 @@ from minisnip import data, pruning, training
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
 from minisnip.nn import MODELS, SCHEMES, Sequential
-from minisnip.pruning import CRITERIA, METHODS
-from minisnip.training import SCHEDULES, SGD, Adam, DivergenceError, TrainResult, evaluate, train
+from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
+from minisnip.training import SCHEDULES, SGD, Adam, DivergenceError, Ticket, TrainResult, evaluate, train
 
 NUMERICS = 2  # raised when the arithmetic of a run changes; 1: the shipped results, computed with BLAS's own threads
 
@@ -31,7 +31,7 @@ SGD_RATES = {"lenet-300-100": 0.1, "lenet-5-caffe": 0.02}  # the paper's 0.1 mak
 ADAM_RATE = 1e-3
 WEIGHT_DECAY = {"sgd": 5e-4, "adam": 0.0}
 
-TICKETS: dict[str, Callable[..., Any]] = {  # these train before they prune
+TICKETS: dict[str, Callable[..., Ticket]] = {  # these train before they prune
     "magnitude-after-training": training.magnitude_after_training,
     "lottery-ticket": training.lottery_ticket,
     "l1-penalty": training.l1_penalty,
@@ -228,14 +228,22 @@ def run(
         If Ctrl-C stopped the training.
     ValueError
         If there are fewer training images than the experiment takes at a time.
+
+    Warns
+    -----
+    LayerCollapseWarning
+        Once, before the training, if the masks leave a layer no weight; names the layer.
     """
     dataset = load(experiment.dataset) if dataset is None else dataset
     check_sizes(experiment, dataset)
     net, rngs = MODELS[experiment.model](), Streams(*np.random.default_rng(experiment.seed).spawn(5))
     learned = replace(dataset, train=_training_split(experiment, dataset.train, rngs.control))
     options, started = _training_options(experiment, title), time.perf_counter()
-    masks, params, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
+    with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):
+        ticket, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
     seconds = time.perf_counter() - started
+    masks, params = ticket.masks, ticket.params
+    pruning.warn_of_collapse(masks)
     if experiment.trained_init or experiment.control == "redrawn":
         params = net.init(rngs.fresh, experiment.trained_init or experiment.init)
     if experiment.sparsity:
@@ -245,7 +253,8 @@ def run(
     try:
         if experiment.iterations != 0:
             options |= {"checkpoint": checkpoint, "resume": resume, "watch": watch}
-            trained = train(net, params, learned, rng=rngs.order, **options)
+            with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):
+                trained = train(net, params, learned, rng=rngs.order, **options)
     except DivergenceError as error:
         trained, divergence = error.result, error
     test_error = _test_error(experiment, net, trained, dataset)
@@ -265,31 +274,28 @@ def _training_options(experiment: Experiment, title: str | None) -> dict[str, An
 
 
 def _prune(
-    experiment: Experiment,
-    net: Sequential,
-    datasets: tuple[Dataset, Dataset],
-    options: dict[str, Any],
-    rngs: Streams,
-) -> tuple[dict[str, Array], dict[str, Array], float | None]:
-    """The masks, the parameters to train under them, and the sparsity at which the scores would empty a layer.
+    experiment: Experiment, net: Sequential, datasets: tuple[Dataset, Dataset], options: dict[str, Any], rngs: Streams
+) -> tuple[Ticket, float | None]:
+    """The masks with the parameters to train under them, and the sparsity at which the scores would empty a layer.
 
     The first data set is scored; a ticket trains on the second, whose images and labels the experiment chooses.
     """
     params = net.init(rngs.init, experiment.init)
     if not experiment.sparsity:
-        return pruning.ones(params), params, None
+        return Ticket(pruning.ones(params), params), None
     if experiment.criterion in TICKETS:
         own = OWN_TRAINING.get(experiment.criterion, ())
         shared = {name: value for name, value in options.items() if name not in own}
-        ticket = TICKETS[experiment.criterion](net, params, datasets[1], experiment.sparsity, rng=rngs.order, **shared)
-        return ticket.masks, ticket.params, None
+        train_and_prune = TICKETS[experiment.criterion]
+        return train_and_prune(net, params, datasets[1], experiment.sparsity, rng=rngs.order, **shared), None
     x, y = _scoring_batch(experiment, datasets[0], rngs)
     name = "least-sensitive" if experiment.control == "inverted" else experiment.criterion
     if name in IN_ROUNDS:
-        return METHODS[name](net, params, x, y, experiment.sparsity, rng=rngs.scoring), params, None
+        return Ticket(METHODS[name](net, params, x, y, experiment.sparsity, rng=rngs.scoring), params), None
     scores = CRITERIA[name](net, params, x, y, rng=rngs.scoring)
     masks = pruning.one_shot(lambda *_, **__: scores, net, params, x, y, experiment.sparsity, rng=rngs.scoring)
-    return _controlled(experiment.control, masks, params, rngs.control), params, pruning.collapse_sparsity(scores)
+    masks = _controlled(experiment.control, masks, params, rngs.control)
+    return Ticket(masks, params), pruning.collapse_sparsity(scores)
 
 
 def _controlled(control: str, masks: dict[str, Array], params: Arrays, rng: np.random.Generator) -> dict[str, Array]:
@@ -333,8 +339,7 @@ def record(experiment: Experiment) -> dict[str, Any]:
         pixel, and the history. A loss that becomes infinite ends the run; "diverged" says so.
     """
     started = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the result tells which layers are empty
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # the result tells which layers are empty
         done = run(experiment)
     history = done.trained.history
     return {

@@ -22,7 +22,7 @@ from minisnip import pruning
 from minisnip.data.dataset import TITLES as DATASETS
 from minisnip.files import save_arrays, save_text, write_atomically
 from minisnip.lab.experiment import NUMERICS, Experiment, Run
-from minisnip.lab.runs import digest, versions
+from minisnip.lab.runs import digest, is_of, origin
 from minisnip.nn.models import TITLES
 
 if TYPE_CHECKING:
@@ -196,8 +196,9 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
     Returns
     -------
     dict or None
-        The result, if this very run is finished and to be resumed. Without `resume` it is computed once more; the
-        finished result stays until the new one replaces it.
+        The result, if this very run is finished and to be resumed, and no later run was begun in the folder. A later
+        run that was killed is resumed instead. Without `resume` the result is computed once more. A finished result
+        stays until the new one replaces it.
 
     Raises
     ------
@@ -205,13 +206,12 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
         If it cannot be written to, or holds another run, or an unfinished one that is not to be resumed.
     """
     make_folder(folder)
-    result = _read_result(folder / "result.json")
+    result, unfinished = _read_result(folder / "result.json"), any(folder.glob("*.checkpoint.npz"))
     if result is not None:
-        found = (result.get("config"), bool(result.get("dense")), result.get("numerics", 1))
-        if found != (asdict(experiment), compare_dense, NUMERICS):
+        if not is_of(result, experiment) or bool(result.get("dense")) != compare_dense:
             raise ValueError(f"the folder {folder} holds the result of another run: choose another with --out")
-        return result if resume else None
-    if not resume and any(folder.glob("*.checkpoint.npz")):
+        return result if resume and not unfinished else None
+    if not resume and unfinished:
         raise ValueError(f"the folder {folder} holds an unfinished run: add --resume to continue it, or delete it")
     if not resume and any((folder / name).exists() for name in ("params.npz", "masks.npz")):
         raise ValueError(
@@ -283,9 +283,7 @@ def _result(runs: Mapping[str, Run]) -> dict[str, Any]:
             "prune": round(run.seconds_to_prune, 3),
             **{f"train_{name}": round(one.trained.seconds, 3) for name, one in runs.items()},
         },
-        "numerics": NUMERICS,
-        "config": asdict(experiment),
-        "versions": versions(),
+        **origin(experiment),
     }
 
 

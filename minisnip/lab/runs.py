@@ -16,9 +16,9 @@ import subprocess
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import MISSING, asdict, fields
 from functools import cache, partial
 from importlib import import_module
@@ -101,29 +101,32 @@ def file_of(folder: Path, config: Any) -> Path:
 
 
 def read(folder: Path, config: Any) -> dict[str, Any] | None:
-    """The result of a configuration; None if there is no file, or it is damaged or of another configuration.
+    """The result of a configuration; None if there is no file, or it is damaged or of another configuration."""
+    content = _content(file_of(folder, config))
+    result: dict[str, Any] | None = content.get("result")
+    whole = content.get("checksum", _hash(result)) == _hash(result)  # older files have none
+    return result if result and whole and is_of(content, config) else None
+
+
+def is_of(content: Mapping[str, Any], config: Any) -> bool:
+    """Whether a file holds the result of a configuration, computed with these numerics.
 
     All fields are compared, so that a result computed with another default is not taken for this one. A field that the
     file does not know had its default.
     """
-    content = _content(file_of(folder, config))
-    result: dict[str, Any] | None = content.get("result")
     stored, defaults = content.get("config"), {f.name: f.default for f in fields(config) if f.default is not MISSING}
     same = isinstance(stored, dict) and {**defaults, **stored} == json.loads(json.dumps(asdict(config)))
-    whole = content.get("checksum", _hash(result)) == _hash(result)  # older files have none
-    return result if result and whole and same and content.get("numerics", 1) == NUMERICS else None
+    return same and bool(content.get("numerics", 1) == NUMERICS)
+
+
+def origin(config: Any) -> dict[str, Any]:
+    """What a file with a result tells of it: the configuration, the numerics, and what computed it."""
+    return {"numerics": NUMERICS, "config": asdict(config), "versions": versions(), "commit": commit()}
 
 
 def save(folder: Path, config: Any, result: dict[str, Any]) -> None:
     """Write the result file, atomically."""
-    content = {
-        "numerics": NUMERICS,
-        "config": asdict(config),
-        "result": result,
-        "checksum": _hash(result),
-        "versions": versions(),
-        "commit": commit(),
-    }
+    content = {**origin(config), "result": result, "checksum": _hash(result)}
     save_text(file_of(folder, config), json.dumps(content, indent=1) + "\n")
 
 
@@ -295,17 +298,17 @@ class Workers(NamedTuple):
     killed: type[Exception]
 
 
-@contextmanager
-def workers(scheduler: str | None, jobs: int) -> Iterator[Workers]:
+def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Workers]:
     """Processes of this machine, or the workers of the Dask cluster with this address.
 
     Each process has one thread for NumPy's BLAS, and so has each of Dask's, unless they were started otherwise. The
     workers of a cluster must have minisnip installed, and see the folder of the results under the same path.
     """
-    if scheduler is not None:
-        with _cluster(scheduler) as pool:
-            yield pool
-        return
+    return _processes(jobs) if scheduler is None else _cluster(scheduler)
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Workers]:
     jobs = cpu_count() if jobs == -1 else jobs
     executor = partial(get_reusable_executor, jobs, timeout=IDLE, env=ONE_THREAD)  # a new one if a worker died
 

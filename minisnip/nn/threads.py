@@ -42,6 +42,16 @@ def cores() -> int:
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread of BLAS inside; `@one_thread()` does the same for a whole function.
+
+    The order in which several threads add is not fixed, so with them the same seed would not give the same bytes.
+    """
+    with threadpool_limits(1):
+        yield
+
+
+@contextmanager
 def sharding(net: Sequential, workers: int | None = None) -> Iterator[Shards]:
     """A function `shards(f, n)` that calls f(part) for each shard of n images and lists the answers in their order.
 
@@ -62,7 +72,7 @@ def sharding(net: Sequential, workers: int | None = None) -> Iterator[Shards]:
         raise ValueError(f"workers {workers} must be at least 1")
     keep_freed_memory()
     convolution = any(isinstance(block.layer, Conv2d) for block in net.blocks())
-    with threadpool_limits(1), in_threads(workers) if convolution else nullcontext(uncut) as shards:
+    with one_thread(), in_threads(workers) if convolution else nullcontext(uncut) as shards:
         yield shards
 
 
@@ -75,13 +85,13 @@ def uncut(f: Callable[[slice], Result], n: int) -> list[Result]:
 def in_threads(workers: int) -> Iterator[Shards]:
     """Shards of at most SHARD images, each in one of the given number of threads."""
     if workers == 1:
-        yield lambda f, n: [f(part) for part in cut(n)]
+        yield lambda f, n: [f(part) for part in shards_of(n)]
     else:
         with ThreadPoolExecutor(workers) as pool:
-            yield lambda f, n: list(pool.map(in_this_context(f), cut(n)))
+            yield lambda f, n: list(pool.map(in_this_context(f), shards_of(n)))
 
 
-def cut(n: int) -> list[slice]:
+def shards_of(n: int) -> list[slice]:
     """The cut of n images: as few shards as hold at most SHARD each, of equal size give or take one."""
     count = -(-n // SHARD)
     edges = [i * n // count for i in range(count + 1)]

@@ -17,8 +17,9 @@ from minisnip.mistakes import Registry
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import known_blocks
+from minisnip.nn.threads import one_thread
 from minisnip.pruning import deletion
-from minisnip.pruning.masks import apply_masks, ones
+from minisnip.pruning.masks import apply_masks, ones, outside_level
 from minisnip.pruning.sensitivity import check_batch, check_not_all_zero, connection_sensitivity
 from minisnip.pruning.taylor import fisher_diagonal, hessian_product, hutchinson_diagonal, weight_gradient
 
@@ -79,7 +80,7 @@ def least_sensitive(net: Sequential, params: Arrays, x: Array, y: Array, *, rng:
 
 
 def gradient(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """|∂L/∂w_j|: the derivative by the weight instead of by its mask, the common mistake. One backward pass.
+    """|∂L/∂w_j|: the derivative with respect to the weight instead of its mask, a common mistake. One backward pass.
 
     SNIP is |w_j| times this. Without the factor it tells where training would move first, not what a connection
     does: a weight of zero may score highest of all, though nothing changes when it is removed.
@@ -122,7 +123,9 @@ def obd(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None)
     try:
         known_blocks(net, "the diagonal of the Hessian is exact")
     except TypeError as reason:
-        warnings.warn(f"{reason}; it is estimated from 100 random probes here", EstimateWarning, stacklevel=2)
+        warnings.warn(
+            f"{reason}; it is estimated from 100 random probes here", EstimateWarning, stacklevel=outside_level()
+        )
         diagonal, _ = hutchinson_diagonal(net, params, x, y, rng=rng)
     else:
         diagonal = fisher_diagonal(net, params, x, y)
@@ -149,11 +152,12 @@ def grasp(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = Non
     return check_not_all_zero({name: w * hg[name] for name, w in params.items()}, "w ⊙ Hg")
 
 
+@one_thread()
 def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """∂R/∂c_j at c = 1, with R = Σ net(c ⊙ |w|, input of ones) (Tanaka et al. 2020, arXiv 2006.05467).
 
-    SNIP's derivative by the mask, of R in place of the loss. For layers in a row R = 1ᵀ (Π |W_l|) 1, the sum over all
-    paths of the product of their weights, and the score |w_j| ∂R/∂|w_j| is the part of that sum that runs through j.
+    SNIP's derivative with respect to the mask, of R in place of the loss. For layers in a row R = 1ᵀ (Π |W_l|) 1, the
+    sum over all paths of the product of their weights, and the score |w_j| ∂R/∂|w_j| is the part of it through j.
     So every layer without biases has the same total. In a small layer few connections share it and each scores high:
     if the scores are computed again often enough as connections are removed, no layer is emptied before the others.
 

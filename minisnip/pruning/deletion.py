@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from minisnip.autodiff import ops
@@ -31,7 +30,7 @@ from minisnip.autodiff.conv import im2col
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.nn.layers import Block, Conv2d, Layer, Select, Sequential, known_blocks
 from minisnip.nn.losses import cross_entropy
-from minisnip.nn.threads import cores
+from minisnip.nn.threads import cores, one_thread
 from minisnip.pruning.masks import apply_masks, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch
 
@@ -51,6 +50,7 @@ def delta_loss_by_deletion(net: Sequential, params: Arrays, x: Array, y: Array, 
     return answer
 
 
+@one_thread()
 def delta_loss(
     net: Sequential,
     params: Arrays,
@@ -145,7 +145,7 @@ def _add_changes(totals: dict[str, Array], stages: list[Stage], delta: float, si
 
     layers = names_by_layer(totals)
     tasks = [(stage, unit) for stage in stages if stage.block.name in layers for unit in range(len(stage.outputs))]
-    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(one_unit, tasks))
 
 

@@ -6,6 +6,7 @@ net(apply_masks(masks, params), x)      # c ⊙ w
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -29,8 +30,9 @@ def ones(params: Arrays, biases: bool = True) -> dict[str, Array]:
 def apply_masks(masks: Params, params: Params) -> dict[str, Any]:
     """c ⊙ w. Parameters without a mask stay as they are.
 
-    A mask that is a plain array is used in the dtype of its parameter: 0 and 1 of any type leave float32 weights
-    float32. A mask that is a Tensor is a variable, and L(c ⊙ w) can be differentiated by it.
+    A mask that is a plain array of real numbers is used in the dtype of its parameter: 0 and 1 of any type leave
+    float32 weights float32. A mask that is a Tensor is a variable, and L(c ⊙ w) can be differentiated with respect to
+    it. A complex mask stays complex, as the complex step needs.
 
     Raises
     ------
@@ -45,7 +47,8 @@ def apply_masks(masks: Params, params: Params) -> dict[str, Any]:
         if name not in params or c.shape != params[name].shape:
             found = f"shape {params[name].shape}" if name in params else "none"
             raise ValueError(f"mask {name} has shape {c.shape}, the parameter {found}: they must correspond")
-        masked[name] = (c if isinstance(c, Tensor) else c.astype(params[name].dtype)) * params[name]
+        variable = isinstance(c, Tensor) or np.iscomplexobj(c)
+        masked[name] = (c if variable else c.astype(params[name].dtype)) * params[name]
     return masked
 
 
@@ -204,7 +207,7 @@ def warn_of_collapse(masks: Arrays) -> None:
     Warns
     -----
     LayerCollapseWarning
-        At the line that called the caller of this function.
+        At the line of the user's code that led here.
     """
     if layers := emptied_layers(masks):
         kept = flatten(masks)
@@ -212,8 +215,16 @@ def warn_of_collapse(masks: Arrays) -> None:
             f"at sparsity {1 - np.count_nonzero(kept) / kept.size:.4g} no connection of {', '.join(layers)} is kept: "
             "nothing can be learned through an empty layer; choose a lower sparsity",
             LayerCollapseWarning,
-            stacklevel=3,
+            stacklevel=outside_level(),
         )
+
+
+def outside_level() -> int:
+    """The `stacklevel` of a warning that points to the first line outside minisnip."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith("minisnip."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def collapse_sparsity(scores: Arrays) -> float:

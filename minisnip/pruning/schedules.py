@@ -4,8 +4,8 @@
     iterative(snip, net, params, x, y, 0.95, rng=rng, rounds=100)           score the remaining connections, repeatedly
     force(snip, net, params, x, y, 0.95, rng=rng, rounds=100)               the same, and removed connections may return
 
-With one round they are the same. Round t of T keeps round(m (1 - sparsity)^(t/T)) connections: each round removes the
-same share of the remaining ones. `keep=keep_top_per_layer` gives every layer the same share.
+With one round all three are the same. Round t of T keeps round(m (1 - sparsity)^(t/T)) connections: each round removes
+the same share of the remaining ones. `keep=keep_top_per_layer` gives every layer the same share.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class StraightThrough:
 
 
 def straight_through(net: Sequential, masks: Arrays) -> Sequential:
-    """The network with its masks built in, and with derivatives by all its weights, removed or not.
+    """The network with its masks built in; derivatives with respect to all its weights, removed or not.
 
     SNIP's g_j = w_j ∂L/∂w_j is zero wherever w_j = 0: under an ordinary mask, a removed connection never scores again.
     Here the value of a parameter is c ⊙ w, but its derivative is that of w (a straight-through estimator, Bengio et al.

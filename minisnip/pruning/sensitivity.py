@@ -25,7 +25,7 @@ class NoScoreError(ValueError):
 def mask_gradient(
     net: Sequential, params: Arrays, x: Array, y: Array, *, batch_size: int = 100, biases: bool = True
 ) -> dict[str, Array]:
-    """g_j = ∂L(c ⊙ w; D)/∂c_j at c = 1, the derivative of the loss by the mask (equation 5 of the paper).
+    """g_j = ∂L(c ⊙ w; D)/∂c_j at c = 1, the derivative of the loss with respect to the mask (equation 5).
 
     By the chain rule g_j = w_j · ∂L/∂(c ⊙ w)_j, and to first order g_j ≈ ΔL_j = L(w) - L(w without j), with its sign.
 

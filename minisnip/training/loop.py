@@ -112,20 +112,23 @@ class TrainResult:
         return f"TrainResult({best}, {self.seconds:.1f} s; .params, .history)"
 
 
-class DivergenceError(ArithmeticError):
+class _Unfinished(BaseException):
+    """What ends a training early; `result` is the partial result. It can be pickled: a worker process may raise it."""
+
+    def __init__(self, message: str, result: TrainResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.result)
+
+
+class DivergenceError(_Unfinished, ArithmeticError):
     """The loss became infinite or NaN; `result` has the best epoch before that."""
 
-    def __init__(self, message: str, result: TrainResult) -> None:
-        super().__init__(message)
-        self.result = result
 
-
-class TrainingInterrupted(KeyboardInterrupt):
+class TrainingInterrupted(_Unfinished, KeyboardInterrupt):
     """Ctrl-C stopped the training; `result` has the best of the finished epochs."""
-
-    def __init__(self, message: str, result: TrainResult) -> None:
-        super().__init__(message)
-        self.result = result
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def test_commands_refuse_what_makes_no_sense(
 def test_reproductions_and_agreements_refuse_it_too(field: str, value: str, message: str) -> None:
     made = {f.name: f.metadata["kind"] for f in fields(Experiment)}[field](value)
     with pytest.raises(ValueError, match=message):
-        over_seeds("a case", BUDGETS["smoke"], "glyphs", MLP, **{field: made})
+        over_seeds(BUDGETS["smoke"], "glyphs", [("a case", MLP, {field: made})])
     with pytest.raises(ValueError, match=message):
         replace(Experiment(dataset="glyphs", scoring_images=20), **{field: made})
 

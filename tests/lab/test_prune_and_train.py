@@ -12,7 +12,7 @@ from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset, Split, load
 from minisnip.lab.experiment import Experiment, Run, run
 from minisnip.nn import MODELS
-from minisnip.pruning import CRITERIA
+from minisnip.pruning import CRITERIA, LayerCollapseWarning
 from tests.networks import first_images
 
 SMALL: dict[str, Any] = {"dataset": "glyphs", "epochs": 1}
@@ -134,6 +134,16 @@ def test_every_option_of_the_training_reaches_it(dataset: Dataset) -> None:
         run(Experiment(**{**SMALL, **o}), dataset).trained.params["fc1.weight"].tobytes() for i, o in enumerate(options)
     }
     assert len(weights) == len(options)
+
+
+@pytest.mark.parametrize("options", [{}, {"iterations": 0}, {"criterion": "magnitude-after-training"}])
+def test_a_collapse_is_warned_of_once_at_the_line_that_runs_the_experiment(
+    dataset: Dataset, options: dict[str, Any]
+) -> None:
+    experiment = Experiment(**{**SMALL, "criterion": "magnitude", "sparsity": 0.9999, **options})
+    with pytest.warns(LayerCollapseWarning, match="no connection of .* is kept: nothing can be learned") as caught:
+        run(experiment, dataset)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_the_glyphs_are_neither_trivial_nor_impossible_for_the_dense_lenet_300_100() -> None:

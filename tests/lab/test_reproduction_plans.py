@@ -53,7 +53,7 @@ def test_what_short_would_compute_for_longer_than_it_is_worth_has_fewer_seeds_un
 
 
 def test_cases_share_nothing_but_what_the_options_leave() -> None:
-    (_, config), *_ = over_seeds("a case", BUDGETS["short"], "mnist", CONVNET, sparsity=0.5)
+    (_, config), *_ = over_seeds(BUDGETS["short"], "mnist", [("a case", CONVNET, {"sparsity": 0.5})])
     assert config == Experiment(model=CONVNET, sparsity=0.5, learning_rate=0.02, iterations=5_400, **PROTOCOL)
     assert json.loads(json.dumps(asdict(config)))["sparsity"] == 0.5
 

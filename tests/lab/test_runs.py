@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from minisnip.lab import runs
 from minisnip.lab.runs import ABANDONED, LostRunError, run_all
+from minisnip.training import DivergenceError, TrainingInterrupted, TrainResult
 from tests.lab.jobs import Job, full_disk, times, where, work
 
 
@@ -158,3 +160,12 @@ def test_a_result_that_another_command_has_finished_meanwhile_is_kept(
     monkeypatch.setattr("minisnip.lab.runs.workers", meanwhile)
     assert run_all(folder, [Job(1, log)], work, 1, None) == [{"square": "theirs"}]
     assert not Path(log).exists()
+
+
+@pytest.mark.parametrize("error", [DivergenceError, TrainingInterrupted])
+def test_the_errors_of_training_can_be_raised_in_a_worker(
+    error: type[DivergenceError] | type[TrainingInterrupted],
+) -> None:
+    result = TrainResult({}, [{"epoch": 1.0}], best_epoch=1, seconds=2.0, finished=False)
+    received = pickle.loads(pickle.dumps(error("what happened", result)))
+    assert (type(received), str(received), received.result) == (error, "what happened", result)

@@ -12,18 +12,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minisnip.autodiff.engine import Array
-from minisnip.nn import MODELS
+from minisnip.nn import MODELS, cross_entropy
 from minisnip.pruning import (
+    METHODS,
     LayerCollapseWarning,
     apply_masks,
     count_kept,
     keep_top,
     keep_top_per_layer,
     kept_per_layer,
+    mask_gradient,
     ones,
     report,
     warn_of_collapse,
 )
+from tests.networks import random_batch, random_params, small_mlp
 
 # Few distinct values: most scores are tied.
 tied_scores = st.dictionaries(
@@ -175,3 +178,21 @@ def test_the_report_tells_kept_total_and_percent_for_each_layer_and_in_all() -> 
         ["fc1.bias", "0", "2", "0.00", "%"],
         ["all", "1", "6", "16.67", "%"],
     ]
+
+
+def test_a_complex_mask_stays_complex_as_the_complex_step_needs() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    c = {name: np.ones(w.shape, complex) for name, w in params.items()}
+    c["fc1.weight"][0, 1] += 1e-20j
+    derivative = np.imag(cross_entropy(net(apply_masks(c, params), x), y)) / 1e-20
+    assert derivative == pytest.approx(mask_gradient(net, params, x, y)["fc1.weight"][0, 1], rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["magnitude", "iterative-snip"])
+def test_a_collapse_is_told_at_the_line_of_the_users_code(method: str) -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    with pytest.warns(LayerCollapseWarning) as told:
+        METHODS[method](net, params, x, y, 0.995)
+    assert [warning.filename for warning in told] == [__file__]

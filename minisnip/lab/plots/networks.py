@@ -14,6 +14,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, backward_order
 from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, panels, styled, titled_figure
+from minisnip.pruning.masks import flatten
 
 SHADES = LinearSegmentedColormap.from_list("blue to orange", ["#9CC7E4", "#FFFFFF", "#F2B48C"])
 BOX = 0.62, 0.74  # width and height of a Tensor's box, in a grid of 1 by 1
@@ -119,7 +120,7 @@ def weight_pictures(rows: Arrays, counts: Mapping[str, int], title: str) -> Figu
     """
     figure = titled_figure(10.5, 1.15 * len(rows) + 0.8, title)
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(3, 1))[0]
-    scale = float(np.quantile(np.abs(np.concatenate([np.ravel(a) for a in rows.values()])), 0.995)) or 1.0
+    scale = float(np.quantile(np.abs(flatten(rows)), 0.995)) or 1.0
     units = [f"unit {i}" for i in range(max(map(len, rows.values())))]
     *_, last = _gallery(left, rows, units, cmap="RdBu", clim=(-scale, scale))
     left.colorbar(last, ax=left.axes, label="weight, or its change", shrink=0.8, extend="both")

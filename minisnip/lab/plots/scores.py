@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, kept_axis, panels, styled, titled_figure
+from minisnip.pruning.masks import flatten
 
 DERIVATIVE, DELETION = "$g_j$, the derivative (nats)", r"$\Delta L_j$, the deletion (nats)"
 
@@ -47,7 +48,7 @@ def score_histogram(g: Arrays, deltas: Arrays, thresholds: Mapping[str, float], 
         The smallest score that is kept.
     """
     figure, (axes,) = panels(8, 4.2, title)
-    _histogram(axes, _flat(g), _flat(deltas), thresholds)
+    _histogram(axes, flatten(g), flatten(deltas), thresholds)
     return figure
 
 
@@ -60,17 +61,13 @@ def scores_and_threshold(g: Arrays, deltas: Arrays, thresholds: Mapping[str, flo
     g, deltas : dicts of arrays of the same shapes
     thresholds : as in `score_histogram`
     """
-    x, y = _flat(g), _flat(deltas)
+    x, y = flatten(g), flatten(deltas)
     figure, (left, right) = panels(10.5, 4.9, title, 2, width_ratios=(1, 1.3))
     _density(left, x, y)
     left.set(title=f"{x.size:,} connections; darker: more of them", xlabel=DERIVATIVE, ylabel=DELETION)
     _histogram(right, x, y, thresholds)
     right.set_title("the size of the scores, and the thresholds")
     return figure
-
-
-def _flat(scores: Arrays) -> Array:
-    return np.concatenate([np.ravel(a) for a in scores.values()])
 
 
 def _density(axes: Axes, x: Array, y: Array) -> None:

@@ -25,27 +25,22 @@ Figures: TypeAlias = "dict[str, Figure]"  # by the name of the file
 
 # Figure 1: test error against sparsity for both networks, with a band over seeds
 
-SPARSITIES = {MLP: (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99), CONVNET: (0.0, 0.5, 0.9, 0.95, 0.98, 0.99)}
+POINTS = [(MLP, s) for s in (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)]
+POINTS += [(CONVNET, s) for s in (0.0, 0.5, 0.9, 0.95, 0.98, 0.99)]
 
 
 def plan_figure1(budget: Budget, dataset: str) -> list[Case]:
     """Algorithm 1 at each sparsity; three of them are table 1's very runs."""
-    return [
-        case
-        for model, sparsities in SPARSITIES.items()
-        for s in sparsities
-        for case in over_seeds(percent(s), budget, dataset, model, sparsity=s, **ALGORITHM_1)
-    ]
+    return over_seeds(budget, dataset, [(percent(s), m, {"sparsity": s, **ALGORITHM_1}) for m, s in POINTS])
 
 
 def text_figure1(rows: Sequence[Row]) -> str:
     """The captions of the panels, the errors, and the protocol."""
     lines = [
         {"network": TITLES[m], "sparsity": percent(s), "test error, %": score(select(rows, model=m, sparsity=s))}
-        for m, sparsities in SPARSITIES.items()
-        for s in sparsities
+        for m, s in POINTS
     ]
-    caption = "; ".join(_panel(rows, model).replace("\n", " on ") for model in SPARSITIES)
+    caption = "; ".join(_panel(rows, model).replace("\n", " on ") for model in (MLP, CONVNET))
     return f"{caption}\n\n{as_markdown(lines)}\n\n{protocol(MLP, CONVNET)}{diverged(rows)}"
 
 
@@ -53,7 +48,7 @@ def draw_figure1(rows: Sequence[Row]) -> Figures:
     """A panel for each network."""
     from minisnip.lab import plots  # here, so that the command does not wait for matplotlib
 
-    curves = {_panel(rows, model): _curve(model, select(rows, model=model)) for model in SPARSITIES}
+    curves = {_panel(rows, model): _curve(model, select(rows, model=model)) for model in (MLP, CONVNET)}
     return {"figure1.png": plots.sparsity_curves(curves)}
 
 
@@ -63,7 +58,7 @@ def _panel(rows: Sequence[Row], model: str) -> str:
 
 def _curve(model: str, rows: Sequence[Row]) -> dict[str, Any]:
     """What the figure needs, in percent: the band is mean ± standard deviation."""
-    found = {s: e for s in SPARSITIES[model] if (e := errors(select(rows, sparsity=s)))}
+    found = {s: e for m, s in POINTS if m == model and (e := errors(select(rows, sparsity=s)))}
     return {
         "sparsity": [100 * s for s in found],
         "mean": [float(np.mean(e)) for e in found.values()],
@@ -178,12 +173,9 @@ def _grid(rows: Sequence[Row]) -> Array:
 
 def plan_figure3(budget: Budget, dataset: str) -> list[Case]:
     """LeNet-300-100 at 90 %; 100 images are figure 1's very runs."""
-    options = {"sparsity": 0.9, **ALGORITHM_1}
-    return [
-        case
-        for images in recipes.SCORING_IMAGES
-        for case in over_seeds(f"{images:,}", budget, dataset, MLP, scoring_images=images, **options)
-    ]
+    shared = {"sparsity": 0.9, **ALGORITHM_1}
+    settings = [(f"{n:,}", MLP, {"scoring_images": n, **shared}) for n in recipes.SCORING_IMAGES]
+    return over_seeds(budget, dataset, settings)
 
 
 def text_figure3(rows: Sequence[Row]) -> str:
@@ -223,13 +215,13 @@ ENDS |= {"test error, %": "test_error_percent"}
 
 def plan_figure4(budget: Budget, dataset: str) -> list[Case]:
     """Four cases. The scores are always from true labels; the dense network has none."""
-    return [
-        case
-        for name, sparsity in {"dense": 0.0, "99 %": 0.99}.items()
+    shared = {"training_images": budget.memorized, **ALGORITHM_1}
+    settings = [
+        (f"{percent(s)}, {labels} labels", CONVNET, {"sparsity": s, "training_labels": labels, **shared})
+        for s in (0.0, 0.99)
         for labels in ("true", "shuffled")
-        for options in [{"sparsity": sparsity, "training_labels": labels, "training_images": budget.memorized}]
-        for case in over_seeds(f"{name}, {labels} labels", budget, dataset, CONVNET, **options, **ALGORITHM_1)
     ]
+    return over_seeds(budget, dataset, settings)
 
 
 def lines_figure4(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from minisnip.lab.experiment import SGD_RATES, Experiment
-from minisnip.lab.report import Case, Row, plural
+from minisnip.lab.report import Case, Row, plural, select
 from minisnip.nn.models import TITLES
 
 MLP, CONVNET = "lenet-300-100", "lenet-5-caffe"
@@ -64,6 +64,8 @@ BUDGETS = {
 
 # Recipes: options of an experiment
 
+Setting: TypeAlias = tuple[str, str, dict[str, Any]]  # the name of a case, its network, its options
+
 PROTOCOL: dict[str, Any] = {"schedule": "step", "compact": True, "test_split": "every-epoch"}
 ALGORITHM_1: dict[str, Any] = {"init": "glorot"}  # the scored weights are trained
 AUTHORS: dict[str, Any] = {"init": "lecun", "trained_init": "lecun"}  # one draw is scored, another is trained
@@ -82,13 +84,14 @@ BEST: dict[tuple[str, float], Changes] = {
 }
 
 
-def over_seeds(case: str, budget: Budget, dataset: str, model: str, **options: Any) -> list[Case]:
-    """The runs of one case: the budget's seeds, and the options that replace the protocol's."""
-    shared = {"iterations": budget.iterations[model], "training_images": budget.training_images, **PROTOCOL}
-    return [
-        (case, Experiment(model=model, dataset=dataset, seed=seed, **{**shared, **options}))
-        for seed in range(budget.seeds[model])
-    ]
+def over_seeds(budget: Budget, dataset: str, settings: Iterable[Setting]) -> list[Case]:
+    """The runs of all settings: the budget's seeds, and the paper's protocol but for the options."""
+    cases: list[Case] = []
+    for case, model, options in settings:
+        shared = {"iterations": budget.iterations[model], "training_images": budget.training_images, **PROTOCOL}
+        run = {"model": model, "dataset": dataset, **shared, **options}
+        cases += [(case, Experiment(seed=seed, **run)) for seed in range(budget.seeds[model])]
+    return cases
 
 
 def changed(model: str, budget: Budget, changes: Changes) -> dict[str, Any]:
@@ -119,6 +122,12 @@ def where(rows: Sequence[Row]) -> str:
     """Data set, iterations and seeds, for the title of a figure or the caption of a table."""
     seeds, steps = len({row["seed"] for row in rows}), sorted({row["iterations"] for row in rows})
     return f"{rows[0]['label']}, {' or '.join(f'{n:,}' for n in steps)} iterations, {plural(seeds, 'seed')}"
+
+
+def where_by_network(rows: Sequence[Row]) -> str:
+    """As `where`, for each network that has rows."""
+    groups = {model: select(rows, model=model) for model in (MLP, CONVNET)}
+    return "; ".join(f"{TITLES[model]} on {where(group)}" for model, group in groups.items() if group)
 
 
 # The paper's numbers (arXiv 1810.02340): sparsity and test error in percent

@@ -6,16 +6,16 @@ and the seeds are none of those that table 1 reports.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from minisnip.lab.report import Case, Row, as_markdown, diverged, errors, percent, plural, score, select
-from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, Changes, changed, over_seeds, where
+from minisnip.lab.reproduce.recipes import BEST, CONVNET, MLP, Budget, Changes, changed, over_seeds, where_by_network
 from minisnip.nn.models import TITLES
 
-POINTS = [(MLP, 0.95), (MLP, 0.98), (CONVNET, 0.98), (CONVNET, 0.99)]
+POINTS = [*BEST]  # networks and sparsities
 PAPER = "the paper's"
 TOGETHER = {"all that helped": (), "the same, but for the rate": ("rate",)}  # and the ingredients left out
 ERROR = "validation_error_percent"
@@ -41,23 +41,17 @@ ALONE: dict[str, Changes] = {f"{i}: {name}": made for i, values in INGREDIENTS.i
 
 def plan(budget: Budget, dataset: str) -> list[Case]:
     """The paper's setting, and each change of it alone."""
-    return [
-        case
-        for model, sparsity in POINTS
-        for name, changes in {PAPER: {}, **ALONE, **(FOR_COMPARISON if model == MLP else {})}.items()
-        for case in _cases(name, budget, dataset, model, sparsity, changes)
-    ]
+    cases = {MLP: [PAPER, *ALONE, *FOR_COMPARISON], CONVNET: [PAPER, *ALONE]}
+    changes = {PAPER: {}, **ALONE, **FOR_COMPARISON}
+    return _cases(budget, dataset, [(name, *point, changes[name]) for point in POINTS for name in cases[point[0]]])
 
 
 def together(budget: Budget, dataset: str, rows: Sequence[Row]) -> list[Case]:
     """For each network and sparsity, the best value of every ingredient that has one better than the paper's."""
-    return [
-        case
-        for model, sparsity in POINTS
-        for name in TOGETHER
-        for changes in [changes_of(name, select(rows, model=model, sparsity=sparsity))]
-        for case in _cases(name, budget, dataset, model, sparsity, changes)
-    ]
+    points = _by_point(rows).items()
+    return _cases(
+        budget, dataset, [(name, *point, changes_of(name, found)) for point, found in points for name in TOGETHER]
+    )
 
 
 def helped(rows: Sequence[Row]) -> list[str]:
@@ -91,7 +85,7 @@ def mean(rows: Sequence[Row], case: str) -> float:
 
 def table(rows: Sequence[Row]) -> str:
     """A line for each change, a column for each network and sparsity."""
-    points = {point: select(rows, model=point[0], sparsity=point[1]) for point in POINTS}
+    points = _by_point(rows)
     lines = [
         {
             "change of the paper's setting": case,
@@ -99,15 +93,19 @@ def table(rows: Sequence[Row]) -> str:
         }
         for case in dict.fromkeys(row["case"] for row in rows)
     ]
-    usual = {model: select(rows, model=model, case=PAPER) for model in (MLP, CONVNET)}
-    captions = "; ".join(f"{TITLES[model]} on {where(found)}" for model, found in usual.items())
+    runs = where_by_network(select(rows, case=PAPER))
     caption = (
-        f"Validation error in percent, and the difference that a change makes: {captions}. Bold: the lowest that our "
+        f"Validation error in percent, and the difference that a change makes: {runs}. Bold: the lowest that our "
         "recipe may have, which takes at most twice the iterations; six times is about what others took (the paper "
         "does not state its number). The last two rows put together the best value of each ingredient that has one "
         "with a lower error, however small the difference."
     )
     return "\n\n".join([caption, as_markdown(lines), "\n".join(_outcomes(points)) + diverged(rows)])
+
+
+def _by_point(rows: Sequence[Row]) -> dict[tuple[str, float], list[Row]]:
+    """The runs of each network and sparsity."""
+    return {(model, sparsity): select(rows, model=model, sparsity=sparsity) for model, sparsity in POINTS}
 
 
 def _title(model: str, sparsity: float) -> str:
@@ -131,9 +129,12 @@ def _outcomes(points: dict[tuple[str, float], list[Row]]) -> Iterator[str]:
         yield f"- {_title(*point)}: lower than the paper's were {found}. The best on {seeds} is {best(rows)}."
 
 
-def _cases(name: str, budget: Budget, dataset: str, model: str, sparsity: float, changes: Changes) -> list[Case]:
-    """The runs of one setting, with the seeds of the search."""
-    few = budget.with_seeds(min(SEEDS[model], budget.seeds[model]))
-    options = {"sparsity": sparsity, "test_split": "never", **changed(model, budget, changes)}
-    cases = over_seeds(name, few, dataset, model, **options)
+def _cases(budget: Budget, dataset: str, made: Iterable[tuple[str, str, float, Changes]]) -> list[Case]:
+    """The runs of each case, network, sparsity and changes, with the seeds of the search."""
+    few = replace(budget, seeds={model: min(SEEDS[model], seeds) for model, seeds in budget.seeds.items()})
+    settings = [
+        (case, model, {"sparsity": sparsity, "test_split": "never", **changed(model, budget, changes)})
+        for case, model, sparsity, changes in made
+    ]
+    cases = over_seeds(few, dataset, settings)
     return [(case, replace(config, seed=FIRST_SEED + config.seed)) for case, config in cases]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from minisnip.lab.experiment import IF_TEST_CHOSE, Experiment
 from minisnip.lab.report import Case, Row, as_markdown, diverged, percent, score, select
 from minisnip.lab.reproduce import recipes
-from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, over_seeds, protocol, where
+from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, Setting, over_seeds, protocol, where_by_network
 from minisnip.nn.models import TITLES
 
 MODELS = (MLP, CONVNET)
@@ -16,30 +16,27 @@ MODELS = (MLP, CONVNET)
 
 COLUMNS = {"Algorithm 1": recipes.ALGORITHM_1, "authors' code": recipes.AUTHORS}
 RECIPE = "our recipe"
-SPARSITIES = {MLP: (0.0, 0.95, 0.98), CONVNET: (0.0, 0.98, 0.99)}
-POINTS = [(model, sparsity) for model, sparsities in SPARSITIES.items() for sparsity in sparsities]
+POINTS = [(model, s) for model in MODELS for s in (0.0, *(pruned / 100 for pruned in recipes.SNIP[model]))]
 CHANGEABLE = ("criterion", "scoring_images", "init", "learning_rate", "weight_decay", "schedule")
 
 
 def plan_table1(budget: Budget, dataset: str) -> list[Case]:
     """Both columns and our recipe; with the budget `best`, the recipe alone."""
-    cases: list[Case] = []
+    settings: list[Setting] = []
     for model, sparsity in POINTS:
-        for column, options in COLUMNS.items() if budget.name != "best" else ():
-            cases += over_seeds(column, budget, dataset, model, sparsity=sparsity, **options)
+        if budget.name != "best":
+            settings += [(name, model, {"sparsity": sparsity, **options}) for name, options in COLUMNS.items()]
         if sparsity:
-            own = recipes.our_recipe(model, sparsity, budget)
-            cases += over_seeds(RECIPE, budget, dataset, model, sparsity=sparsity, **own)
-    return cases
+            settings.append((RECIPE, model, {"sparsity": sparsity, **recipes.our_recipe(model, sparsity, budget)}))
+    return over_seeds(budget, dataset, settings)
 
 
 def table1(rows: Sequence[Row]) -> str:
     """The table with its footnotes."""
     shown = [row for row in rows if row["case"] in COLUMNS] or rows
-    captions = "; ".join(f"{TITLES[m]} on {where(found)}" for m in MODELS if (found := select(shown, model=m)))
     return "\n\n".join(
         [
-            f"Test error in percent, mean ± standard deviation over seeds: {captions}.",
+            f"Test error in percent, mean ± standard deviation over seeds: {where_by_network(shown)}.",
             as_markdown([line for model in MODELS for line in _network(rows, model)]),
             "The validation split chose the epoch. If the test split had chosen it, as in the authors' code, the same "
             "runs would report:",
@@ -66,8 +63,8 @@ def _network(rows: Sequence[Row], model: str) -> Iterator[Row]:
         yield line(method, f"{pruned}", f"{error}", [None, None])
     for pruned, error in recipes.SNIP[model].items():
         yield line("SNIP", f"{pruned:g}", f"{error}", [*COLUMNS], pruned / 100)
-    for sparsity in SPARSITIES[model][1:]:
-        yield line("SNIP, our recipe", f"{100 * sparsity:g}", "–", [RECIPE, None], sparsity)
+    for pruned in recipes.SNIP[model]:
+        yield line("SNIP, our recipe", f"{pruned:g}", "–", [RECIPE, None], pruned / 100)
 
 
 def _if_test_chose(rows: Sequence[Row]) -> str:
@@ -108,21 +105,16 @@ NAMES = {
 
 def plan_table3(budget: Budget, dataset: str) -> list[Case]:
     """Four initializations for each network, trained by Adam."""
-    options = {"sparsity": 0.9, "trained_init": "glorot", "optimizer": "adam", "schedule": "constant"}
-    return [
-        case
-        for model in MODELS
-        for init in NAMES
-        for case in over_seeds(init, budget, dataset, model, init=init, **options)
-    ]
+    shared = {"sparsity": 0.9, "trained_init": "glorot", "optimizer": "adam", "schedule": "constant"}
+    settings = [(init, model, {"init": init, **shared}) for model in MODELS for init in NAMES]
+    return over_seeds(budget, dataset, settings)
 
 
 def table3(rows: Sequence[Row]) -> str:
     """The table with its footnote."""
-    captions = "; ".join(f"{TITLES[m]} on {where(select(rows, model=m))}" for m in MODELS)
     return "\n\n".join(
         [
-            f"Test error in percent at 90 %, mean ± standard deviation over seeds: {captions}.",
+            f"Test error in percent at 90 %, mean ± standard deviation over seeds: {where_by_network(rows)}.",
             as_markdown([_initialization(rows, init) for init in NAMES]),
             "Adam at a constant 1e-3, no weight decay, batches of 100; 100 images to score. A draw other than the "
             f"scored one is trained, always Glorot's. The validation split chose the epoch.{diverged(rows)}",
