@@ -20,6 +20,7 @@ import numpy as np
 from minisnip import data, pruning, training
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
+from minisnip.mistakes import unknown
 from minisnip.nn import MODELS, SCHEMES, Sequential
 from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
 from minisnip.training import SCHEDULES, SGD, Adam, DivergenceError, Ticket, TrainResult, evaluate, train
@@ -132,7 +133,7 @@ def _check(f: Field[Any], value: Any) -> None:
     if value is None and f.default is None:
         return
     if choices and value not in choices:
-        raise ValueError(f"unknown {f.name} {value!r}: choose one of {', '.join(choices)}")
+        raise ValueError(unknown(f.name, value, choices))
     if kind in (int, float) and not (0 < value < math.inf or (f.metadata["zero"] and value == 0)):
         expected = "finite and not negative" if f.metadata["zero"] else "above 0 and finite"
         raise ValueError(f"{f.name} {value} must be {expected}")
