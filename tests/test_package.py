@@ -92,7 +92,7 @@ def test_no_import_runs_upward(file: Path) -> None:
 
 
 def test_nothing_imports_in_a_circle() -> None:
-    graph = {file: set(imported_files(file)) - {file} for file in FILES if file.name != "__init__.py"}
+    graph = {file: set(imported_files(file)) - {file} for file in FILES}
     while leaves := [file for file, found in graph.items() if not found & set(graph)]:
         for file in leaves:
             del graph[file]
@@ -117,9 +117,16 @@ def test_the_readme_states_the_lines_of_code_as_they_are() -> None:
     assert found.group() == tables()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_no_function_has_the_name_of_its_module(module: str) -> None:
+@pytest.mark.parametrize("file", FILES, ids=short)
+def test_no_function_has_the_name_of_its_module(file: Path) -> None:
     """`pruning.agreement` would be the function or the module, depending on what was imported last."""
+    module = file.parent.name if file.name == "__init__.py" else file.stem
+    defined = {getattr(node, "name", "") for node in ast.parse(file.read_text(encoding="utf-8")).body}
+    assert module not in defined
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_package_hides_a_module_behind_a_function(module: str) -> None:
     parent, _, name = module.rpartition(".")
     found = getattr(importlib.import_module(parent), name, None)
     assert found is None or inspect.ismodule(found)

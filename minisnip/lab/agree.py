@@ -46,7 +46,7 @@ class Agreement:
     differences: dict[str, pruning.DifferenceErrors]
 
 
-def agree(experiment: Experiment, dataset: Dataset) -> Agreement:
+def compare_scores(experiment: Experiment, dataset: Dataset) -> Agreement:
     """Compute both for every connection of an untrained network, in float64, and compare them.
 
     The experiment says which model, which seed, and how many images; nothing is pruned or trained.

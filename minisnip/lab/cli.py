@@ -113,7 +113,7 @@ def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path,
 def _picture(done: Run) -> str:
     counts = input_connections(done.net, done.masks)[0]
     title = f"Input pixels that are still read ({done.dataset.label}):"
-    key = f"blank: no unit reads the pixel; . few units read it; @ all of {counts.max()} do, the most there are"
+    key = f"blank: no unit reads the pixel; .: few units do; @: {counts.max()} units, the most"
     return f"\n{title}\n\n{picture(counts)}\n\n{key}\n\n{kept_report(done.masks)}\n"
 
 
@@ -153,7 +153,7 @@ def reproduce_command(options: argparse.Namespace) -> None:
     compute = partial(run_all, runs, work=record, jobs=options.jobs, scheduler=options.scheduler)
     for name in reproduce.ALL if options.result == "all" else [options.result]:
         typed = _typed(name, options, first.dataset)
-        text, files = reproduce.reproduce(name, budget, first.dataset, (out, runs), typed, compute, options.svg)
+        text, files = reproduce.compute_and_write(name, budget, first.dataset, (out, runs), typed, compute, options.svg)
         written = f"# {name}\n\n{text}\n\n{', '.join(file.name for file in files)}: {out}/\n"
         print(report.for_terminal(written), flush=True)
 
@@ -177,7 +177,7 @@ def agree_command(options: argparse.Namespace) -> None:
         names = (f"batch{experiment.scoring_images}", f"seed{experiment.seed}")
         folder = options.out or Path("runs") / "-".join(["agree", experiment.dataset, experiment.model, *names])
         report.make_folder(folder)
-    result = agree.agree(experiment, dataset)
+    result = agree.compare_scores(experiment, dataset)
     agree.write(folder, experiment, dataset, result, options.svg)
     print(f"{report.for_terminal(agree.summary(result.report))}\n\n{report.files_in(folder)}")
 
@@ -318,7 +318,8 @@ def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:
             parser.add_argument(flag, action="store_true", help=help)
         elif field.name in names:
             help += "" if default is None else " (default: %(default)s)"
-            metavar, parse = {int: ("N", int), float: ("X", _number)}.get(kind, ("NAME", str))
+            metavar = {int: "N", float: "X"}.get(kind, "NAME")
+            parse = _number if kind is float else kind
             parser.add_argument(flag, metavar=metavar, type=parse, default=default, help=help)
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import cache
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,17 @@ from minisnip.data import Dataset, Split
 from minisnip.mistakes import unknown
 from minisnip.nn import MODELS, SCHEMES, Sequential
 from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
-from minisnip.training import SCHEDULES, SGD, Adam, DivergenceError, Ticket, TrainResult, evaluate, train
+from minisnip.training import (
+    SCHEDULES,
+    SGD,
+    Adam,
+    DivergenceError,
+    Ticket,
+    TrainingInterrupted,
+    TrainResult,
+    evaluate,
+    train,
+)
 
 NUMERICS = 2  # raised when the arithmetic of a run changes; 1: the shipped results, computed with BLAS's own threads
 
@@ -38,7 +49,7 @@ TICKETS: dict[str, Callable[..., Ticket]] = {  # these train before they prune
     "l1-penalty": training.l1_penalty,
     "from-scratch": training.from_scratch,
 }
-OWN_TRAINING = {"l1-penalty": {"optimizer"}, "from-scratch": {"optimizer", "learning_rate", "schedule"}}
+OWN_TRAINING = ("optimizer", "learning_rate", "schedule")  # what from-scratch chooses itself, for its gates
 IN_ROUNDS = ("synflow", "iterative-snip", "force")  # their scores change from round to round
 CONTROLS = {
     "none": "as it is",
@@ -117,10 +128,12 @@ class Experiment:
         if self.weight_decay is None:
             object.__setattr__(self, "weight_decay", WEIGHT_DECAY.get(self.optimizer))
         for f in fields(self):
-            _check(f, getattr(self, f.name))
+            object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
         pruning.count_kept(1, self.sparsity)
         if self.control != "none" and self.criterion != "snip":
-            raise ValueError(f"control {self.control} of {self.criterion}: controls are of snip")
+            raise ValueError(
+                f"control {self.control} with criterion {self.criterion}: controls are of snip; choose one of the two"
+            )
 
     @property
     def percent(self) -> str:
@@ -128,15 +141,28 @@ class Experiment:
         return f"{100 * self.sparsity:g} %"
 
 
-def _check(f: Field[Any], value: Any) -> None:
+KINDS: dict[type, tuple[Any, str]] = {  # what each type of field takes, in words too
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    bool: (bool, "True or False"),
+    str: (str, "text"),
+}
+
+
+def _checked(f: Field[Any], value: Any) -> Any:
+    """The value in the type of its field, so that equal experiments have equal names; a ValueError if it is wrong."""
     choices, kind = f.metadata["choices"], f.metadata["kind"]
     if value is None and f.default is None:
-        return
+        return None
+    accepted, words = KINDS[kind]
+    if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
+        raise ValueError(f"{f.name} {value!r} must be {words}")
     if choices and value not in choices:
         raise ValueError(unknown(f.name, value, choices))
     if kind in (int, float) and not (0 < value < math.inf or (f.metadata["zero"] and value == 0)):
         expected = "finite and not negative" if f.metadata["zero"] else "above 0 and finite"
         raise ValueError(f"{f.name} {value} must be {expected}")
+    return kind(value)
 
 
 def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
@@ -199,6 +225,10 @@ class Run:
         best = self.trained.best_epoch
         return self.trained.history[best - 1]["validation_error_percent"] if best else None
 
+    def __repr__(self) -> str:
+        pruned = f"{self.experiment.criterion} at {self.experiment.percent}, {self.kept:,} connections"
+        return f"Run({pruned}, test error {self.test_error} %, {self.trained})"
+
     @property
     def kept(self) -> int:
         """The number of connections."""
@@ -226,7 +256,7 @@ def run(
     Raises
     ------
     TrainingInterrupted
-        If Ctrl-C stopped the training.
+        If Ctrl-C stopped the training; a plain KeyboardInterrupt if that was a training before the pruning.
     ValueError
         If there are fewer training images than the experiment takes at a time.
 
@@ -241,7 +271,12 @@ def run(
     learned = replace(dataset, train=_training_split(experiment, dataset.train, rngs.control))
     options, started = _training_options(experiment, title), time.perf_counter()
     with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):
-        ticket, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
+        try:
+            ticket, collapse = _prune(experiment, net, (dataset, learned), options, rngs)
+        except TrainingInterrupted as stopped:
+            raise KeyboardInterrupt(
+                "interrupted in the training before the pruning; nothing is kept of it"
+            ) from stopped
     seconds = time.perf_counter() - started
     masks, params = ticket.masks, ticket.params
     pruning.warn_of_collapse(masks)
@@ -285,10 +320,9 @@ def _prune(
     if not experiment.sparsity:
         return Ticket(pruning.ones(params), params), None
     if experiment.criterion in TICKETS:
-        own = OWN_TRAINING.get(experiment.criterion, ())
-        shared = {name: value for name, value in options.items() if name not in own}
+        options = _before_pruning(experiment, options)
         train_and_prune = TICKETS[experiment.criterion]
-        return train_and_prune(net, params, datasets[1], experiment.sparsity, rng=rngs.order, **shared), None
+        return train_and_prune(net, params, datasets[1], experiment.sparsity, rng=rngs.order, **options), None
     x, y = _scoring_batch(experiment, datasets[0], rngs)
     name = "least-sensitive" if experiment.control == "inverted" else experiment.criterion
     if name in IN_ROUNDS:
@@ -297,6 +331,14 @@ def _prune(
     masks = pruning.one_shot(lambda *_, **__: scores, net, params, x, y, experiment.sparsity, rng=rngs.scoring)
     masks = _controlled(experiment.control, masks, params, rngs.control)
     return Ticket(masks, params), pruning.collapse_sparsity(scores)
+
+
+def _before_pruning(experiment: Experiment, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a training that comes before the pruning."""
+    if experiment.criterion == "l1-penalty":  # without weight decay, so that there is only one penalty
+        return {**options, "optimizer": OPTIMIZERS[experiment.optimizer](weight_decay=0.0)}
+    own = OWN_TRAINING if experiment.criterion == "from-scratch" else ()
+    return {name: value for name, value in options.items() if name not in own}
 
 
 def _controlled(control: str, masks: dict[str, Array], params: Arrays, rng: np.random.Generator) -> dict[str, Array]:
@@ -340,7 +382,7 @@ def record(experiment: Experiment) -> dict[str, Any]:
         pixel, and the history. A loss that becomes infinite ends the run; "diverged" says so.
     """
     started = time.process_time()
-    with warnings.catch_warnings(action="ignore", category=UserWarning):  # the result tells which layers are empty
+    with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):  # the result tells of it
         done = run(experiment)
     history = done.trained.history
     return {

@@ -220,6 +220,7 @@ def run_all(
     hidden = None if title else True  # None: hidden unless on a terminal
     with tqdm(None, title, len(distinct), initial=len(distinct) - len(missing), unit="run", disable=hidden) as bar:
         lost = _compute(partial(_run_and_save, folder, work), missing, jobs, scheduler, bar) if missing else {}
+    _delete_half_written(folder, missing)
     if lost:
         raise LostRunError(
             f"{len(lost)} run(s) failed twice, the second time alone, and have no result; all others are finished: "
@@ -232,6 +233,13 @@ def _delete_abandoned(folder: Path) -> None:
     """Delete what killed commands left; a younger file may belong to a command that is writing it."""
     for left in folder.glob(".*.tmp"):
         if left.stat().st_mtime < time.time() - ABANDONED:
+            left.unlink(missing_ok=True)
+
+
+def _delete_half_written(folder: Path, configs: Sequence[Any]) -> None:
+    """Delete what a worker that died in the middle of writing left of these runs; all of them are finished or lost."""
+    for config in configs:
+        for left in folder.glob(f".{file_of(folder, config).name}.*.tmp"):
             left.unlink(missing_ok=True)
 
 

@@ -102,7 +102,7 @@ def scoring_batch(images: Array, labels: Array, size: int, rng: Rng = None) -> t
         If there are fewer images, or the size is below 1.
     """
     if not 1 <= size <= len(images):
-        raise ValueError(f"a scoring batch of {size}, but there are {len(images):,} images: take 1 to all of them")
+        raise ValueError(f"a scoring batch of {size}, but there are {len(images):,} images: take 1 or more of them")
     batch = np.random.default_rng(rng).permutation(len(labels))[:size]
     return images[batch], labels[batch]
 

@@ -121,7 +121,7 @@ def test_the_batch_is_drawn_at_random_from_the_training_split(monkeypatch: pytes
     dataset = load("glyphs")
     monkeypatch.setattr(pruning, "mask_gradient", spy)
     with pytest.raises(Seen) as caught:
-        agree.agree(Experiment(scoring_images=20, dataset="glyphs"), dataset)
+        agree.compare_scores(Experiment(scoring_images=20, dataset="glyphs"), dataset)
     rows = {image.astype(np.float64).tobytes(): i for i, image in enumerate(dataset.train.images)}
     assert sorted(rows[image.tobytes()] for image in caught.value.args[0]) != list(range(20))
 

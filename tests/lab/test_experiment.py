@@ -10,14 +10,18 @@ import sys
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from minisnip.lab import cli, report, runs
+from minisnip import pruning
+from minisnip.lab import cli, experiment, report, runs
 from minisnip.lab.cli import main
-from minisnip.lab.experiment import Experiment, option
+from minisnip.lab.experiment import TICKETS, Experiment, option
 from minisnip.lab.reproduce import BUDGETS
 from minisnip.lab.reproduce.recipes import MLP, over_seeds
+from minisnip.training import SGD, Adam, Ticket, TrainingInterrupted, loop
 from tests.lab.fakes import fake
 from tests.lab.jobs import interrupted
 
@@ -154,3 +158,49 @@ def test_the_command_trains_what_a_method_found_that_trains_first(tmp_path: Path
     arguments = ["train", "--dataset", "glyphs", "--epochs", "1", "--criterion", "magnitude-after-training"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     assert [row["epoch"] for row in report.read_csv(tmp_path / "history.csv")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"epochs": 1.5}, "epochs 1.5 must be a whole number"),
+        ({"seed": True}, "seed True must be a whole number"),
+        ({"epochs": "3"}, "epochs '3' must be a whole number"),
+        ({"compact": "yes"}, "compact 'yes' must be True or False"),
+        ({"sparsity": "95%"}, "sparsity '95%' must be a number"),
+        ({"epochs": None}, "epochs None must be a whole number"),
+        ({"model": 3}, "model 3 must be text"),
+    ],
+)
+def test_a_value_of_another_type_gets_a_sentence(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Experiment(**setting)
+
+
+def test_equal_experiments_have_one_name() -> None:
+    seed: Any = np.int64(3)
+    assert runs.digest(Experiment(sparsity=0)) == runs.digest(Experiment(sparsity=0.0))
+    assert runs.digest(Experiment(seed=seed)) == runs.digest(Experiment(seed=3))
+
+
+def test_the_l1_penalty_trains_with_the_optimizer_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def watched(net: Any, params: Any, *_: Any, optimizer: Any, **__: Any) -> Any:
+        seen.append(optimizer)
+        return Ticket(pruning.ones(params), params)
+
+    monkeypatch.setitem(TICKETS, "l1-penalty", watched)
+    for optimizer in ("sgd", "adam"):
+        experiment.run(Experiment(criterion="l1-penalty", optimizer=optimizer, iterations=0, dataset="glyphs"))
+    assert seen == [SGD(weight_decay=0.0), Adam(weight_decay=0.0)]
+
+
+def test_ctrl_c_before_the_pruning_says_that_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="in the training before the pruning; nothing is kept") as raised:
+        experiment.run(Experiment(criterion="magnitude-after-training", epochs=1, dataset="glyphs"))
+    assert not isinstance(raised.value, TrainingInterrupted)

@@ -82,7 +82,7 @@ def test_a_result_has_the_seeds_that_its_budget_says_of_it(tmp_path: Path) -> No
         raise RuntimeError(f"seeds {sorted({config.seed for config in configs})}")
 
     with pytest.raises(RuntimeError, match=r"seeds \[0, 1, 2\]"):
-        reproduce.reproduce("table3", BUDGETS["short"], "glyphs", folders(tmp_path), "the command", asked_for)
+        reproduce.compute_and_write("table3", BUDGETS["short"], "glyphs", folders(tmp_path), "the command", asked_for)
 
 
 def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
     whole = json.loads(file.read_text())
     file.write_text(json.dumps({**whole, "result": {}}))
     with pytest.warns(UserWarning, match=f"{file.name} is damaged or of another configuration: it is computed again"):
-        reproduce.reproduce("table3", BUDGETS["short"].with_seeds(1), "glyphs", *computed_in(tmp_path))
+        reproduce.compute_and_write("table3", BUDGETS["short"].with_seeds(1), "glyphs", *computed_in(tmp_path))
     assert json.loads(file.read_text())["result"] == whole["result"]
 
 
@@ -140,12 +140,12 @@ def test_figure_2_names_both_data_sets_and_leaves_out_one_that_is_damaged(
     monkeypatch.setattr(figures, "load", load)
     monkeypatch.setattr(plots, "class_pictures", lambda *_: Figure())
     arguments = ("figure2", BUDGETS["short"], "mnist", *computed_in(tmp_path))
-    _, files = reproduce.reproduce(*arguments)
+    _, files = reproduce.compute_and_write(*arguments)
     assert {file.name for file in files} >= {"figure2-mnist.png", "figure2-fashion-mnist.png"}
     assert json.loads((tmp_path / "figure2.json").read_text())["datasets"] == ["MNIST", "Fashion-MNIST"]
     damaged.append("fashion-mnist")
     with pytest.warns(UserWarning, match="figure 2 leaves out Fashion-MNIST: train-images"):
-        _, files = reproduce.reproduce(*arguments)
+        _, files = reproduce.compute_and_write(*arguments)
     assert {file.name for file in files} == {"figure2.csv", "figure2.md", "figure2.json", "figure2-mnist.png"}
 
 

@@ -17,7 +17,7 @@ from minisnip.mistakes import unknown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ALL", "BUDGETS", "RESULTS", "Budget", "Result", "budget_of", "reproduce", "seconds", "write"]
+__all__ = ["ALL", "BUDGETS", "RESULTS", "Budget", "Result", "budget_of", "compute_and_write", "seconds", "write"]
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ def budget_of(result: str, name: str, seeds: int | None) -> Budget:
     if name not in BUDGETS:
         raise ValueError(unknown("budget", name, BUDGETS))
     if name == "best" and result != "table1":
-        raise ValueError(f"budget best is that of our recipe, a row of table1; {result} has none")
+        raise ValueError(f"budget best is that of our recipe, a row of table1: choose another for {result}")
     return BUDGETS[name] if seeds is None else BUDGETS[name].with_seeds(seeds)
 
 
-def reproduce(
+def compute_and_write(
     name: str,
     budget: Budget,
     dataset: str,
@@ -118,8 +118,8 @@ def write(
     """Write the CSV, the text, the figures, and a JSON that tells where they come from; the text and all paths."""
     result = RESULTS[name]
     text = f"{result.text(rows)}\n\nComputed with {numerics(rows)}."
-    contents = {f"{name}.csv": as_csv(result.lines(rows)), f"{name}.md": text + "\n", **result.draw(rows)}
-    files = save(folder, contents, svg)
+    texts = {f"{name}.csv": as_csv(result.lines(rows)), f"{name}.md": text + "\n"}
+    files = save(folder, {**texts, **result.draw(rows)}, svg)
     models = sorted({row["model"] for row in rows})
     origin = {
         "files": [file.name for file in files],

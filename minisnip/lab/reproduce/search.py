@@ -37,6 +37,7 @@ INGREDIENTS: dict[str, dict[str, Changes]] = {
 # about what others took: a comparison, too long for a recipe and for the convolutional network
 FOR_COMPARISON: dict[str, Changes] = {"iterations: six times": {"longer": 6}}
 ALONE: dict[str, Changes] = {f"{i}: {name}": made for i, values in INGREDIENTS.items() for name, made in values.items()}
+INGREDIENT: dict[str, str] = {f"{i}: {name}": i for i, values in INGREDIENTS.items() for name in values}
 
 
 def plan(budget: Budget, dataset: str) -> list[Case]:
@@ -56,10 +57,8 @@ def together(budget: Budget, dataset: str, rows: Sequence[Row]) -> list[Case]:
 
 def helped(rows: Sequence[Row]) -> list[str]:
     """The best value of each ingredient that has one better than the paper's, for one network and sparsity."""
-    best_values = [
-        min((f"{ingredient}: {value}" for value in values), key=lambda case: mean(rows, case))
-        for ingredient, values in INGREDIENTS.items()
-    ]
+    values = [[case for case in ALONE if INGREDIENT[case] == ingredient] for ingredient in INGREDIENTS]
+    best_values = [min(cases, key=lambda case: mean(rows, case)) for cases in values]
     return [case for case in best_values if mean(rows, case) < mean(rows, PAPER)]
 
 
@@ -67,7 +66,7 @@ def changes_of(case: str, rows: Sequence[Row]) -> Changes:
     """What a case changes; the runs of one network and sparsity tell what helped."""
     if case not in TOGETHER:
         return ALONE.get(case, {})
-    names = [name for name in helped(rows) if name.split(":")[0] not in TOGETHER[case]]
+    names = [name for name in helped(rows) if INGREDIENT[name] not in TOGETHER[case]]
     return {key: value for name in names for key, value in ALONE[name].items()}
 
 
