@@ -354,3 +354,27 @@ def test_a_long_title_is_wrapped_and_no_text_is_cut_in_a_style_that_matplotlib_d
     assert not [text for text, box in boxes.items() if not (frame.contains(*box.min) and frame.contains(*box.max))]
     sizes = [label.get_fontsize() for axes in figure.axes for label in axes.get_xticklabels()]
     assert sizes == pytest.approx([11 * 0.833] * len(sizes))  # ticks are made last, at the drawing
+
+
+def test_a_comparison_highlights_five_curves_and_names_all() -> None:
+    curve = {"kept": [50.0, 5.0], "mean": [2.0, 9.0], "least": [1.0, 8.0], "greatest": [3.0, 10.0]}
+    figure = drawn(plots.error_curves({f"method {i}": curve for i in range(12)}, 90.0, "twelve methods"))
+    (axes,) = figure.axes
+    colors = [line.get_color() for line in axes.lines[1:]]
+    assert colors[5:] == ["#666666"] * 7
+    assert len(set(colors[:5])) == 5
+    assert "#666666" not in colors[:5]
+    assert len(axes.collections) == 5  # bands
+    legend = axes.get_legend()
+    assert legend is not None
+    assert {f"method {i}" for i in range(12)} <= {text.get_text() for text in legend.get_texts()}
+
+
+def test_biases_that_keep_nothing_take_no_room() -> None:
+    rows = {
+        f"fc{i}.{kind}": {"kept": 5 * (kind == "weight"), "total": 10, "percent": 50.0}
+        for i in (1, 2, 3)
+        for kind in ("weight", "bias")
+    }
+    (axes,) = drawn(plots.kept_per_layer(rows, "a title")).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["fc1.weight", "fc2.weight", "fc3.weight"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import shutil
 import subprocess
@@ -112,3 +114,17 @@ def test_our_recipe_is_what_the_shipped_search_chose() -> None:
     for (model, sparsity), changes in recipes.BEST.items():
         found = select(lines, model=model, sparsity=sparsity)
         assert changes == search.changes_of(search.best(found), found)
+
+
+def test_every_name_imports_from_where_the_readme_says() -> None:
+    code = [ast.parse(block) for block in BLOCKS]
+    imports = [node for tree in code for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    named = [(node.module, alias.name) for node in imports for alias in node.names if node.module]
+    named += [path.rpartition(".")[::2] for path in re.findall(r"`(minisnip(?:\.\w+)+)`", README)]
+    for line in README.splitlines():  # a row of the table of packages, or a sentence on one package
+        packages = re.findall(r"`minisnip/(\w+)/`", line)
+        if len(packages) == 1 and packages[0] not in ("lab", "exercises"):
+            named += [(f"minisnip.{packages[0]}", name) for name in re.findall(r"`([A-Za-z_]\w*)`", line)]
+    found = [(module, name) for module, name in named if module.startswith("minisnip")]
+    assert len(found) > 10
+    assert [pair for pair in found if not hasattr(importlib.import_module(pair[0]), pair[1])] == []

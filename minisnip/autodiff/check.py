@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -38,7 +38,7 @@ class Comparison:
     order: int
     input: str
     method: str
-    direction: Array
+    direction: Array = field(repr=False)
     analytic: float
     numeric: float
     tolerance: float
@@ -81,8 +81,10 @@ def check_grads(f: Callable[..., Any], inputs: Any, order: int = 2, *, seed: int
     AssertionError
         At the first disagreement: names the input, the direction, both numbers and the tolerance.
     TypeError
-        If f, given Tensors, does not return a Tensor.
+        If f is not a function, or, given Tensors, does not return a Tensor.
     """
+    if not callable(f):
+        raise TypeError(f"check_grads(f, inputs): f is a {type(f).__name__}, expected a function: pass f, not f(x)")
     rng = np.random.default_rng(seed)
     names, arrays, call = _unpacked(f, inputs)
     scalar = _contracted(call, arrays, rng)

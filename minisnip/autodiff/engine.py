@@ -27,6 +27,8 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from minisnip.autodiff.describe import OfInstance, documentation, representation, signature
+
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]  # parameters, masks, scores, gradients: an array for each name
 Value: TypeAlias = "Tensor | Array | float"  # what an op takes: a variable or a constant
@@ -149,14 +151,26 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Primitive:
-    """A differentiable op; see `primitive`."""
+    """A differentiable op; `primitive` makes one.
+
+    It is a forward function with a VJP for each argument. From g, the gradient
+    of the loss with respect to the output `out`, the VJP makes the gradient of
+    the loss with respect to the argument.
+
+    Shapes: g has the shape of the output, each VJP that of its argument.
+    """
 
     forward: Callable[..., Any]
     vjps: tuple[VJP | None, ...]
     remedy: str
 
+    # help(ops.tanh), its repr and its arguments are read from the source of the op
+    __doc__ = OfInstance(documentation, __doc__)
+    __signature__ = OfInstance(signature, None)
+    __repr__ = representation
+
     @property
-    def name(self) -> str:
+    def __name__(self) -> str:
         return self.forward.__name__.strip("_")
 
     def __get__(self, tensor: Tensor | None, owner: type | None = None) -> Any:
@@ -171,7 +185,7 @@ class Primitive:
         except (ValueError, IndexError) as error:
             shapes = " and ".join(str(shape_of(arg)) for arg in args if hasattr(arg, "shape"))
             kind = IndexError if isinstance(error, IndexError) else ValueError
-            raise kind(f"{self.name} of shapes {shapes}: {self.remedy or error}") from error
+            raise kind(f"{self.__name__} of shapes {shapes}: {self.remedy or error}") from error
         if not parents:
             return value
         out = Tensor(value)
@@ -182,11 +196,11 @@ class Primitive:
         """The gradient of the loss with respect to argument i, given its gradient g with respect to the output."""
         vjp = self.vjps[i] if i < len(self.vjps) else None
         if vjp is None:
-            raise TypeError(f"{self.name} has no derivative by argument {i}: pass a plain array there")
+            raise TypeError(f"{self.__name__} has no derivative by argument {i}: pass a plain array there")
         contribution = vjp(g, out, *args, **metadata)
         if shape_of(contribution) != shape_of(args[i]):
             raise ValueError(
-                f"VJP {i} of {self.name} gave shape {shape_of(contribution)} for an argument of shape "
+                f"VJP {i} of {self.__name__} gave shape {shape_of(contribution)} for an argument of shape "
                 f"{shape_of(args[i])}: a gradient has the shape of its variable (sum_to undoes a broadcast)"
             )
         return contribution

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minisnip.autodiff.engine import VJP, Array, Op, Tensor, Value, primitive, shape_of, value_of
+
+__all__ = (  # as in NumPy; those named as Python's own (abs, max, sum) are best called as ops.sum
+    "abs add broadcast_to concatenate divide elementwise exp linear log log_softmax logsumexp matmul max maximum mean "
+    "multiply negative pad power put relu reshape sigmoid sqrt subtract sum sum_to take tanh transpose where"
+).split()
 
 Axis = int | tuple[int, ...] | None
 
@@ -101,6 +107,7 @@ def elementwise(forward: Op, *partials: VJP | None) -> Op:
     """An op on broadcast arguments: whatever was stretched in the forward pass is summed back, here and only here."""
 
     def summed(i: int, partial: VJP) -> VJP:
+        @wraps(partial)
         def vjp(g: Any, out: Any, *args: Any) -> Any:
             contribution, shape = partial(g, out, *args), shape_of(args[i])
             return contribution if shape_of(contribution) == shape else sum_to(contribution, shape)

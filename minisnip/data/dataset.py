@@ -32,6 +32,9 @@ class Split:
     images: Floats
     labels: Labels
 
+    def __repr__(self) -> str:
+        return f"Split({len(self.labels):,} images of shape {self.images.shape[1:]}; .images, .labels)"
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -49,6 +52,10 @@ class Dataset:
     def label(self) -> str:
         """The name as tables and figures show it."""
         return TITLES.get(self.name, self.name)
+
+    def __repr__(self) -> str:
+        splits = (f"{name} {len(getattr(self, name).labels):,}" for name in ("train", "validation", "test"))
+        return f"Dataset({self.label}: {', '.join(splits)} images of {len(self.class_names)} classes)"
 
 
 def split_and_standardize(

@@ -20,7 +20,7 @@ from minisnip.data import Dataset
 from minisnip.data.dataset import TITLES as DATASETS
 from minisnip.files import save_arrays
 from minisnip.lab.experiment import Experiment
-from minisnip.lab.report import Row, as_terminal, file_label, save
+from minisnip.lab.report import Row, as_markdown, file_label, save
 from minisnip.lab.runs import versions
 from minisnip.nn import MODELS, Sequential
 from minisnip.nn.models import TITLES
@@ -143,7 +143,7 @@ def _sample(g: Arrays, rng: np.random.Generator) -> list[pruning.Connection]:
     ]
 
 
-def write(folder: Path, experiment: Experiment, dataset: Dataset, result: Agreement) -> None:
+def write(folder: Path, experiment: Experiment, dataset: Dataset, result: Agreement, svg: bool = False) -> None:
     """Write the arrays, the figures, and agreement.json."""
     from minisnip.lab import plots  # here, so that the command does not wait for matplotlib
 
@@ -162,7 +162,7 @@ def write(folder: Path, experiment: Experiment, dataset: Dataset, result: Agreem
         "differences.png": plots.difference_curves(result.differences, last),
         "joint_deletion.png": plots.joint_curves(result.report["joint_deletion"], title),
     }
-    save(folder, {**files, "agreement.json": json.dumps(report, indent=2) + "\n"})
+    save(folder, {**files, "agreement.json": json.dumps(report, indent=2) + "\n"}, svg)
 
 
 def _threshold(scores: Arrays) -> float:
@@ -172,7 +172,7 @@ def _threshold(scores: Arrays) -> float:
 
 
 def summary(report: Row) -> str:
-    """What the command prints."""
+    """What the command prints, in markdown."""
     config, seconds = report["config"], report["seconds"]
     where = f"{TITLES[config['model']]} on {DATASETS[config['dataset']]}"
     second, shrunk, joint = report["second_order"], report["shrinking_delta"]["float64"], report["joint_deletion"][-2]
@@ -182,11 +182,13 @@ def summary(report: Row) -> str:
         [
             f"{where}, batch of {config['scoring_images']}, seed {config['seed']}",
             "",
-            as_terminal([_layer_row(name, row) for name, row in report["agreement"].items()]),
+            as_markdown([_layer_row(name, row) for name, row in report["agreement"].items()]),
+            "",
             "J: Jaccard index, P: precision of the sets that |g| and |ΔL| keep; nan: nothing is kept there.",
             "",
             "Largest disagreements (nats), ΔL = g − ½ w² H + remainder:",
-            as_terminal([_connection_row(row) for row in report["largest_disagreements"]]),
+            "",
+            as_markdown([_connection_row(row) for row in report["largest_disagreements"]]),
             "",
             f"Second order: − ½ w² H explains this share of (ΔL − g)²: {shares} ({second['sample']} random connections "
             "of each parameter).",

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
-from importlib.metadata import version
 from inspect import cleandoc
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
-from minisnip import data
+from minisnip import __version__, data
 from minisnip.lab import agree, compare, report, reproduce
 from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_sizes, record, run
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, run_all
@@ -40,6 +40,9 @@ NOT_MNIST = """
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 1 it failed, 2 a wrong option, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # LC_ALL=C: a question mark in place of Δ, not an error
     options, shown = _parser().parse_args(arguments), set[str]()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -85,19 +88,19 @@ def train_command(options: argparse.Namespace) -> None:
         result = report.open_folder(folder, experiment, options.compare_dense, options.resume)
     if result is None:
         what = f"Pruning {experiment.model} to {experiment.percent} by {experiment.criterion} on {dataset.label}"
-        print(f"{what}, then training ...")
+        print(report.for_terminal(f"{what}, then training ..."))
         twins = {"pruned": experiment} | ({"dense": replace(experiment, sparsity=0.0)} if options.compare_dense else {})
         runs = {name: _run(name, twin, dataset, folder, options.resume) for name, twin in twins.items()}
-        result = report.write_folder(folder, runs)
+        result = report.write_folder(folder, runs, options.svg)
         print(_picture(runs["pruned"]))
-    print(f"{report.summary(result)}\n\nFiles and figures: {folder}/")
+    print(f"{report.summary(result)}\n\n{report.files_in(folder)}")
 
 
 def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path, resume: bool) -> Run:
     """One of the twins; a checkpoint after each epoch is kept in the folder."""
     file = folder / f"{name}.checkpoint.npz"
     try:
-        done = run(experiment, dataset, checkpoint=file, resume=resume, title=f"training, {name}")
+        done = run(experiment, dataset, checkpoint=file, resume=resume, title=name)
     except TrainingInterrupted as stopped:
         epochs = f"{len(stopped.result.history)} of {experiment.epochs} epochs ({name})"
         kept = f"are kept in {folder}, and --resume continues from there" if file.exists() else "were finished"
@@ -110,7 +113,8 @@ def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path,
 def _picture(done: Run) -> str:
     counts = input_connections(done.net, done.masks)[0]
     title = f"Input pixels that are still read ({done.dataset.label}):"
-    return f"\n{title}\n\n{picture(counts)}\n\n{kept_report(done.masks)}\n"
+    key = f"blank: no unit reads the pixel; .: few units do; @: {counts.max()} units, the most"
+    return f"\n{title}\n\n{picture(counts)}\n\n{key}\n\n{kept_report(done.masks)}\n"
 
 
 def compare_command(options: argparse.Namespace) -> None:
@@ -128,8 +132,8 @@ def compare_command(options: argparse.Namespace) -> None:
         report.make_folder(out)
     cases = [(name, replace(experiment, dataset=first.dataset)) for name, experiment in cases]
     results = run_all(out / "runs", [experiment for _, experiment in cases], record, options.jobs, title="comparing")
-    text = compare.write(out, report.rows_of(cases, results), dataset)
-    print(f"{text}\nresults.csv, tables.md and error.png: {out}/")
+    text = compare.write(out, report.rows_of(cases, results), dataset, options.svg)
+    print(f"{report.for_terminal(text)}\n{report.files_in(out)}")
 
 
 def reproduce_command(options: argparse.Namespace) -> None:
@@ -149,8 +153,9 @@ def reproduce_command(options: argparse.Namespace) -> None:
     compute = partial(run_all, runs, work=record, jobs=options.jobs, scheduler=options.scheduler)
     for name in reproduce.ALL if options.result == "all" else [options.result]:
         typed = _typed(name, options, first.dataset)
-        text, files = reproduce.compute_and_write(name, budget, first.dataset, (out, runs), typed, compute)
-        print(f"# {name}\n\n{text}\n\n{', '.join(file.name for file in files)}: {out}/\n", flush=True)
+        text, files = reproduce.compute_and_write(name, budget, first.dataset, (out, runs), typed, compute, options.svg)
+        written = f"# {name}\n\n{text}\n\n{', '.join(file.name for file in files)}: {out}/\n"
+        print(report.for_terminal(written), flush=True)
 
 
 def _typed(name: str, options: argparse.Namespace, dataset: str) -> str:
@@ -173,8 +178,8 @@ def agree_command(options: argparse.Namespace) -> None:
         folder = options.out or Path("runs") / "-".join(["agree", experiment.dataset, experiment.model, *names])
         report.make_folder(folder)
     result = agree.compare_scores(experiment, dataset)
-    agree.write(folder, experiment, dataset, result)
-    print(f"{agree.summary(result.report)}\n\nFiles and figures: {folder}/")
+    agree.write(folder, experiment, dataset, result, options.svg)
+    print(f"{report.for_terminal(agree.summary(result.report))}\n\n{report.files_in(folder)}")
 
 
 def data_command(options: argparse.Namespace) -> int:
@@ -183,10 +188,9 @@ def data_command(options: argparse.Namespace) -> int:
     Show where the files of MNIST and Fashion-MNIST are, and verify their checksums.
     """
     rows = data.status()
-    places = [f"{row.path} ({row.size:,} bytes)" if row.path else "" for row in rows]
-    cells = zip(rows, places, strict=True)
-    table = [{"data set": r.dataset, "file": r.file, "state": r.state, "place": place} for r, place in cells]
-    print(f"cache: {data.cache_folder()}\n\n{report.as_terminal(table, left=4)}")
+    table = [{"data set": r.dataset, "file": r.file, "state": r.state, "bytes": f"{r.size:,}"} for r in rows]
+    folders = dict.fromkeys(f"{row.dataset}: {row.path.parent}" for row in rows if row.path)
+    print("\n".join([report.as_terminal(table, left=3), "", *folders, f"cache: {data.cache_folder()}"]))
     return 0 if {row.state for row in rows} <= {"verified", "missing"} else FAILED
 
 
@@ -241,8 +245,9 @@ def _parser() -> Parser:
     parser = Parser(
         prog="minisnip", description="Prune a network before training (SNIP, arXiv 1810.02340), then train."
     )
-    parser.add_argument("--version", action="version", version=f"minisnip {version('minisnip')}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"minisnip {__version__}")
+    parser.set_defaults(command=lambda _: parser.print_help())  # where no command is given
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_train(_add(commands, "train", train_command))
     _add_compare(_add(commands, "compare", compare_command))
     _add_reproduce(_add(commands, "reproduce", reproduce_command))
@@ -314,7 +319,8 @@ def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:
         elif field.name in names:
             help += "" if default is None else " (default: %(default)s)"
             metavar = {int: "N", float: "X"}.get(kind, "NAME")
-            parser.add_argument(flag, metavar=metavar, type=kind, default=default, help=help)
+            parse = _number if kind is float else kind
+            parser.add_argument(flag, metavar=metavar, type=parse, default=default, help=help)
 
 
 def _add_places(parser: Parser) -> None:
@@ -322,6 +328,7 @@ def _add_places(parser: Parser) -> None:
     names = f"{', '.join(data.NAMES)} (default: mnist; if it cannot be had, glyphs, with a warning)"
     parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=names)
     parser.add_argument("--out", metavar="DIR", type=_folder, help="folder for the results (default: one under runs/)")
+    parser.add_argument("--svg", action="store_true", help="write each figure as SVG too, beside the PNG")
 
 
 def _add_jobs(parser: Parser) -> None:
@@ -340,15 +347,19 @@ def _processes(text: str) -> int:
     return number
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 0.95 (95 % is 0.95)") from error
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _numbers(text: str) -> list[float]:
-    try:
-        return [float(number) for number in _names(text)]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0.9,0.95") from error
+    return [_number(number) for number in _names(text)]
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def plan(
     ]
 
 
-def write(folder: Path, rows: Sequence[Row], dataset: Dataset) -> str:
+def write(folder: Path, rows: Sequence[Row], dataset: Dataset, svg: bool = False) -> str:
     """Write results.csv, tables.md and error.png; the tables, as text."""
     from minisnip.lab import plots  # here, so that the command does not wait for matplotlib
 
@@ -60,7 +60,8 @@ def write(folder: Path, rows: Sequence[Row], dataset: Dataset) -> str:
     origin = f"Computed with {report.numerics(rows)}."
     tables = "\n\n".join([title, error_table(rows), cost_table(rows), origin]) + report.diverged(rows) + "\n"
     figure = plots.error_curves(curves(rows), chance_error(dataset), title)
-    report.save(folder, {"results.csv": report.as_csv(report.cells_of(rows)), "tables.md": tables, "error.png": figure})
+    cells = report.as_csv(report.cells_of(rows))
+    report.save(folder, {"results.csv": cells, "tables.md": tables, "error.png": figure}, svg)
     return tables
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from minisnip import data, pruning, training
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
+from minisnip.mistakes import unknown
 from minisnip.nn import MODELS, SCHEMES, Sequential
 from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
 from minisnip.training import (
@@ -157,7 +158,7 @@ def _checked(f: Field[Any], value: Any) -> Any:
     if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
         raise ValueError(f"{f.name} {value!r} must be {words}")
     if choices and value not in choices:
-        raise ValueError(f"unknown {f.name} {value!r}: choose one of {', '.join(choices)}")
+        raise ValueError(unknown(f.name, value, choices))
     if kind in (int, float) and not (0 < value < math.inf or (f.metadata["zero"] and value == 0)):
         expected = "finite and not negative" if f.metadata["zero"] else "above 0 and finite"
         raise ValueError(f"{f.name} {value} must be {expected}")
@@ -223,6 +224,10 @@ class Run:
         """In percent, of the epoch that it chose; None if no epoch was finished."""
         best = self.trained.best_epoch
         return self.trained.history[best - 1]["validation_error_percent"] if best else None
+
+    def __repr__(self) -> str:
+        pruned = f"{self.experiment.criterion} at {self.experiment.percent}, {self.kept:,} connections"
+        return f"Run({pruned}, test error {self.test_error} %, {self.trained})"
 
     @property
     def kept(self) -> int:

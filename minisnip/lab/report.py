@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -33,6 +34,7 @@ Case: TypeAlias = tuple[str, Experiment]  # the name of what is compared, and on
 
 LONG = ("first_layer", "history")  # results that are no cells of a table
 DPI = 130
+WIDTH = 80  # columns of a terminal
 
 
 # Tables and files
@@ -69,23 +71,53 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 
 def as_terminal(rows: Sequence[Row], left: int = 1) -> str:
-    """A table in columns of equal width; the first `left` are aligned to the left, the others to the right."""
-    lines = [[*rows[0]], *([*map(str, row.values())] for row in rows)]
-    for i, column in enumerate(zip(*lines, strict=True)):
+    """A table in columns of equal width; the first `left` are aligned to the left, the others to the right.
+
+    What is wider than the terminal is continued below, with the first column repeated.
+    """
+    parts: list[list[list[str]]] = [[]]
+    for i, column in enumerate(zip(rows[0], *(map(str, row.values()) for row in rows), strict=True)):
         width = max(map(len, column))
-        for line, cell in zip(lines, column, strict=True):
-            line[i] = cell.ljust(width) if i < left else cell.rjust(width)
-    return "\n".join("  ".join(line).rstrip() for line in lines)
+        cells = [cell.ljust(width) if i < left else cell.rjust(width) for cell in column]
+        if len(parts[-1]) > 1 and sum(len(other[0]) + 2 for other in parts[-1]) + width > WIDTH:
+            parts.append([parts[0][0]])
+        parts[-1].append(cells)
+    tables = (("  ".join(line).rstrip() for line in zip(*part, strict=True)) for part in parts)
+    return "\n\n".join(map("\n".join, tables))
 
 
-def save(folder: Path, files: Mapping[str, str | Figure]) -> list[Path]:
-    """Write texts and figures by their file names, each whole or not at all; their paths."""
-    for name, content in files.items():
+def for_terminal(markdown: str) -> str:
+    """Markdown for people at a terminal: tables `as_terminal`, other lines wrapped."""
+    return "\n\n".join(map(_block_for_terminal, markdown.split("\n\n")))
+
+
+def _block_for_terminal(block: str) -> str:
+    if not block.startswith("|"):
+        return "\n".join(
+            fill(line, WIDTH, break_long_words=False, break_on_hyphens=False) for line in block.split("\n")
+        )
+    head, _, *lines = (line.strip()[2:-2].split(" | ") for line in block.strip().split("\n"))
+    return as_terminal([dict(zip(head, line, strict=True)) for line in lines])
+
+
+def save(folder: Path, files: Mapping[str, str | Figure], svg: bool = False) -> list[Path]:
+    """Write texts and figures (as SVG too, if asked) by their file names, each whole or not at all; their paths."""
+    paths = [folder / name for name in files]
+    for path, content in zip([*paths], files.values(), strict=True):
         if isinstance(content, str):
-            save_text(folder / name, content)
-        else:
-            write_atomically(folder / name, partial(content.savefig, dpi=DPI))
-    return [folder / name for name in files]
+            save_text(path, content)
+            continue
+        for figure in [path, path.with_suffix(".svg")] if svg else [path]:
+            write_atomically(figure, partial(content.savefig, dpi=DPI, format=figure.suffix[1:]))
+        paths += [path.with_suffix(".svg")] if svg else []
+    return paths
+
+
+def files_in(folder: Path) -> str:
+    """The names of the files that a run has written, as a sentence for the terminal."""
+    return for_terminal(
+        f"Files in {folder}/: {', '.join(sorted(path.name for path in folder.iterdir() if path.is_file()))}"
+    )
 
 
 # Rows of many runs, and their cells
@@ -203,7 +235,8 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
     Raises
     ------
     ValueError
-        If it cannot be written to, or holds another run, or an unfinished one that is not to be resumed.
+        If it cannot be written to, or holds another run, an unfinished one that is not to be resumed, or nothing to
+        resume.
     """
     make_folder(folder)
     result, unfinished = _read_result(folder / "result.json"), any(folder.glob("*.checkpoint.npz"))
@@ -217,6 +250,10 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
         raise ValueError(
             f"the folder {folder} holds parameters or masks but no result: add --resume if they are of this very run, "
             "or choose another folder with --out"
+        )
+    if resume and not any(folder.iterdir()):
+        raise ValueError(
+            f"there is nothing to resume in {folder}: leave out --resume, or give the run's --out and options"
         )
     return None
 
@@ -233,7 +270,7 @@ def _read_result(file: Path) -> dict[str, Any] | None:
     return result
 
 
-def write_folder(folder: Path, runs: Mapping[str, Run]) -> dict[str, Any]:
+def write_folder(folder: Path, runs: Mapping[str, Run], svg: bool = False) -> dict[str, Any]:
     """Write arrays, histories and figures, then `result.json`, which marks the run as finished; delete checkpoints.
 
     Parameters
@@ -241,6 +278,8 @@ def write_folder(folder: Path, runs: Mapping[str, Run]) -> dict[str, Any]:
     folder : Path
     runs : dict
         The run as "pruned"; its twin without pruning, if there is one, as "dense".
+    svg : bool
+        Whether to write figures as SVG, too.
 
     Returns
     -------
@@ -253,7 +292,7 @@ def write_folder(folder: Path, runs: Mapping[str, Run]) -> dict[str, Any]:
         prefix = "" if name == "pruned" else f"{name}_"
         save_arrays(folder / f"{prefix}params.npz", run.trained.params, note)
         save(folder, {f"{prefix}history.csv": as_csv([{**row, "dataset": note} for row in run.trained.history])})
-    save(folder, _figures(runs))
+    save(folder, _figures(runs), svg)
     result = _result(runs)
     save(folder, {"result.json": json.dumps(result, indent=2) + "\n"})
     for left in (*folder.glob("*.checkpoint.npz"), *folder.glob(".*.tmp")):  # the latter of a killed run

@@ -22,7 +22,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import MISSING, asdict, fields
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -31,6 +30,7 @@ from loky import cpu_count, get_reusable_executor
 from tqdm import tqdm
 
 import minisnip
+from minisnip import __version__
 from minisnip.files import save_text
 from minisnip.lab.experiment import NUMERICS
 
@@ -75,7 +75,7 @@ def commit() -> str:
 def versions() -> dict[str, Any]:
     """The versions and the machine that compute a result."""
     return {
-        "minisnip": version("minisnip"),
+        "minisnip": __version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),

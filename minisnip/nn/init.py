@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minisnip.autodiff.engine import Array
+from minisnip.mistakes import unknown
 
 Rng: TypeAlias = np.random.Generator | int | None  # what np.random.default_rng takes: a generator or a seed
 
@@ -71,7 +72,7 @@ def initialize(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **
         If the scheme is unknown, or does not take an option.
     """
     if scheme not in SCHEMES:
-        raise ValueError(f"unknown initialization {scheme!r}: choose one of {', '.join(SCHEMES)}")
+        raise ValueError(unknown("initialization", scheme, SCHEMES))
     if set(options) - {"std"} or (options and scheme not in ("normal", "truncated_normal")):
         raise ValueError(f"{scheme} takes no {', '.join(options)}: the two normals take a std, the others nothing")
     if not options.get("std", 1) > 0:

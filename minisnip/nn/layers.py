@@ -16,6 +16,7 @@ and training another, rewinding, shuffling a mask, saving and resuming are all o
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ import numpy.typing as npt
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
 from minisnip.autodiff.engine import Array, Value, shape_of
+from minisnip.mistakes import check_arrays
 from minisnip.nn.init import Rng, initialize
 
 Shape: TypeAlias = tuple[int, ...]
@@ -291,6 +293,7 @@ class Sequential:
         return x
 
     def _check(self, params: Params, x: Value) -> None:
+        check_arrays("net(params, x)", params=params)
         if shape_of(x)[1:] != self.input_shape:
             expected = ", ".join(map(str, ("N", *self.input_shape)))
             raise ValueError(f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it")
@@ -300,15 +303,14 @@ class Sequential:
             if shape_of(params[name]) != shape:
                 raise ValueError(f"parameter {name} has shape {shape_of(params[name])}, the network's is {shape}")
 
-    def __str__(self) -> str:
-        """A table of layers, shapes and parameters."""
-        rows = [("name", "layer", "output", "parameters", "count"), ("input", "", str(self.input_shape), "", "")]
+    def __repr__(self) -> str:
+        """A table of layers, their outputs and numbers of parameters, at most 80 columns wide for the LeNets."""
+        rows = [("name", "layer", "output", "parameters"), ("input", "", str(self.input_shape), "")]
         for name, layer in self.layers.items():
-            shapes = layer.shapes()
-            count = sum(map(math.prod, shapes.values()))
-            weights = "  ".join(f"{short} {shape}" for short, shape in shapes.items())
-            rows.append((name, str(layer), str(self.out_shapes[name]), weights, f"{count:,}" if count else ""))
-        rows.append(("total", "", "", "", f"{self.size:,}"))
+            count = sum(map(math.prod, layer.shapes().values()))
+            short = re.sub(r"\b(in|out)_\w+=", "", str(layer))  # Linear(784, 300)
+            rows.append((name, short, str(self.out_shapes[name]), f"{count:,}" if count else ""))
+        rows.append(("total", "", "", f"{self.size:,}"))
         *widths, last = (max(map(len, column)) for column in zip(*rows, strict=True))
         return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows)
 

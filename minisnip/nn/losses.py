@@ -11,6 +11,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of, value_of
+from minisnip.mistakes import check_labels
 
 
 def _cross_entropy(logits: Array, labels: Array) -> Any:
@@ -44,6 +45,7 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
     ValueError
         If the shapes do not fit, there is no sample or no class, a label is out of range, or a dtype is wrong.
     """
+    check_labels(labels)
     shape = shape_of(logits)
     if len(shape) != 2 or shape_of(labels) != shape[:1] or 0 in shape:
         raise ValueError(
@@ -51,11 +53,8 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
             "expected (N, K) and (N,) with N and K at least 1"
         )
     labels, dtype = np.asarray(labels), np.asarray(value_of(logits)).dtype
-    if labels.dtype.kind not in "iu" or dtype.kind not in "fc":
-        raise ValueError(
-            f"cross_entropy: the logits are of dtype {dtype} and the labels of {labels.dtype}, "
-            "expected floats and integers"
-        )
+    if dtype.kind not in "fc":
+        raise ValueError(f"cross_entropy: the logits are of dtype {dtype}, expected floats")
     if labels.min() < 0 or labels.max() >= shape[1]:
         raise ValueError(
             f"cross_entropy: labels run from {labels.min()} to {labels.max()}, "

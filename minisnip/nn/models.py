@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from minisnip.mistakes import Registry
 from minisnip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 MNIST_SHAPE = (1, 28, 28)
@@ -37,5 +38,6 @@ def lenet_5_caffe() -> Sequential:
     )
 
 
-MODELS: dict[str, Callable[[], Sequential]] = {"lenet-300-100": lenet_300_100, "lenet-5-caffe": lenet_5_caffe}
+_MODELS = {"lenet-300-100": lenet_300_100, "lenet-5-caffe": lenet_5_caffe}
+MODELS: Registry[Callable[[], Sequential]] = Registry("model", _MODELS)
 TITLES = {"lenet-300-100": "LeNet-300-100", "lenet-5-caffe": "LeNet-5-Caffe"}  # of tables and figures

@@ -13,6 +13,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
+from minisnip.mistakes import Registry
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import known_blocks
@@ -118,6 +119,7 @@ def obd(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None)
         If the network has any other layer: then the diagonal is estimated from 100 Hessian-vector products, and may
         be negative. `hutchinson_diagonal` gives its standard error.
     """
+    check_batch(params, x, y)
     try:
         known_blocks(net, "the diagonal of the Hessian is exact")
     except TypeError as reason:
@@ -170,14 +172,5 @@ def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = N
     return check_not_all_zero(grad(flow, c), "share of the flow")
 
 
-CRITERIA: dict[str, Criterion] = {
-    "snip": snip,
-    "delta-loss": delta_loss,
-    "random": random,
-    "magnitude": magnitude,
-    "gradient": gradient,
-    "obd": obd,
-    "grasp": grasp,
-    "synflow": synflow,
-    "least-sensitive": least_sensitive,
-}
+_ALL = (snip, delta_loss, random, magnitude, gradient, obd, grasp, synflow, least_sensitive)
+CRITERIA: Registry[Criterion] = Registry("criterion", {f.__name__.replace("_", "-"): f for f in _ALL})

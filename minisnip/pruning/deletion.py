@@ -94,6 +94,7 @@ def delta_loss(
     TypeError
         If a layer is not one of minisnip.nn.
     """
+    check_batch(params, x, y)
     x, y = np.asarray(x, np.float64), np.asarray(y)
     names = [names] if isinstance(names, str) else list(params if names is None else names)
     _check(net, params, x, y, delta, names)
@@ -110,7 +111,6 @@ def delta_loss(
 
 
 def _check(net: Sequential, params: Arrays, x: Array, y: Array, delta: float, names: list[str]) -> None:
-    check_batch(params, x, y)
     classes = net(params, x[:1]).shape[1]
     cross_entropy(np.zeros((len(y), classes)), y)  # refuses labels that do not fit
     if delta == 0 or not math.isfinite(delta):

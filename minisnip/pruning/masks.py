@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor
+from minisnip.mistakes import check_arrays
 from minisnip.nn.layers import Params
 
 
@@ -37,7 +38,10 @@ def apply_masks(masks: Params, params: Params) -> dict[str, Any]:
     ------
     ValueError
         If a mask has no parameter, or another shape.
+    TypeError
+        If the masks or the parameters are no dict.
     """
+    check_arrays("apply_masks(masks, params)", masks=masks, params=params)
     masked = dict(params)
     for name, c in masks.items():
         if name not in params or c.shape != params[name].shape:
@@ -49,8 +53,8 @@ def apply_masks(masks: Params, params: Params) -> dict[str, Any]:
 
 
 def check_sparsity(sparsity: float) -> None:
-    """Refuse a sparsity outside [0, 1), with a ValueError."""
-    if not 0 <= sparsity < 1:
+    """Refuse a sparsity that is no number in [0, 1), with a ValueError."""
+    if not (isinstance(sparsity, int | float | np.number) and 0 <= sparsity < 1):
         raise ValueError(
             f"sparsity {sparsity} is not in [0, 1): it is the share of connections that are removed, 0.95 for 95 %"
         )
@@ -167,7 +171,8 @@ def names_by_layer(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def check_scores(scores: Arrays) -> None:
-    """Refuse scores that cannot be ranked, with a ValueError."""
+    """Refuse scores that cannot be ranked, with a ValueError, and what is not a dict of them, with a TypeError."""
+    check_arrays("keep_top(scores, sparsity)", scores=scores)
     if not any(s.size for s in scores.values()):
         raise ValueError("there are no scores to choose from: pass a dict with at least one non-empty array")
     for name, s in scores.items():

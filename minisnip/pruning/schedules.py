@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays, Value, value_of
+from minisnip.mistakes import Registry, check_arrays
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Params, Shape
@@ -142,6 +143,7 @@ def _in_rounds(
     if rounds < 1:
         raise ValueError(f"{rounds} rounds: at least 1 is needed to score anything")
     check_sparsity(sparsity)  # before the work
+    check_arrays("a method (net, params, x, y, sparsity)", params=params)
     scores = score(ones(params))
     for t in range(1, rounds):
         with warnings.catch_warnings():  # the next round may fill an empty layer again; the last round does warn
@@ -201,9 +203,7 @@ class Method(Protocol):
         """The masks; see `one_shot`."""
 
 
-METHODS: dict[str, Method] = {
-    **{name: partial(one_shot, criterion) for name, criterion in CRITERIA.items()},
-    "synflow": partial(iterative, synflow, rounds=100),  # one shot would be another method, and a worse one
-    "iterative-snip": partial(iterative, snip, rounds=100),
-    "force": partial(force, snip, rounds=100),
-}
+METHODS: Registry[Method] = Registry("method", {name: partial(one_shot, f) for name, f in CRITERIA.items()})
+METHODS["synflow"] = partial(iterative, synflow, rounds=100)  # one shot would be another method, and a worse one
+METHODS["iterative-snip"] = partial(iterative, snip, rounds=100)
+METHODS["force"] = partial(force, snip, rounds=100)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
+from minisnip.mistakes import check_batch_order
 from minisnip.nn.layers import Sequential
 from minisnip.nn.losses import cross_entropy
 from minisnip.nn.threads import sharding
@@ -92,7 +93,8 @@ def connection_sensitivity(
 
 
 def check_batch(params: Arrays, x: Array, y: Array) -> None:
-    """Refuse a batch that cannot be scored, with a ValueError."""
+    """Refuse a batch that cannot be scored, with a ValueError, and swapped arguments."""
+    check_batch_order(params, x, y)
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"the scoring batch has {len(x)} images and {len(y)} labels: at least 1, and as many of each")
     for name, a in {"the images": x, **params}.items():

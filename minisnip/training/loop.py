@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.data.dataset import Dataset, Split
+from minisnip.mistakes import check_evaluation, check_training, unknown
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Flatten, Select, Sequential
 from minisnip.nn.losses import cross_entropy
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Kept: TypeAlias = dict[str, Array]  # for each masked parameter, the flat indices of its kept connections
 
 POSTFIX_STEPS = 50  # steps between two updates of the numbers beside the progress bar
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} left{postfix}"  # fits 80 columns
 
 SCHEDULES: dict[str, Callable[[int, int], float]] = {  # (step from 0, number of steps) -> factor on the learning rate
     "constant": lambda step, total: 1.0,
@@ -65,7 +67,7 @@ class Recipe:
     def check(self, images: int) -> None:
         """Raise a ValueError if a setting makes no sense, given the number of training images."""
         if self.schedule not in SCHEDULES:
-            raise ValueError(f"unknown schedule {self.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+            raise ValueError(unknown("schedule", self.schedule, SCHEDULES))
         if self.epochs < 1 or not 1 <= self.batch_size <= images or not self.learning_rate > 0:
             raise ValueError(
                 f"epochs {self.epochs}, batch_size {self.batch_size}, learning_rate {self.learning_rate}: expected at "
@@ -103,6 +105,11 @@ class TrainResult:
     seconds: float
     finished: bool
     compact: Compact | None = None
+
+    def __repr__(self) -> str:
+        errors = [row["validation_error_percent"] for row in self.history]
+        best = f"epoch {self.best_epoch} of {len(errors)}, validation error {min(errors, default=math.nan):.2f} %"
+        return f"TrainResult({best}, {self.seconds:.1f} s; .params, .history)"
 
 
 class _Unfinished(BaseException):
@@ -233,9 +240,9 @@ def train(
     CheckpointError
         If the checkpoint is damaged, or belongs to a run with other settings.
     ValueError
-        If a setting makes no sense, or a mask is not 0 or 1.
+        If a setting makes no sense, a mask is not 0 or 1, or there are masks but none for some weight.
     TypeError
-        If `compact` is True and a layer is not one of minisnip.nn.
+        If the arguments are swapped, the masks are no dict, or `compact` is True and a layer is not one of minisnip.nn.
 
     Warns
     -----
@@ -243,8 +250,9 @@ def train(
         Before the first step, if the masks leave a layer no weight; names the layer.
     """
     recipe = Recipe(epochs, batch_size, optimizer, learning_rate, schedule, iterations)
-    masks, watch, small = masks or {}, watch or {}, None
-    _check(recipe, dataset, masks, watch)
+    masks, watch, small = {} if masks is None else masks, watch or {}, None
+    check_training(params, dataset, masks, watch)
+    recipe.check(len(dataset.train.labels))
     warn_of_collapse(masks)
     if compact:
         from minisnip.pruning import cut  # here, so that the rest of the loop can be read without it
@@ -266,7 +274,7 @@ def train(
     try:
         with (
             sharding(body, workers) as shards,
-            tqdm(desc=title, total=run.total, initial=done, unit="step", disable=None if title else True) as bar,
+            tqdm(desc=title, total=run.total, initial=done, bar_format=BAR, disable=None if title else True) as bar,
             np.errstate(over="ignore", invalid="ignore"),
         ):
             while len(state.history) * run.steps < run.total:
@@ -277,15 +285,6 @@ def train(
         message = f"training was interrupted; finished epochs: {len(state.history)}"
         raise TrainingInterrupted(message, run.result(state, finished=False)) from None
     return run.result(state, finished=True)
-
-
-def _check(recipe: Recipe, dataset: Dataset, masks: Arrays, watch: Mapping[str, Split]) -> None:
-    """Raise a ValueError if a setting of `train` makes no sense."""
-    recipe.check(len(dataset.train.labels))
-    if {"train", "validation"} & set(watch):
-        raise ValueError("watch has a split called train or validation, which are taken already: give it another name")
-    if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
-        raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
 
 
 def initial_state(params: dict[str, Array], kept: Kept, optimizer: Optimizer, rng: Rng) -> TrainState:
@@ -381,7 +380,10 @@ def evaluate(
     ------
     ValueError
         If the batch size is below 1, or the split has no images.
+    TypeError
+        If the split is a whole data set, or the parameters are no dict.
     """
+    check_evaluation(params, split)
     if batch_size < 1 or len(split.labels) == 0:
         raise ValueError(f"batch_size {batch_size} and {len(split.labels)} images: at least 1 of each is needed")
     with sharding(net, workers) as shards:
@@ -452,8 +454,6 @@ def _check_finite(run: Run, state: TrainState, which: str, loss: float, losses: 
 
 
 def _show(bar: Any, state: TrainState, loss: float, error: float) -> None:
-    """Show loss and accuracy of this epoch so far, and the validation accuracy of the last one."""
-    accuracy = {"acc": f"{100 - error:.2f}%"}
-    if state.history:
-        accuracy["val_acc"] = f"{100 - state.history[-1]['validation_error_percent']:.2f}%"
-    bar.set_postfix(loss=f"{loss:.3f}", **accuracy, refresh=False)
+    """Show loss and error of this epoch so far, and the validation error of the last one."""
+    validation = f", val {state.history[-1]['validation_error_percent']:.2f}%" if state.history else ""
+    bar.set_postfix_str(f"loss {loss:.3f}, error {error:.2f}%{validation}", refresh=False)

@@ -35,6 +35,10 @@ class Ticket:
     masks: dict[str, Array]
     params: dict[str, Array]
 
+    def __repr__(self) -> str:
+        kept = flatten(self.masks)
+        return f"Ticket({np.count_nonzero(kept):,} of {kept.size:,} connections; .masks, .params)"
+
 
 def magnitude_after_training(
     net: Sequential, params: Arrays, dataset: Dataset, sparsity: float, *, keep: Keep = keep_top, **training: Any

@@ -46,7 +46,7 @@ def stopwatch(times: Times) -> Iterator[None]:
                 return method(self, *args, **metadata)
             finally:
                 inside = False
-                times[self.name, which] += time.perf_counter() - started
+                times[self.__name__, which] += time.perf_counter() - started
 
         return call
 

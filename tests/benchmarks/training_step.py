@@ -134,7 +134,7 @@ def draw(rows: list[Row], path: Path) -> None:
         for work, network, kind, turns in rows
         if work == "a step"
     }
-    step_bars(panels, PEER, f"A training step on {BATCH} images, float32").savefig(path, dpi=110)
+    step_bars(panels, f"A training step on {BATCH} images, float32").savefig(path, dpi=110)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -53,7 +53,9 @@ def test_labels_that_do_not_fit_are_refused(shape: tuple[int, int], labels: list
 
 @pytest.mark.parametrize("labels", [np.array([0.0, 1.0]), np.array([False, True])])
 def test_labels_that_are_no_integers_are_refused(labels: Array) -> None:
-    with pytest.raises(ValueError, match=f"the labels of {labels.dtype}, expected floats and integers"):
+    with pytest.raises(
+        ValueError, match=rf"labels of shape \(2,\) and dtype {labels.dtype}, expected an integer for each image"
+    ):
         cross_entropy(np.zeros((2, 2)), labels)
 
 

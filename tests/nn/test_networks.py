@@ -83,10 +83,10 @@ def test_conv2d_is_the_sum_over_each_window() -> None:
 
 def test_printing_a_network_gives_a_table_of_layers_shapes_and_parameters() -> None:
     lines = str(lenet_300_100()).splitlines()
-    assert lines[0].split() == ["name", "layer", "output", "parameters", "count"]
+    assert lines[0].split() == ["name", "layer", "output", "parameters"]
     row = next(line for line in lines if line.startswith("fc1"))
     assert "(300,)" in row
-    assert "weight (300, 784)" in row
+    assert "Linear(784, 300)" in row
     assert row.endswith("235,500")
     assert lines[-1].split() == ["total", "266,610"]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minisnip.files import load_arrays, save_arrays, save_text, write_atomically
+from minisnip.pruning import ones
 from minisnip.training import SGD, Adam, CheckpointError, Optimizer, loop, train
 from minisnip.training.checkpoint import save_checkpoint
 from tests.networks import small_mlp, toy_dataset
@@ -90,10 +91,10 @@ def test_a_checkpoint_of_another_run_is_refused_and_what_differs_is_named(
 
 def test_a_mask_that_differs_only_where_the_weights_are_zero_is_another_run(tmp_path: Path) -> None:
     params, file = start(), tmp_path / "c.npz"  # biases start at zero
-    masks = {"fc1.bias": np.ones(7, np.float32)}
+    masks = ones(params)
     train(NET, params, toy_dataset(), masks, 1, checkpoint=file)
     with pytest.raises(CheckpointError, match="the weights, masks or seed differ"):
-        train(NET, params, toy_dataset(), {"fc1.bias": 0 * masks["fc1.bias"]}, 1, checkpoint=file, resume=True)
+        train(NET, params, toy_dataset(), {**masks, "fc1.bias": 0 * masks["fc1.bias"]}, 1, checkpoint=file, resume=True)
 
 
 def test_a_damaged_checkpoint_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def computation_graph(output: Tensor, gradients: Mapping[int, float], names: Map
     for node, place in places.items():
         for _, parent in node.parents:
             _draw_arrow(axes, places[parent], place)
-        name = names.get(id(node), node.op.name if node.op else "variable")
+        name = names.get(id(node), node.op.__name__ if node.op else "variable")
         _draw_box(axes, place, name, float(node.value), gradients.get(id(node)))
     axes.set(xlim=(-0.45, width - 0.55), ylim=(-0.5, height - 0.5))
     axes.set_axis_off()

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.lab.plots.style import BLUE, COLORS, GRAY, ORANGE, kept_axis, log_axis, panels, styled, titled_figure
 
+HIGHLIGHTED = 5  # curves of a comparison that have a color
 FINE = (1, 1.5, 2, 3, 5, 7)  # ticks of an axis of errors, which often spans less than a decade
 
 
@@ -126,6 +127,8 @@ def _draw_paper(axes: Axes, paper: Mapping[float, float]) -> None:
 def error_curves(curves: Mapping[str, Mapping[str, Sequence[float]]], chance: float, title: str) -> Figure:
     """Test error against the connections kept, both logarithmic; bands from the smallest to the largest error.
 
+    The first five methods are highlighted; those after them are thin and gray.
+
     Parameters
     ----------
     curves : dict of {"kept", "mean", "least", "greatest"}, in percent, by method
@@ -135,10 +138,12 @@ def error_curves(curves: Mapping[str, Mapping[str, Sequence[float]]], chance: fl
     """
     figure, (axes,) = panels(9.5, 5.2, title)
     handles = [axes.axhline(chance, linestyle=":", color=GRAY, label="always the same answer")]
-    for name, curve in curves.items():
-        handles += axes.plot(curve["kept"], curve["mean"], label=name)
+    for i, (name, curve) in enumerate(curves.items()):
+        looks: dict[str, Any] = {} if i < HIGHLIGHTED else {"color": GRAY, "linewidth": 0.8, "alpha": 0.7}
+        handles += axes.plot(curve["kept"], curve["mean"], label=name, **looks)
         color = handles[-1].get_color()
-        axes.fill_between(curve["kept"], curve["least"], curve["greatest"], color=color, alpha=0.15, linewidth=0)
+        if i < HIGHLIGHTED:
+            axes.fill_between(curve["kept"], curve["least"], curve["greatest"], color=color, alpha=0.15, linewidth=0)
     axes.set(yscale="log", ylabel="test error (%)")
     log_axis(axes.yaxis, FINE)
     kept_axis(axes)

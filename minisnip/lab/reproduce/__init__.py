@@ -12,6 +12,7 @@ from minisnip.lab.report import Case, Row, as_csv, cells_of, numerics, rows_of, 
 from minisnip.lab.reproduce import figures, search, tables
 from minisnip.lab.reproduce.recipes import BUDGETS, Budget
 from minisnip.lab.runs import commit, commits, versions
+from minisnip.mistakes import unknown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,9 +60,9 @@ ALL = [name for name in RESULTS if name != "search"]  # the paper has no search
 def budget_of(result: str, name: str, seeds: int | None) -> Budget:
     """The budget with this name, for a result or "all"; ValueError for what does not exist."""
     if result not in (*RESULTS, "all"):
-        raise ValueError(f"unknown result {result!r}: choose one of {', '.join((*RESULTS, 'all'))}")
+        raise ValueError(unknown("result", result, (*RESULTS, "all")))
     if name not in BUDGETS:
-        raise ValueError(f"unknown budget {name!r}: choose one of {', '.join(BUDGETS)}")
+        raise ValueError(unknown("budget", name, BUDGETS))
     if name == "best" and result != "table1":
         raise ValueError(f"budget best is that of our recipe, a row of table1: choose another for {result}")
     return BUDGETS[name] if seeds is None else BUDGETS[name].with_seeds(seeds)
@@ -74,6 +75,7 @@ def compute_and_write(
     folders: tuple[Path, Path],
     command: str,
     compute: Callable[..., Sequence[Row]],
+    svg: bool = False,
 ) -> tuple[str, list[Path]]:
     """Compute what has no result yet, and write the report.
 
@@ -89,6 +91,8 @@ def compute_and_write(
         What the user typed, for the record.
     compute : callable
         `run_all` with its other arguments: from experiments and a title to results.
+    svg : bool
+        Whether to write figures as SVG, too.
 
     Returns
     -------
@@ -104,16 +108,18 @@ def compute_and_write(
     rows = computed(cases)
     more = result.then(budget, dataset, rows)
     rows += computed(more)
-    return write(folder, name, rows, command, commits(runs, [experiment for _, experiment in (*cases, *more)]))
+    computed_at = commits(runs, [experiment for _, experiment in (*cases, *more)])
+    return write(folder, name, rows, command, computed_at, svg)
 
 
 def write(
-    folder: Path, name: str, rows: Sequence[Row], command: str, computed_at: Iterable[str]
+    folder: Path, name: str, rows: Sequence[Row], command: str, computed_at: Iterable[str], svg: bool = False
 ) -> tuple[str, list[Path]]:
     """Write the CSV, the text, the figures, and a JSON that tells where they come from; the text and all paths."""
     result = RESULTS[name]
     text = f"{result.text(rows)}\n\nComputed with {numerics(rows)}."
-    files = save(folder, {f"{name}.csv": as_csv(result.lines(rows)), f"{name}.md": text + "\n", **result.draw(rows)})
+    texts = {f"{name}.csv": as_csv(result.lines(rows)), f"{name}.md": text + "\n"}
+    files = save(folder, {**texts, **result.draw(rows)}, svg)
     models = sorted({row["model"] for row in rows})
     origin = {
         "files": [file.name for file in files],

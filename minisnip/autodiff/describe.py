@@ -1,0 +1,58 @@
+"""What `help(ops.tanh)` and its repr say, read from the statement of the source that made the op."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minisnip.autodiff.engine import Primitive
+
+
+class OfInstance:
+    """An attribute that is computed for an instance; the class has its own."""
+
+    def __init__(self, compute: Callable[[Any], Any], of_class: Any) -> None:
+        self.compute, self.of_class = compute, of_class
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self.of_class if instance is None else self.compute(instance)
+
+
+def signature(op: Primitive) -> inspect.Signature:
+    """The arguments of an op: those of its first VJP after g and out."""
+    first = next(filter(None, op.vjps), lambda g, out, *args, **metadata: g)
+    parameters = [*inspect.signature(first).parameters.values()][2:]
+    return inspect.Signature([p.replace(annotation=p.empty) for p in parameters])
+
+
+def statement(op: Primitive) -> tuple[str, list[str]]:
+    """The statement that made an op, and the body of each VJP in it; both empty if there is no such source."""
+    first: Any = inspect.unwrap(next(filter(None, op.vjps), op.forward))
+    try:
+        lines = inspect.findsource(first)[0]
+    except (OSError, TypeError):
+        return "", []
+    for node in ast.parse("".join(lines)).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+            vjps = [arg.body if isinstance(arg, ast.Lambda) else arg for arg in node.value.args[1:]]
+            here = node.lineno <= first.__code__.co_firstlineno <= (node.end_lineno or 0)
+            if here or first.__name__ in map(ast.unparse, vjps):
+                return "".join(lines[node.lineno - 1 : node.end_lineno]), [*map(ast.unparse, vjps)]
+    return "", []
+
+
+def representation(op: Primitive) -> str:
+    """Name, arguments and VJPs."""
+    return f"<op {op.__name__}{signature(op)}: VJP {'; '.join(statement(op)[1]) or 'unknown'}>"
+
+
+def documentation(op: Primitive) -> str:
+    """The statement, the functions that it names, and what an op is."""
+    row = statement(op)[0]
+    functions = map(inspect.unwrap, filter(None, [op.forward, *op.vjps] if row else []))
+    named = [f for f in functions if isinstance(f, FunctionType) and f.__name__ != "<lambda>"]
+    return "\n".join([row, *map(inspect.getsource, named), inspect.cleandoc(type(op).__doc__ or ""), op.remedy]).strip()

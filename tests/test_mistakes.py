@@ -1,0 +1,152 @@
+"""A mistake that a person makes gets one sentence: what was given, what was expected, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip import Tensor, check_grads, grad, ops
+from minisnip.autodiff.engine import Array
+from minisnip.mistakes import Registry, UnknownNameError
+from minisnip.nn import MODELS, cross_entropy
+from minisnip.pruning import (
+    CRITERIA,
+    METHODS,
+    apply_masks,
+    connection_sensitivity,
+    delta_loss,
+    keep_top,
+    keep_top_per_layer,
+    mask_gradient,
+    ones,
+)
+from minisnip.training import evaluate, train
+from tests.networks import random_batch, random_params, small_mlp, toy_dataset
+
+NET: Any = small_mlp()  # Any: mypy would find these mistakes, too
+W: Any = random_params(NET, np.random.default_rng(0))
+X, Y = random_batch(NET, np.random.default_rng(1))
+DATA: Any = toy_dataset()
+MASKS = keep_top({name: np.abs(w) for name, w in W.items()}, 0.5)
+SCORING: Mapping[str, Callable[..., Any]] = {
+    "mask_gradient": mask_gradient,
+    "connection_sensitivity": connection_sensitivity,
+    "delta_loss": delta_loss,
+    **CRITERIA,
+    **{f"method {name}": partial(f, sparsity=0.5) for name, f in METHODS.items()},
+}
+
+
+def says(error: type[Exception], call: Callable[[], Any], *phrases: str) -> None:
+    with pytest.raises(error) as raised:
+        call()
+    sentence = str(raised.value)
+    assert [phrase for phrase in phrases if phrase not in sentence] == [], sentence
+    assert "\n" not in sentence
+
+
+def test_scores_without_names() -> None:
+    for keep in (keep_top, keep_top_per_layer):
+        array: Any = np.ones(3)
+        says(TypeError, partial(keep, array, 0.5), "scores as a dict", "got a ndarray", "its name")
+
+
+def test_scores_and_sparsity_swapped() -> None:
+    share: Any = 0.5
+    scores: Any = {"a": np.ones(3)}
+    says(TypeError, lambda: keep_top(share, scores), "keep_top(scores, sparsity)", "a float", "the order")
+
+
+@pytest.mark.parametrize("sparsity", [95, "95%", "0.95", np.ones(2), None, -0.1, 1, np.nan])
+def test_a_sparsity_that_is_no_share(sparsity: Any) -> None:
+    says(ValueError, lambda: keep_top({"a": np.ones(3)}, sparsity), f"sparsity {sparsity} is not in", "0.95 for 95 %")
+
+
+def test_masks_without_names() -> None:
+    masks: Any = [MASKS["fc1.weight"]]
+    says(TypeError, lambda: train(NET, W, DATA, masks=masks), "masks as a dict", "got a list", "its name")
+    says(TypeError, lambda: train(NET, W, DATA, masks=masks[0]), "masks as a dict", "got a ndarray")
+    says(TypeError, lambda: apply_masks(masks, W), "apply_masks(masks, params)", "masks as a dict", "got a list")
+
+
+def test_training_refuses_masks_that_miss_a_weight_and_takes_masks_without_biases() -> None:
+    some = {name: c for name, c in MASKS.items() if name != "fc2.weight"}
+    phrases = ("none for fc2.weight", "would stay dense", "{**ones(params), **masks}")
+    says(ValueError, lambda: train(NET, W, DATA, some, epochs=1), *phrases)
+    train(NET, W, DATA, {**ones(W), **some}, epochs=1)
+    train(NET, W, DATA, ones(W, biases=False), epochs=1)
+
+
+def test_applying_masks_leaves_parameters_without_a_mask_as_they_are() -> None:
+    """c ⊙ w of some parameters is what the derivative by one layer's mask needs."""
+    masked = apply_masks({"fc1.weight": 0 * W["fc1.weight"]}, W)
+    assert not masked["fc1.weight"].any()
+    assert masked["fc2.weight"] is W["fc2.weight"]
+
+
+def test_a_data_set_in_place_of_a_split_and_the_other_way_round() -> None:
+    says(TypeError, lambda: evaluate(NET, W, DATA), "expects one split", "got a Dataset", "dataset.test")
+    says(TypeError, lambda: train(NET, W, DATA.train), "expects a whole Dataset", "got a Split", "train and validation")
+
+
+@pytest.mark.parametrize("name", SCORING)
+def test_parameters_and_network_swapped(name: str) -> None:
+    says(TypeError, lambda: SCORING[name](W, NET, X, Y), "params as a dict", "got a Sequential", "the order")
+
+
+def test_parameters_and_network_swapped_elsewhere() -> None:
+    says(TypeError, lambda: train(W, NET, DATA), "train(net, params, dataset, masks)", "got a Sequential", "the order")
+    says(TypeError, lambda: evaluate(W, NET, DATA.test), "evaluate(net, params, split)", "got a Sequential")
+    says(TypeError, lambda: NET(X, W), "net(params, x)", "got a ndarray", "the order")
+
+
+@pytest.mark.parametrize("name", SCORING)
+def test_images_and_labels_swapped(name: str) -> None:
+    phrases = ("x has shape (6,)", "y (6, 1, 3, 3)", "the images first")
+    says(ValueError, lambda: SCORING[name](NET, W, Y, X), *phrases)
+
+
+@pytest.mark.parametrize("name", SCORING)
+@pytest.mark.parametrize(
+    "labels", [np.eye(4)[Y], np.eye(4, dtype=int)[Y], Y.astype(float)], ids=["hot", "int", "float"]
+)
+def test_labels_that_are_no_integers(name: str, labels: Array) -> None:
+    phrases = (f"labels of shape {labels.shape}", "an integer for each image", ".argmax(1)", ".astype(int)")
+    says(ValueError, lambda: SCORING[name](NET, W, X, labels), *phrases)
+
+
+@pytest.mark.parametrize("labels", [np.eye(4)[Y], Y.astype(float)], ids=["one-hot", "float"])
+def test_labels_that_are_no_integers_in_the_loss(labels: Array) -> None:
+    says(ValueError, lambda: cross_entropy(NET(W, X), labels), ".argmax(1)", ".astype(int)")
+    says(ValueError, lambda: cross_entropy(Y, NET(W, X)), f"labels of shape {(len(Y), 4)}")
+
+
+@pytest.mark.parametrize(
+    ("registry", "name", "nearest"),
+    [(METHODS, "forze", "force"), (CRITERIA, "SNIP", "snip"), (MODELS, "lenet300", "lenet-300-100")],
+)
+def test_an_unknown_name_gets_the_nearest_one(registry: Registry[Any], name: str, nearest: str) -> None:
+    says(UnknownNameError, lambda: registry[name], f"{name!r} (did you mean {nearest!r}?): choose one of", *registry)
+    assert registry.get(name) is None
+    assert name not in registry
+
+
+def test_a_name_that_resembles_none_gets_the_list() -> None:
+    says(KeyError, lambda: METHODS["luck"], "unknown method 'luck': choose one of snip, delta-loss, ")
+
+
+def test_a_loss_that_was_not_wrapped() -> None:
+    w = {name: Tensor(a) for name, a in W.items()}
+    losses: dict[str, Any] = {"float": 0.3, "float64": cross_entropy(NET(W, X), Y)}
+    for kind, loss in losses.items():
+        says(TypeError, partial(grad, loss, w), f"the output is a {kind}", "wrap it (x = Tensor(array))")
+
+
+def test_a_number_in_place_of_a_function() -> None:
+    call: Any = check_grads
+    says(TypeError, lambda: call(0.3, [np.ones(2)]), "f is a float", "expected a function", "pass f, not f(x)")
+    says(TypeError, lambda: call([np.ones(2)], ops.tanh), "f is a list")
