@@ -20,8 +20,8 @@ Entry = TypeVar("Entry")
 def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
     """The sentence for a name that is not one of the choices, with the nearest one."""
     close = get_close_matches(str(name).lower(), choices := list(choices), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"unknown {kind} {name!r}{hint}: choose one of {', '.join(choices)}"
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"unknown {kind} {name!r}: choose one of {', '.join(choices)}{hint}"
 
 
 class UnknownNameError(KeyError):

@@ -17,6 +17,7 @@ from minisnip.pruning import (
     CRITERIA,
     METHODS,
     apply_masks,
+    compact,
     connection_sensitivity,
     delta_loss,
     keep_top,
@@ -101,6 +102,7 @@ def test_parameters_and_network_swapped(name: str) -> None:
 def test_parameters_and_network_swapped_elsewhere() -> None:
     says(TypeError, lambda: train(W, NET, DATA), "train(net, params, dataset, masks)", "got a Sequential", "the order")
     says(TypeError, lambda: evaluate(W, NET, DATA.test), "evaluate(net, params, split)", "got a Sequential")
+    says(TypeError, lambda: compact(W, NET, MASKS), "compact(net, params, masks)", "got a Sequential")
     says(TypeError, lambda: NET(X, W), "net(params, x)", "got a ndarray", "the order")
 
 
@@ -130,7 +132,9 @@ def test_labels_that_are_no_integers_in_the_loss(labels: Array) -> None:
     [(METHODS, "forze", "force"), (CRITERIA, "SNIP", "snip"), (MODELS, "lenet300", "lenet-300-100")],
 )
 def test_an_unknown_name_gets_the_nearest_one(registry: Registry[Any], name: str, nearest: str) -> None:
-    says(UnknownNameError, lambda: registry[name], f"{name!r} (did you mean {nearest!r}?): choose one of", *registry)
+    says(
+        UnknownNameError, lambda: registry[name], f"{name!r}: choose one of", f"; did you mean {nearest!r}?", *registry
+    )
     assert registry.get(name) is None
     assert name not in registry
 

@@ -70,8 +70,8 @@ def test_the_version_of_the_package_is_that_of_the_results() -> None:
         (["--sparsity", "95%"], "'95%' is not a number such as 0.95 (95 % is 0.95)"),
         (["--sparsity", "95"], "sparsity 95.0 is not in [0, 1)"),
         (["--learning-rate", "fast"], "'fast' is not a number"),
-        (["--criterion", "snipp"], "unknown criterion 'snipp' (did you mean 'snip'?): choose one of snip, "),
-        (["--model", "lenet-300"], "unknown model 'lenet-300' (did you mean 'lenet-300-100'?)"),
+        (["--criterion", "snipp"], "from-scratch; did you mean 'snip'?"),
+        (["--model", "lenet-300"], "choose one of lenet-300-100, lenet-5-caffe; did you mean 'lenet-300-100'?"),
     ],
 )
 def test_a_wrong_option_says_what_to_write(

@@ -18,10 +18,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from minisnip.autodiff.engine import VJP, Array, Op, Tensor, Value, primitive, shape_of, value_of
 
-__all__ = (  # as in NumPy; those named as Python's own (abs, max, sum) are best called as ops.sum
-    "abs add broadcast_to concatenate divide elementwise exp linear log log_softmax logsumexp matmul max maximum mean "
-    "multiply negative pad power put relu reshape sigmoid sqrt subtract sum sum_to take tanh transpose where"
-).split()
+# Named as in NumPy; abs, max and sum are Python's own elsewhere, so write ops.sum.
+__all__ = """abs add broadcast_to concatenate divide elementwise exp linear log log_softmax logsumexp matmul max maximum
+mean multiply negative pad power put relu reshape sigmoid sqrt subtract sum sum_to take tanh transpose where""".split()
 
 Axis = int | tuple[int, ...] | None
 

@@ -359,7 +359,10 @@ def _names(text: str) -> list[str]:
 
 
 def _numbers(text: str) -> list[float]:
-    return [_number(number) for number in _names(text)]
+    try:
+        return [_number(number) for number in _names(text)]
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0.9,0.95: {error}") from error
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays
+from minisnip.mistakes import check_arrays
 from minisnip.nn import Conv2d, Layer, Linear, ReLU, Select, Sequential
 from minisnip.pruning.alive import Connections, find_connections, reachable_units, units_reaching_output, whole_masks
 from minisnip.pruning.masks import apply_masks, ones
@@ -136,6 +137,7 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
 
 def _check(net: Sequential, params: Arrays) -> None:
     """The network itself says which parameter does not fit."""
+    check_arrays("compact(net, params, masks)", params=params)
     net(params, np.zeros((1, *net.input_shape), np.float32))
 
 

@@ -36,6 +36,12 @@ def test_it_writes_the_report_the_arrays_and_five_figures(agreed: tuple[Path, st
     assert {file.name for file in agreed[0].iterdir()} == FILES | {"joint_deletion.png"}
 
 
+def test_what_it_prints_fits_80_columns_and_names_the_files(agreed: tuple[Path, str]) -> None:
+    folder, printed = agreed
+    assert max(map(len, printed.replace(str(folder), "runs/agree").splitlines())) <= 80
+    assert [name for name in FILES if name not in printed] == []
+
+
 def test_both_scores_of_every_connection_are_kept(agreed: tuple[Path, str]) -> None:
     arrays = load_arrays(agreed[0] / "agreement.npz")
     for name, shape in lenet_300_100().shapes().items():

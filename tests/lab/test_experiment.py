@@ -145,7 +145,8 @@ def test_a_comparison_goes_on_when_a_run_diverges(tmp_path: Path, capsys: pytest
     arguments = ["compare", "--dataset", "glyphs", "--criteria", "snip,random", "--seeds", "1", "--epochs", "1"]
     sure = ["--sparsities", "0.5", "--learning-rate", "1e30", "--jobs", "2", "--out", str(tmp_path)]
     assert main([*arguments, *sure]) == 0
-    assert "| snip | diverged |" in capsys.readouterr().out
+    assert "\nsnip           diverged\n" in capsys.readouterr().out
+    assert "| snip | diverged |" in (tmp_path / "tables.md").read_text()
 
 
 def test_a_collapse_is_warned_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from minisnip import data
-from minisnip.lab import cli, plots, reproduce
+from minisnip.lab import cli, plots, report, reproduce
 from minisnip.lab.cli import main
 from minisnip.lab.experiment import Experiment
 from minisnip.lab.reproduce import ALL, BUDGETS, figures
@@ -50,7 +50,9 @@ def test_each_command_writes_its_files_which_tell_where_they_come_from(
     drawn = [f"{figure}.png" for figure in FIGURES.get(name, [])]
     files = {f"{name}.csv", f"{name}.md", f"{name}.json", *drawn}
     assert {file.name for file in tmp_path.iterdir()} == files | {"runs"}
-    assert (tmp_path / f"{name}.md").read_text().strip() in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert report.for_terminal((tmp_path / f"{name}.md").read_text().strip()) in out
+    assert max(map(len, out.replace(str(tmp_path), "runs/folder").splitlines())) <= 80
     with (tmp_path / f"{name}.csv").open() as file:
         assert {line["label"] for line in csv.DictReader(file)} == {"glyphs (not MNIST)"}
     assert "glyphs (not MNIST)" in (tmp_path / f"{name}.md").read_text()
