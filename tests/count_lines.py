@@ -1,7 +1,8 @@
 """Count the lines of code: docstrings, comments and blank lines left out, after `ruff format`.
 
-python -m tests.count_lines            print the files of the evening, and each package beside its budget
-python -m tests.count_lines --write    put both tables into the README
+    python -m tests.count_lines    print the files of the evening, and each part beside its budget
+
+`python -m tests.readme --write` puts both tables into the README.
 """
 
 from __future__ import annotations

@@ -51,8 +51,9 @@ def representation(op: Primitive) -> str:
 
 
 def documentation(op: Primitive) -> str:
-    """The statement, the functions that it names, and what an op is."""
+    """The statement, the functions of its own that it names, and what an op is."""
     row = statement(op)[0]
     functions = map(inspect.unwrap, filter(None, [op.forward, *op.vjps] if row else []))
     named = [f for f in functions if isinstance(f, FunctionType) and f.__name__ != "<lambda>"]
+    named = [f for f in named if f.__module__.partition(".")[0] != "numpy"]
     return "\n".join([row, *map(inspect.getsource, named), inspect.cleandoc(type(op).__doc__ or ""), op.remedy]).strip()

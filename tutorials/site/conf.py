@@ -69,7 +69,7 @@ MARKUP = re.compile(r"``.+?``|`([^`]+)`|(?<![\w*])\*[^\s*][^*]*[^\s*]\*(?![\w*])
 
 def docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Plain text to reStructuredText: `name` is code and a link, * and | mean themselves, indented lines are code."""
-    if isinstance(obj, Primitive) and obj.__doc__ == Primitive.__doc__:
+    if isinstance(obj, Primitive):
         lines[:] = of_op(reference.names().get(id(obj), name)) or lines
     elif what == "data":
         lines[:] = of_value(obj)
@@ -111,7 +111,7 @@ def linked(code: str, name: str) -> str:
 
 
 def of_op(name: str) -> list[str]:
-    """An op without a docstring of its own: the line of code that has its forward function and its derivatives."""
+    """An op: the line of code that has its forward function and its derivatives."""
     module, _, op = name.rpartition(".")
     source = inspect.getsource(import_module(module))
     for node in ast.parse(source).body:
