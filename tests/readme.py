@@ -42,12 +42,12 @@ def results(folder: Path = RESULTS) -> str:
     lines = [_line(rows, model, sparsity) for model, sparsity in tables.POINTS]
     seeds = "the mean ± standard deviation is over " + _seeds(rows)
     table = (
-        f"Test error on MNIST in percent; {seeds}; {numerics(rows)}. *Algorithm 1* is the method as printed; *best recipe* "
-        "is the best that our search found with at most twice the iterations. Validation chose the epoch."
+        f"Test error on MNIST in percent; {seeds}; {numerics(rows)}. *Algorithm 1* is the method as printed; *best "
+        "recipe* is the best that our search found with at most twice the iterations. Validation chose the epoch."
     )
     search_found = (
-        "What narrows the gap to the paper most in our search, in points of validation error (LeNet-5-Caffe: one seed per "
-        "change):"
+        "What narrows the gap to the paper most in our search, in points of validation error (LeNet-5-Caffe: one seed "
+        "per change):"
     )
     gaps = [f"- {TITLES[model]}, {percent(sparsity)}: {_gap(found, model, sparsity)}." for model, sparsity in GAPS]
     bullets = "\n".join(fill(gap, 120, subsequent_indent="  ") for gap in gaps)

@@ -189,7 +189,7 @@ scores_and_threshold(g, deltas, thresholds, title)
 # another sign; hardly any of them are large enough to be kept. Where |g| and |ΔL| choose differently, it is near the
 # cut, where it matters least. What sets the two apart in front of a ReLU is its kink: removing a connection can take a
 # unit over the corner, and no derivative sees that. On MNIST the numbers are nearly the same (the site's
-# results, "The definition and the criterion").
+# results, "How well the derivative predicts a deletion").
 #
 # ## Round 4: keep exactly κ
 #
