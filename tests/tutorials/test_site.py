@@ -195,6 +195,15 @@ def _is(full: str, obj: object) -> bool:
 
 
 @with_sphinx
+@pytest.mark.parametrize(("op", "arguments"), [("tanh", "(x)"), ("add", "(a, b)"), ("power", "(x, p)")])
+def test_an_op_is_shown_with_its_arguments_and_its_code_once(op: str, arguments: str, html: Path) -> None:
+    page = (html / "api" / "made" / f"minisnip.autodiff.ops.{op}.html").read_text(encoding="utf-8")
+    text = " ".join(re.sub(r"<[^>]*>", "", page).split())
+    assert f" minisnip.autodiff.ops.{op}{arguments}" in text
+    assert text.count(f"{op} = elementwise(") == 1
+
+
+@with_sphinx
 def test_the_lessons_and_the_results_are_all_there(pages: dict[Path, Page], html: Path) -> None:
     found = {str(path.relative_to(html).with_suffix("")) for path in pages}
     assert {f"lessons/{path.stem}" for path in (ROOT / "tutorials").glob("[0-9]*.ipynb")} <= found

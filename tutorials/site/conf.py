@@ -117,9 +117,7 @@ def of_op(name: str) -> list[str]:
     for node in ast.parse(source).body:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
         if op in [target.id for target in targets if isinstance(target, ast.Name)]:
-            code = ast.get_source_segment(source, node) or ""
-            block = ["", ".. code-block:: python", "", *(f"   {line}" for line in code.splitlines())]
-            return [f"``{' '.join(code.split())}``", *(block if "\n" in code else [])]
+            return [f"``{ast.unparse(node)}``"]
     return []
 
 
@@ -177,8 +175,8 @@ def describe_outputs(app: Any, doctree: nodes.document) -> None:
 
 
 def setup(app: Any) -> None:
-    """Register what is above; docstrings come first here and then to numpydoc."""
+    """Register what is above, before numpydoc: it takes the code that begins an op's docstring for a signature."""
     app.connect("autodoc-process-docstring", docstring, priority=400)
-    app.connect("autodoc-process-signature", signature)
+    app.connect("autodoc-process-signature", signature, priority=400)
     app.connect("viewcode-follow-imported", module_of_code)
     app.connect("doctree-read", describe_outputs)
