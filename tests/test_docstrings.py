@@ -9,6 +9,11 @@ import pkgutil
 import pytest
 
 import minisnip
+from minisnip import grad, hvp
+from minisnip.data import load
+from minisnip.nn import Sequential, cross_entropy, lenet_300_100
+from minisnip.pruning import apply_masks, compact, connection_sensitivity, delta_loss, keep_top, mask_gradient
+from minisnip.training import SGD, evaluate, lottery_ticket, train
 
 MODULES = [module.name for module in pkgutil.walk_packages(minisnip.__path__, "minisnip.")]
 
@@ -20,4 +25,13 @@ def test_the_examples_run(name: str) -> None:
 
 def test_there_are_examples() -> None:
     examples = sum(doctest.testmod(importlib.import_module(name)).attempted for name in MODULES)
-    assert examples >= 15
+    assert examples >= 75
+
+
+@pytest.mark.parametrize(
+    "function",
+    [grad, hvp, apply_masks, compact, connection_sensitivity, cross_entropy, delta_loss, evaluate, keep_top]
+    + [lenet_300_100, load, lottery_ticket, mask_gradient, train, Sequential, SGD],
+)
+def test_what_a_reader_calls_first_has_an_example(function: object) -> None:
+    assert ">>> " in str(function.__doc__)

@@ -52,6 +52,12 @@ def load(name: str, directory: Folder | None = None, download: bool = True, *, s
         If a file is neither on this machine nor reachable.
     DataError
         If there is no such data set or directory, or a file is not the published one.
+
+    Examples
+    --------
+    >>> from minisnip.data import load
+    >>> load("glyphs")
+    Dataset(glyphs (not MNIST): train 10,800, validation 1,200, test 2,000 images of 10 classes)
     """
     if name not in NAMES:
         raise DataError(f"there is no data set {name!r}: the known ones are {', '.join(NAMES)}")

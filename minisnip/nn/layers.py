@@ -211,6 +211,14 @@ class Sequential:
     ------
     ValueError
         If a layer does not take what the one before it gives.
+
+    Examples
+    --------
+    >>> from minisnip.nn import Linear, ReLU, Sequential
+    >>> net = Sequential((4,), fc1=Linear(4, 3), relu=ReLU(), fc2=Linear(3, 2))
+    >>> params = net.init(rng=0)
+    >>> net(params, np.ones((5, 4))).shape
+    (5, 2)
     """
 
     def __init__(self, input_shape: Shape, /, **layers: Layer) -> None:

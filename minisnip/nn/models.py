@@ -11,7 +11,15 @@ MNIST_SHAPE = (1, 28, 28)
 
 
 def lenet_300_100() -> Sequential:
-    """Two hidden layers of 300 and 100 units; 266,610 parameters."""
+    """Two hidden layers of 300 and 100 units; 266,610 parameters.
+
+    Examples
+    --------
+    >>> from minisnip.nn import lenet_300_100
+    >>> net = lenet_300_100()
+    >>> net.size, net.shapes()["fc1.weight"]
+    (266610, (300, 784))
+    """
     return Sequential(
         MNIST_SHAPE,
         flatten=Flatten(),

@@ -248,6 +248,17 @@ def train(
     -----
     LayerCollapseWarning
         Before the first step, if the masks leave a layer no weight; names the layer.
+
+    Examples
+    --------
+    >>> from minisnip.data import Dataset, Split
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.training import train
+    >>> net, images = Sequential((2,), fc=Linear(2, 2)), np.random.default_rng(0).normal(size=(300, 2))
+    >>> split = Split(images, images.argmax(axis=1))  # the class is the larger of two numbers
+    >>> data = Dataset("larger", ("first", "second"), 0.0, 1.0, split, split, split)
+    >>> train(net, net.init(0), data, epochs=3, batch_size=30).history[-1]["validation_error_percent"] < 5
+    True
     """
     recipe = Recipe(epochs, batch_size, optimizer, learning_rate, schedule, iterations)
     masks, watch, small = {} if masks is None else masks, watch or {}, None
@@ -382,6 +393,16 @@ def evaluate(
         If the batch size is below 1, or the split has no images.
     TypeError
         If the split is a whole data set, or the parameters are no dict.
+
+    Examples
+    --------
+    >>> from minisnip.data import Split
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.training import evaluate
+    >>> net, split = Sequential((2,), fc=Linear(2, 2)), Split(np.eye(2), np.array([0, 1]))
+    >>> loss, error = evaluate(net, {"fc.weight": np.zeros((2, 2)), "fc.bias": np.zeros(2)}, split)
+    >>> round(loss, 4), error  # log 2 nats; every answer is class 0, half of them wrong
+    (0.6931, 50.0)
     """
     check_evaluation(params, split)
     if batch_size < 1 or len(split.labels) == 0:

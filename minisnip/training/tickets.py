@@ -101,6 +101,17 @@ def lottery_ticket(
     ------
     ValueError
         If the sparsity is not in [0, 1) or the rate not in (0, 1).
+
+    Examples
+    --------
+    >>> from minisnip.data import Dataset, Split
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.training import lottery_ticket
+    >>> net, images = Sequential((2,), fc=Linear(2, 2)), np.random.default_rng(0).normal(size=(300, 2))
+    >>> split = Split(images, images.argmax(axis=1))  # the class is the larger of two numbers
+    >>> data = Dataset("larger", ("first", "second"), 0.0, 1.0, split, split, split)
+    >>> lottery_ticket(net, net.init(0), data, 0.5, rate=0.3, epochs=1)
+    Ticket(3 of 6 connections; .masks, .params)
     """
     check_sparsity(sparsity)
     if not 0 < rate < 1:
