@@ -96,6 +96,7 @@ def test_resuming_where_there_is_nothing_is_refused(tmp_path: Path, capsys: pyte
         main(["train", "--dataset", "glyphs", "--resume", "--out", str(tmp_path / "nothing")])
     assert caught.value.code == 2
     assert f"there is nothing to resume in {tmp_path / 'nothing'}: leave out --resume" in capsys.readouterr().err
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_a_run_fits_80_columns_has_a_key_and_names_every_file_it_wrote(

@@ -218,9 +218,9 @@ def _experiment(options: argparse.Namespace, **others: Any) -> Experiment:
 def _load(experiment: Experiment, options: argparse.Namespace) -> tuple[data.Dataset, Experiment]:
     """The data set; if none was asked for and MNIST cannot be had, the glyphs, after a loud warning.
 
-    Before that work, the folder that was asked for is made.
+    Before that work, the folder that was asked for is made, unless there is a run in it to resume.
     """
-    if options.out is not None:
+    if options.out is not None and not vars(options).get("resume"):
         report.make_folder(options.out)
     try:
         return data.load(experiment.dataset), experiment

@@ -238,6 +238,10 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
         If it cannot be written to, or holds another run, an unfinished one that is not to be resumed, or nothing to
         resume.
     """
+    if resume and not any(folder.glob("*")):
+        raise ValueError(
+            f"there is nothing to resume in {folder}: leave out --resume, or give the run's --out and options"
+        )
     make_folder(folder)
     result, unfinished = _read_result(folder / "result.json"), any(folder.glob("*.checkpoint.npz"))
     if result is not None:
@@ -250,10 +254,6 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
         raise ValueError(
             f"the folder {folder} holds parameters or masks but no result: add --resume if they are of this very run, "
             "or choose another folder with --out"
-        )
-    if resume and not any(folder.iterdir()):
-        raise ValueError(
-            f"there is nothing to resume in {folder}: leave out --resume, or give the run's --out and options"
         )
     return None
 
