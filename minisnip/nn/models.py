@@ -32,7 +32,10 @@ def lenet_300_100() -> Sequential:
 
 
 def lenet_5_caffe() -> Sequential:
-    """Caffe's LeNet-5; 431,080 parameters. As in Caffe and in the authors' code, no ReLU follows a convolution."""
+    """Caffe's LeNet-5; 431,080 parameters.
+
+    As in Caffe and in the authors' code, no ReLU follows a convolution.
+    """
     return Sequential(
         MNIST_SHAPE,
         conv1=Conv2d(1, 20, 5),

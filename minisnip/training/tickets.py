@@ -18,6 +18,7 @@ import numpy as np
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Value, shape_of
 from minisnip.data import Dataset
+from minisnip.mistakes import check_training
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Params, Shape, Stateless, known_blocks
@@ -36,8 +37,8 @@ class Ticket:
     params: dict[str, Array]
 
     def __repr__(self) -> str:
-        kept = flatten(self.masks)
-        return f"Ticket({np.count_nonzero(kept):,} of {kept.size:,} connections; .masks, .params)"
+        kept, size = (sum(map(f, self.masks.values())) for f in (np.count_nonzero, np.size))
+        return f"Ticket({kept:,} of {size:,} connections; .masks, .params)"
 
 
 def magnitude_after_training(
@@ -113,6 +114,7 @@ def lottery_ticket(
     >>> lottery_ticket(net, net.init(0), data, 0.5, rate=0.3, epochs=1)
     Ticket(3 of 6 connections; .masks, .params)
     """
+    check_training(net, params, dataset)
     check_sparsity(sparsity)
     if not 0 < rate < 1:
         raise ValueError(f"rate {rate} is not in (0, 1): a round removes this share of the remaining connections")
@@ -293,6 +295,7 @@ def from_scratch(
     TypeError
         If a layer is not one of minisnip.nn.
     """
+    check_training(net, params, dataset)
     check_sparsity(sparsity)
     network, dtype = gated(net, params), next(iter(params.values())).dtype
     half_open = {name: np.full(shape, 0.5, dtype) for name, shape in network.shapes().items()}

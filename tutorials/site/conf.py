@@ -6,7 +6,6 @@ import ast
 import inspect
 import re
 from collections.abc import Mapping
-from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from typing import Any
@@ -129,8 +128,7 @@ def of_value(obj: Any) -> list[str]:
         return [f"``{obj!r}``"]
     lines = ["By name:", ""]
     for key, entry in obj.items():
-        text = (entry.func if isinstance(entry, partial) else entry).__doc__ or ""
-        lines.append(f"- ``{key}``" + "".join(f": {line}" for line in text.splitlines()[:1]))
+        lines.append(f"- ``{key}``" + "".join(f": {line}" for line in (entry.__doc__ or "").splitlines()[:1]))
     return lines
 
 
