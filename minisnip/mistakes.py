@@ -5,7 +5,8 @@ The public functions call these checks at their entrance. An error says what was
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from inspect import getdoc, isfunction
 from typing import Any, NoReturn, TypeVar
@@ -15,11 +16,14 @@ import numpy as np
 Entry = TypeVar("Entry")
 
 
-def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
+def nearest(name: object, choices: Iterable[str]) -> str:
+    """The end of the sentence for a name that is not one of the choices: the one that is most like it, if any is."""
+    return "".join(f"; did you mean {near!r}?" for near in get_close_matches(str(name).lower(), list(choices), n=1))
+
+
+def unknown(kind: str, name: object, choices: Collection[str]) -> str:
     """The sentence for a name that is not one of the choices, with the nearest one."""
-    close = get_close_matches(str(name).lower(), choices := list(choices), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown {kind} {name!r}: choose one of {', '.join(choices)}{hint}"
+    return f"unknown {kind} {name!r}: choose one of {', '.join(choices)}{nearest(name, choices)}"
 
 
 class UnknownNameError(KeyError, ValueError):
@@ -49,7 +53,9 @@ class Registry(dict[str, Entry]):
     def __repr__(self) -> str:
         width = max(map(len, self), default=0)
         first = {name: [*(getdoc(f) or "").splitlines(), ""][0] for name, f in self.items()}
-        return "\n".join(f"{name:<{width}}  {line}" for name, line in first.items())
+        text = "\n".join(f"{name:<{width}}  {line}" for name, line in first.items())
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        return text.encode(encoding, "backslashreplace").decode(encoding)  # PYTHONIOENCODING=ascii: ∂ as \\u2202
 
 
 def check_kind(given: object, attribute: str, expected: str, remedy: str) -> None:
@@ -99,15 +105,13 @@ def check_labels(labels: Any) -> None:
     shape, dtype = np.shape(labels), np.asarray(labels).dtype
     if len(shape) == 1 and dtype.kind in "iu":
         return
-    remedy = "turn one-hot labels into integers with labels.argmax(1), floats with labels.astype(int)"
+    remedy = "turn one-hot labels into integers with labels.argmax(1), floats with labels.astype(int); logits go first"
     if dtype.kind not in "biuf":
         remedy = "number the names with np.unique(labels, return_inverse=True)[1]"
     elif shape == ():
         remedy = "for one image pass x[:1], y[:1]"
     elif shape[1:] == (1,):
         remedy = "labels.ravel() has one axis"
-    elif len(shape) == 2 and dtype.kind == "f":
-        remedy += "; if these are the logits, pass them first, then the labels"
     raise ValueError(f"got labels of shape {shape} and dtype {dtype}, expected an integer for each image: {remedy}")
 
 

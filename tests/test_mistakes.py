@@ -9,8 +9,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+import minisnip
 from minisnip import Tensor, check_grads, grad, ops
 from minisnip.autodiff.engine import Array
+from minisnip.data import load
 from minisnip.mistakes import Registry, UnknownNameError
 from minisnip.nn import MODELS, cross_entropy, lenet_300_100
 from minisnip.pruning import (
@@ -155,6 +157,11 @@ def test_a_name_that_resembles_none_gets_the_list() -> None:
     says(KeyError, lambda: METHODS["luck"], "unknown method 'luck': choose one of snip, delta-loss, ")
 
 
+def test_a_misspelled_data_set_or_package_gets_the_nearest_one() -> None:
+    says(ValueError, lambda: load("mnst"), "no data set 'mnst'", "; did you mean 'mnist'?")
+    says(AttributeError, lambda: cast(Any, minisnip).prunning, "no 'prunning'", "; did you mean 'pruning'?")
+
+
 def test_a_loss_that_was_not_wrapped() -> None:
     w = {name: Tensor(a) for name, a in W.items()}
     losses: dict[str, Any] = {"float": 0.3, "float64": cross_entropy(NET(W, X), Y)}
@@ -220,4 +227,4 @@ def test_a_scheme_in_place_of_the_seed() -> None:
 def test_labels_with_a_remedy_of_their_own() -> None:
     says(ValueError, lambda: cross_entropy(NET(W, X), Y[:, None]), "shape (6, 1)", "labels.ravel()")
     says(ValueError, lambda: cross_entropy(NET(W, X), Y.astype(str)), "np.unique(labels, return_inverse=True)[1]")
-    says(ValueError, lambda: cross_entropy(Y, NET(W, X)), "the logits, pass them first, then the labels")
+    says(ValueError, lambda: cross_entropy(Y, NET(W, X)), "logits go first")

@@ -167,7 +167,31 @@ def test_help_is_legible_in_a_plain_terminal(command: str) -> None:
     text = done.stdout.decode("ascii")
     assert widest(text) <= 80
     if command == "agree":
-        assert "change of the loss ?L" in re.sub(r"\s+", " ", text)  # ΔL
+        assert "change of the loss dL" in re.sub(r"\s+", " ", text)  # ΔL
+
+
+def test_a_plain_terminal_shows_words_that_are_alike_and_registries_do_not_fail() -> None:
+    assert "2 ± 1 – ½ Δ ∂ δ ⊙ Σ … ☃".encode("ascii", "transliterate") == b"2 +- 1 - 1/2 d d delta * sum ... ?"
+    command = [*COMMAND[:1], "-c", "from minisnip.pruning import METHODS; print(METHODS)"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    assert b"snip" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tran"], "did you mean 'train'? (see minisnip --help)"),
+        (["train", "--dataset", "mnst"], "did you mean 'mnist'? (see minisnip train --help)"),
+        (["train", "--sparsty", "0.9"], "unrecognized arguments: --sparsty 0.9 (see minisnip train --help)"),
+        (["--sparsty"], "unrecognized arguments: --sparsty (see minisnip --help)"),
+    ],
+)
+def test_a_misspelled_option_gets_the_nearest_one_and_the_help_to_read(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert said in capsys.readouterr().err
 
 
 def test_a_run_ends_with_a_short_repr() -> None:
