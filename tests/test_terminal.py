@@ -103,11 +103,12 @@ def test_a_run_fits_80_columns_has_a_key_and_names_every_file_it_wrote(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["train", "--dataset", "glyphs", "--epochs", "1", "--criterion", "magnitude-after-training"]
+    (tmp_path / "notes.txt").write_text("not written by the run")
     assert main([*arguments, "--sparsity", "0.995", "--compare-dense", "--svg", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert widest(text.replace(str(tmp_path), "runs/folder")) <= 80
     assert "blank: no unit reads the pixel" in text
-    assert [name for name in names_in(tmp_path) if name not in text] == []
+    assert [name for name in names_in(tmp_path) if name not in text] == ["notes.txt"]
     figures = {"training_curves", "kept_per_layer", "kept_pixels"}
     assert names_in(tmp_path) >= {f"{name}.{kind}" for name in figures for kind in ("png", "svg")}
     assert (tmp_path / "kept_pixels.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
@@ -124,6 +125,7 @@ def test_a_comparison_fits_80_columns_and_keeps_its_whole_tables_in_the_file(
     text = capsys.readouterr().out.replace(str(tmp_path), "runs/folder")
     assert widest(text) <= 80
     assert "error.svg" in text
+    assert "1 epoch, 1 seed\n" in text
     assert "| test error, % | 50 % | 80 % | 90 % | 95 % | 98 % | 99 % |" in (tmp_path / "tables.md").read_text()
     assert all(f" {share} %" in text for share in (50, 80, 90, 95, 98, 99))
 
