@@ -162,6 +162,12 @@ def module_of_code(app: Any, module: str, name: str) -> str:
     return found if found.startswith("minisnip") else module
 
 
+def mend_links(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """The links from source back to the page of a name; viewcode takes one package for all names of a module."""
+    if page.startswith("_modules/"):
+        context["body"] = re.sub(r"(api/made/([\w.]+\.(\w+))\.html)#[\w.]+\.\3(?=\")", r"\1#\2", context["body"])
+
+
 def describe_outputs(app: Any, doctree: nodes.document) -> None:
     """Alternative text for the figures in the outputs of notebooks, which have none of their own."""
     for section in reversed(list(doctree.findall(nodes.section))):  # the inner ones first: their titles say more
@@ -178,3 +184,4 @@ def setup(app: Any) -> None:
     app.connect("autodoc-process-signature", signature, priority=400)
     app.connect("viewcode-follow-imported", module_of_code)
     app.connect("doctree-read", describe_outputs)
+    app.connect("html-page-context", mend_links)
