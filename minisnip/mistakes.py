@@ -55,7 +55,7 @@ class Registry(dict[str, Entry]):
         first = {name: [*(getdoc(f) or "").splitlines(), ""][0] for name, f in self.items()}
         text = "\n".join(f"{name:<{width}}  {line}" for name, line in first.items())
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        return text.encode(encoding, "backslashreplace").decode(encoding)  # PYTHONIOENCODING=ascii: ∂ as \\u2202
+        return text.encode(encoding, "backslashreplace").decode(encoding)  # PYTHONIOENCODING=ascii: ∂ as an escape
 
 
 def check_kind(given: object, attribute: str, expected: str, remedy: str) -> None:
@@ -71,12 +71,6 @@ def check_arrays(function: str, **given: object) -> None:
         check_kind(arrays, "items", expected, "check the order of the arguments, and give each array its name")
         for name, array in arrays.items():  # type: ignore[attr-defined]
             check_kind(array, "shape", f"{function} expects an array for {name}", "make one with np.array")
-
-
-def check_network(function: str, net: object) -> None:
-    """Refuse, with a TypeError, what is no network; `function` shows the order of the arguments."""
-    remedy = f"call it: {net.__name__}()" if isfunction(net) else "check the order of the arguments"
-    check_kind(net, "shapes", f"{function} expects a network", remedy)
 
 
 def check_settings(optimizer: Any, **counts: object) -> None:
@@ -133,7 +127,8 @@ def check_evaluation(params: object, split: object) -> None:
 def check_training(net: Any, params: Any, dataset: Any, masks: Any = None, watch: Any = ()) -> None:
     """Refuse what `train` cannot take: a TypeError for a wrong kind of argument, a ValueError for a wrong value."""
     check_arrays("train(net, params, dataset, masks)", params=params)
-    check_network("train(net, params, dataset, masks)", net)
+    remedy = f"call it: {net.__name__}()" if isfunction(net) else "check the order of the arguments"
+    check_kind(net, "shapes", "train(net, params, dataset, masks) expects a network", remedy)
     check_kind(dataset, "validation", "train expects a whole Dataset", "its train and validation splits are needed")
     if {"train", "validation"} & set(watch):
         raise ValueError("watch has a split called train or validation, which are taken already: give it another name")

@@ -88,6 +88,11 @@ def test_help_shows_forward_vjp_and_shapes_of_each_op(name: str) -> None:
     assert op.remedy in text
 
 
+@pytest.mark.parametrize("name", sorted(set(ops.__all__) - set(OPS) - {"elementwise"}))
+def test_help_shows_the_shapes_of_what_is_made_of_ops(name: str) -> None:
+    assert "Shapes: " in help_of(getattr(ops, name))
+
+
 def test_help_shows_a_forward_function_of_our_own() -> None:
     assert "return np.maximum(x, 0)" in help_of(ops.relu)
 
