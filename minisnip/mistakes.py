@@ -135,11 +135,9 @@ def check_training(net: Any, params: Any, dataset: Any, masks: Any = None, watch
     if masks is None:
         return
     check_masks("train(net, params, dataset, masks)", masks)
-    if not masks:
-        raise ValueError("there are no masks in the dict: pass None to train the dense network")
     biased = any(name.endswith("bias") for name in masks)
     missing = [name for name in params if name not in masks and (biased or not name.endswith("bias"))]
-    if missing:
+    if masks and missing:
         raise ValueError(
             f"the masks have none for {', '.join(missing)}, which would stay dense: pass {{**ones(params), **masks}} "
             "if that is meant (only the biases may all be left out)"

@@ -216,8 +216,8 @@ def train(
         The initial parameters; they are not changed.
     dataset : Dataset
     masks : dict of arrays of 0 and 1, or None
-        Pruned connections are exactly zero at every step. None trains the dense network. Every parameter has a mask,
-        or every one but the biases, which are then all kept.
+        Pruned connections are exactly zero at every step. None or {} trains the dense network. Every parameter has a
+        mask, or every one but the biases, which are then all kept.
     epochs, batch_size : int
         Each epoch leaves out the images that do not fill a batch; the random order decides which.
     optimizer : Optimizer
