@@ -93,7 +93,8 @@ def test_training_refuses_masks_that_miss_a_weight_and_takes_masks_without_biase
     train(NET, W, DATA, ones(W, biases=False), epochs=1)
     one_bias = {**ones(W, biases=False), "fc1.bias": MASKS["fc1.bias"]}
     says(ValueError, lambda: train(NET, W, DATA, one_bias), "none for fc2.bias", "only the biases may all be left out")
-    dense, empty = (train(NET, W, DATA, masks, 1, title=None).params for masks in (None, {}))
+    nothing: dict[str, Any] = {}
+    dense, empty = (train(NET, W, DATA, masks, 1, title=None).params for masks in (None, nothing))
     assert all(np.array_equal(dense[name], empty[name]) for name in dense)
 
 
