@@ -20,6 +20,8 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 
+from minisnip.pruning import CRITERIA, METHODS
+
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "tutorials" / "site"
 PACKAGES = ["", ".autodiff", ".nn", ".pruning", ".training", ".data", ".lab.plots", ".exercises"]
@@ -66,6 +68,17 @@ def agrees(printed: str, shown: str, tolerance: float = 1e-3) -> bool:
     if NUMBER.sub("#", printed).split() != NUMBER.sub("#", shown).split():
         return False
     return np.allclose(first, second, rtol=tolerance, atol=tolerance)
+
+
+@pytest.fixture(autouse=True)
+def registries_stay_as_they_are() -> Iterator[None]:
+    """A page shows how to add a criterion; other tests must not see it."""
+    registries: list[Any] = [CRITERIA, METHODS]
+    before = [(registry, dict(registry)) for registry in registries]
+    yield
+    for registry, entries in before:
+        registry.clear()
+        registry.update(entries)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
