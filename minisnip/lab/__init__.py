@@ -1,1 +1,1 @@
-"""Experiments: configuration in, result files and figures out."""
+"""The laboratory: experiments, comparisons, the reproduction, figures and the command; the core never imports it."""

@@ -1,4 +1,4 @@
-"""Pruning that trains first: what SNIP does without.
+"""Pruning that trains first: the methods that SNIP makes unnecessary.
 
 By magnitude after training, in one step or in rounds with rewinding (the lottery ticket); by an L1 penalty; and by
 gates on a random network (pruning from scratch). Each function returns a `Ticket`, to be trained by
