@@ -1,16 +1,15 @@
 """What cutting out the dead units gives: the masked, the compacted and the dense network side by side.
 
-    python -m tests.benchmarks.compaction [--pairs 7] [--steps 50] [--evaluations 5] [--out runs/compaction]
+    python -m tests.benchmarks.compaction [--pairs 7] [--steps 50] [--evaluations 5] [--out tests/benchmarks/results/compaction]
 
 SNIP's masks on MNIST (glyphs where it cannot be had): what was cut; bytes on disk; milliseconds of a training step
 (batch of 100) and of an evaluation (10,000 images), with the ratio dense / compacted and its range over pairs.
-Prints two tables and writes compaction.json.
+Prints two tables; writes them and compaction.json, which the site shows.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -34,9 +33,8 @@ from minisnip.pruning import (
     effective_masks,
     keep_top,
 )
-from tests.benchmarks.facts import facts
 from tests.benchmarks.problem import Problem, first, mnist_or_glyphs
-from tests.benchmarks.table import line, milliseconds, print_table
+from tests.benchmarks.table import RESULTS, milliseconds, print_table, write_result
 from tests.benchmarks.turns import Entry, Turns, ratio, take_turns
 
 EVALUATED = 10_000  # images
@@ -110,40 +108,41 @@ def size(save: Any, arrays: Mapping[str, Array]) -> int:
         return path.stat().st_size
 
 
-def timed(pairs: int, steps: int, evaluations: int) -> Iterator[dict[str, Any]]:
-    """A record for each network and sparsity; its line of the table is printed."""
+def timed(pairs: int, steps: int, evaluations: int, records: list[dict[str, Any]]) -> Iterator[list[str]]:
+    """A row for each network and sparsity; what it was made from is added to the records."""
     dataset = mnist_or_glyphs()
     batch, test = first(dataset.train, 100), first(dataset.test, EVALUATED)
     for model in MODELS:
         for sparsity in SPARSITIES:
             step = race("step", problems(model, sparsity, batch, cut), pairs, steps)
             evaluation = race("evaluation", problems(model, sparsity, test, compact), pairs, evaluations)
-            words = [TITLES[model], f"{100 * sparsity:g} %", *what_is_left(model, sparsity)]
-            print(line([*words, *cells(step), *cells(evaluation)]), flush=True)
             raw = {"step": step, "evaluation": evaluation}
             ms = {work: {n: [1000 * s for s in t.seconds] for n, t in turns.items()} for work, turns in raw.items()}
-            yield {"row": words, "turns_ms": ms}
+            records.append({"network": TITLES[model], "sparsity_percent": 100 * sparsity, "turns_ms": ms})
+            words = [TITLES[model], f"{100 * sparsity:g} %", *what_is_left(model, sparsity)]
+            yield [*words, *cells(step), *cells(evaluation)]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print both tables, write the JSON."""
+    """Print both tables, write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=7, help="rounds, in each of which every network has a turn")
     parser.add_argument("--steps", type=int, default=50, help="training steps, of which a turn is the median")
     parser.add_argument("--evaluations", type=int, default=5, help="evaluations, of which a turn is the median")
-    parser.add_argument("--out", type=Path, default=Path("runs/compaction"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "compaction")
     options = parser.parse_args(argv)
     label = mnist_or_glyphs().label
     points = [(model, sparsity) for model in MODELS for sparsity in SPARSITIES]
     sizes = ([TITLES[model], f"{100 * s:g} %", *bytes_on_disk(model, s)] for model, s in points)
-    print_table([f"bytes on disk, {label}", "sparsity", *FILES], sizes)
+    bytes_table = print_table([f"bytes on disk, {label}", "sparsity", *FILES], sizes)
     print()
     header = [f"network, {label}", "sparsity", "compacted to", "parameters left", "kept", "on a path"]
-    print_table([*header, *(f"step: {name}" for name in TIMES), *(f"evaluation: {name}" for name in TIMES)], [])
-    rows = list(timed(options.pairs, options.steps, options.evaluations))
-    options.out.mkdir(parents=True, exist_ok=True)
-    record = {**facts(), "data": label, "pairs": options.pairs, "rows": rows}
-    (options.out / "compaction.json").write_text(json.dumps(record, indent=1) + "\n")
+    header += [f"{work}: {name}" for work in ("step", "evaluation") for name in TIMES]
+    records: list[dict[str, Any]] = []
+    times = print_table(header, timed(options.pairs, options.steps, options.evaluations, records))
+    write_result(
+        options.out, {"1_times": times, "2_bytes": bytes_table}, data=label, pairs=options.pairs, turns=records
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.delta_loss
 
 Float64, a batch of 100 MNIST images (glyphs where MNIST cannot be had). The plain loop would take hours: its time is
-that of a sample of its passes, times the number of connections.
+that of a sample of its passes, times the number of connections. Writes results/delta_loss.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from minisnip.autodiff.engine import Array
 from minisnip.nn import MODELS, Flatten, Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import delta_loss
 from tests.benchmarks.problem import mnist_or_glyphs
-from tests.benchmarks.table import print_table
+from tests.benchmarks.table import RESULTS, print_table, write_result
 
 PASSES = 60
 Batch = tuple[Array, Array]
@@ -88,12 +88,12 @@ def first(dataset: data.Dataset, size: int) -> Batch:
 
 
 def main() -> None:
-    """Print both tables."""
-    dataset = mnist_or_glyphs()
-    for table in (models, growth):
-        rows = table(dataset)
-        print_table(next(rows), rows)
+    """Print both tables, write the result."""
+    dataset, tables = mnist_or_glyphs(), {}
+    for name, rows in {"1_models": models(dataset), "2_growth": growth(dataset)}.items():
+        tables[name] = print_table(next(rows), rows)
         print()
+    write_result(RESULTS / "delta_loss", tables)
 
 
 if __name__ == "__main__":

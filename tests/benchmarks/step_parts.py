@@ -3,7 +3,7 @@
     python -m tests.benchmarks.step_parts [steps=500]
 
 The parts of `train_step`, timed one by one on a batch of 100 MNIST images; medians, in microseconds. The last columns
-have the matrix products of forward and backward alone, and the rest of the step.
+have the matrix products of forward and backward alone, and the rest of the step. Writes results/step_parts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from minisnip.training.loop import kept_connections, live, precompute_head
 from tests.benchmarks.compaction import COMPACTED, problems
 from tests.benchmarks.contestants import matmul_
 from tests.benchmarks.problem import MOMENTUM, WEIGHT_DECAY, Problem, first, mnist_or_glyphs, problem
-from tests.benchmarks.table import print_table
+from tests.benchmarks.table import RESULTS, print_table, write_result
 
 PARTS = ("wrap", "forward", "loss", "gradient", "choose kept", "SGD", "put back")
 
@@ -88,9 +88,9 @@ def rows(steps: int) -> Iterator[list[object]]:
 
 
 def main(steps: int = 500) -> None:
-    """Print the table."""
+    """Print the table, write the result."""
     header = [f"microseconds, {mnist_or_glyphs().label}", *PARTS, "step", "matmul alone", "all else"]
-    print_table(header, rows(steps))
+    write_result(RESULTS / "step_parts", {"table": print_table(header, rows(steps))})
 
 
 if __name__ == "__main__":

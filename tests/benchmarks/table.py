@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from minisnip.lab.report import save
+from tests.benchmarks.facts import facts
+
+RESULTS = Path(__file__).parent / "results"  # the site shows what is here
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print the header at once and every row as soon as it is there."""
-    print(line(header))
-    print("|" + "---|" * len(header))
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Print the header at once and every row as soon as it is there; the lines that were printed."""
+    return list(_printed(header, rows))
+
+
+def _printed(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    for text in (line(header), "|" + "---|" * len(header)):
+        print(text)
+        yield text
     for row in rows:
         print(line(row), flush=True)
+        yield line(row)
+
+
+def write_result(out: Path, tables: dict[str, list[str]], **numbers: Any) -> None:
+    """Write the tables as Markdown, and a JSON with the numbers and where they come from, into the folder `out`."""
+    record = json.dumps({**facts(), **numbers}, indent=1) + "\n"
+    save(out, {f"{out.name}.json": record, **{f"{name}.md": "\n".join(t) + "\n" for name, t in tables.items()}})
 
 
 def line(cells: Sequence[object]) -> str:
