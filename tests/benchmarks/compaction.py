@@ -1,6 +1,6 @@
 """What cutting out the dead units gives: the masked, the compacted and the dense network side by side.
 
-    python -m tests.benchmarks.compaction [--pairs 7] [--steps 50] [--evaluations 5] [--out tests/benchmarks/results/compaction]
+    python -m tests.benchmarks.compaction [--pairs 7] [--steps 50] [--evaluations 5] [--out FOLDER]
 
 SNIP's masks on MNIST (glyphs where it cannot be had): what was cut; bytes on disk; milliseconds of a training step
 (batch of 100) and of an evaluation (10,000 images), with the ratio dense / compacted and its range over pairs.
