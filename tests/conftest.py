@@ -5,8 +5,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import Phase, settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported; commands that tests start inherit it
+
+# of `python -m tests.mutation`: the same examples for every mutant, and none made smaller
+settings.register_profile("mutation", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 Each digit of a font is a signed distance field: the distance of each point from the outline. Unlike a picture, a
 distance field can be drawn with any stroke width and interpolated between its grid points.
+
+All but the noise is computed in float64, so that another processor or another NumPy rounds to the same gray levels.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,8 @@ from minisnip.data.dataset import SIDE, Bytes, Floats, Labels
 
 FONTS = (
     "DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSansMono DejaVuSansMono-Bold DejaVuSerif DejaVuSerif-Bold "
-    "DejaVuSerif-Italic STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmr10 cmb10 cmss10 cmtt10 cmti10"
-).split()
+    "DejaVuSerif-Italic STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmr10 cmb10 cmss10 cmtt10"
+).split()  # every matplotlib since 3.8 has these
 DIGIT_HEIGHT = 20.0  # pixels, as in MNIST
 REACH = 12.0  # a field covers [-12, 12] pixels around the middle of its digit
 PER_PIXEL = 2  # grid points
@@ -80,57 +81,57 @@ def _draw_chunk(digits: Labels, rng: np.random.Generator) -> Bytes:
     n = len(digits)
     fonts = rng.integers(0, len(FONTS), n)
     distance = distance_at(fonts, digits, *_bend(*_affine(n, rng), rng))
-    thicken = rng.uniform(*THICKEN, (n, 1, 1)).astype(np.float32)
+    thicken = rng.uniform(*THICKEN, (n, 1, 1))
     ink = np.clip(0.5 + thicken - distance, 0, 1)  # the edge is one pixel soft: anti-aliasing
     ink += NOISE * rng.standard_normal(ink.shape, np.float32)
     image: Bytes = np.rint(255 * np.clip(ink, 0, 1)).astype(np.uint8)
     return image
 
 
-def _affine(n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _affine(n: int, rng: np.random.Generator) -> tuple[Points, Points]:
     """The point of the undistorted digit under each pixel: x and y, each (n, SIDE, SIDE), (0, 0) in the middle."""
-    normal = rng.standard_normal((6, n, 1, 1), np.float32)
+    normal = rng.standard_normal((6, n, 1, 1))
     angle, shear = ROTATION * normal[0], SHEAR * normal[1]
     narrower, flatter = np.exp(STRETCH * normal[2:4])
-    pixel = np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2
+    pixel = np.arange(SIDE) - (SIDE - 1) / 2
     u, v = pixel + SHIFT * normal[4], pixel[:, None] + SHIFT * normal[5]  # (n, 1, SIDE) and (n, SIDE, 1)
     x, y = np.cos(angle) * u - np.sin(angle) * v, np.sin(angle) * u + np.cos(angle) * v
     return narrower * (x + shear * y), flatter * y
 
 
-def _bend(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _bend(x: Points, y: Points, rng: np.random.Generator) -> tuple[Points, Points]:
     """Elastic distortion: random shifts at KNOTS×KNOTS knots, interpolated smoothly between them."""
-    knots = np.linspace(0, SIDE - 1, KNOTS, dtype=np.float32)
-    pixels = np.arange(SIDE, dtype=np.float32)[:, None]
+    knots = np.linspace(0, SIDE - 1, KNOTS)
+    pixels = np.arange(SIDE)[:, None]
     spread = np.exp(-0.5 * ((pixels - knots) / (0.6 * knots[1])) ** 2)  # (SIDE, KNOTS)
     spread /= spread.sum(1, keepdims=True)
-    shifts = BEND * rng.standard_normal((2, len(x), KNOTS, KNOTS), np.float32)
+    shifts = BEND * rng.standard_normal((2, len(x), KNOTS, KNOTS))
     dx, dy = spread @ shifts @ spread.T  # (2, n, KNOTS, KNOTS) -> (2, n, SIDE, SIDE)
     return x + dx, y + dy
 
 
-def distance_at(fonts: Labels, digits: Labels, x: Floats, y: Floats) -> Floats:
+def distance_at(fonts: Labels, digits: Labels, x: Points, y: Points) -> Points:
     """The distance fields of n digits at any points, by bilinear interpolation.
 
     Parameters
     ----------
     fonts, digits : arrays (n,), int64
         Which field.
-    x, y : arrays (n, height, width), float32
+    x, y : arrays (n, height, width), float64
         Pixels from the middle of the digit, y downwards; a point outside the field is moved to its border.
 
     Returns
     -------
-    array (n, height, width), float32
+    array (n, height, width), float64
     """
     column, row = (np.clip((offset + REACH) * PER_PIXEL, 0, GRID - 1.001) for offset in (x, y))
     i, j = row.astype(np.intp), column.astype(np.intp)
-    down, right = (row - i).astype(np.float32), (column - j).astype(np.float32)
+    down, right = row - i, column - j
     at = ((fonts * 10 + digits)[:, None, None] * GRID + i) * GRID + j  # the flat index of the grid point above left
     field = distance_fields().ravel()
     above = field[at] * (1 - right) + field[at + 1] * right
     below = field[at + GRID] * (1 - right) + field[at + GRID + 1] * right
-    distance: Floats = above * (1 - down) + below * down
+    distance: Points = above * (1 - down) + below * down
     return distance
 
 
@@ -160,13 +161,11 @@ def _distance_field(font: str, digit: str) -> Floats:
 def _contours(font: str, digit: str) -> list[Points]:
     """The closed polygons of a digit, y downwards, DIGIT_HEIGHT high, the middle of the bounding box at the origin."""
     from matplotlib import get_data_path
-    from matplotlib.ft2font import FT2Font
-    from matplotlib.path import Path as Outline
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
 
-    face: Any = FT2Font(str(Path(get_data_path(), "fonts", "ttf", f"{font}.ttf")))
-    face.set_size(64, 72)
-    face.load_char(ord(digit))
-    outline = Outline(*face.get_path())
+    face = FontProperties(fname=Path(get_data_path(), "fonts", "ttf", f"{font}.ttf"))
+    outline = TextPath((0, 0), digit, size=64, prop=face)  # without hinting, which differs between versions of FreeType
     box = outline.get_extents()
     scale = DIGIT_HEIGHT / box.height
     return [(polygon - box.get_points().mean(0)) * (scale, -scale) for polygon in outline.to_polygons()]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from minisnip.data import glyphs, load
+from minisnip.data.drawing import draw_digits
+
+DIGEST = "88d63e6fba978be50017b3ade4298c76d11b65a7069f448f67511ed2af454152"
 
 
 def test_shapes_types_and_range() -> None:
@@ -22,6 +27,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     first, again, other = glyphs(600, seed=1), glyphs(600, seed=1), glyphs(600, seed=2)
     assert [array.tobytes() for array in first] == [array.tobytes() for array in again]
     assert (first[1] != other[1]).any()
+
+
+def test_the_glyphs_are_these_bytes_with_every_supported_matplotlib_and_numpy() -> None:
+    images, labels = draw_digits(2000, np.random.default_rng(0))
+    assert hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest() == DIGEST
 
 
 def test_no_two_images_are_equal() -> None:

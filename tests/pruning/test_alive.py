@@ -211,3 +211,8 @@ def test_a_channel_is_read_at_all_its_places_and_by_all_its_windows() -> None:
 
 def test_a_weight_without_a_mask_is_whole() -> None:
     assert {row["gone"] for row in units_gone(lenet_5_caffe(), {}).values()} == {0}
+
+
+def test_whatever_is_read_at_all_is_not_blank_in_the_terminal_picture() -> None:
+    assert picture(np.array([[0, 1, 900]])) == "  ..@@"
+    assert picture(np.array([[0, 100, 101, 900]])) == "  ..::@@"

@@ -182,3 +182,11 @@ def test_overlap_of_nothing_is_nan_and_of_other_shapes_refused() -> None:
     assert np.isnan(overlap(empty, empty).jaccard)
     with pytest.raises(ValueError, match="the same names and shapes are needed"):
         overlap(empty, {"a.weight": np.zeros(4)})
+
+
+def test_the_chance_levels_know_how_much_each_of_the_two_masks_keeps() -> None:
+    one, three = {"w": np.array([1.0, 0, 0, 0])}, {"w": np.array([0.0, 1, 1, 1])}
+    for pair in ((one, three), (three, one)):
+        levels = overlap(*pair)
+        assert levels.jaccard == 0
+        assert levels.chance == levels.chance_within_layers == pytest.approx(0.75 / 3.25)  # 1 · 3 / 4 meet, of 1 + 3

@@ -120,3 +120,17 @@ def test_one_probe_has_no_standard_error() -> None:
     net, rng = small_mlp(), np.random.default_rng(0)
     with pytest.raises(ValueError, match="1 probes have no standard error: take at least 2"):
         hutchinson_diagonal(net, random_params(net, rng), *random_batch(net, rng), rng=rng, probes=1)
+
+
+def test_the_standard_error_is_that_of_the_mean_over_the_probes() -> None:
+    """The same draws, one by one: the standard deviation with n - 1, over the root of n."""
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    mean, error = hutchinson_diagonal(net, params, x, y, rng=np.random.default_rng(1), probes=3)
+    rng = np.random.default_rng(1)
+    draws = [{name: rng.choice([-1.0, 1.0], w.shape) for name, w in params.items()} for _ in range(3)]
+    probes = [(v, hessian_product(net, params, x, y, v)) for v in draws]
+    for name in params:
+        values = np.stack([v[name] * product[name] for v, product in probes])
+        np.testing.assert_allclose(mean[name], values.mean(0), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(error[name], values.std(0, ddof=1) / np.sqrt(3), rtol=0, atol=1e-7)

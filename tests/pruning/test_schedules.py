@@ -257,3 +257,15 @@ def test_force_takes_any_criterion_of_derivatives(criterion: str) -> None:
     net, params, x, y = case("mlp")
     masks = quietly(force, CRITERIA[criterion], net, params, x, y, 0.7, rounds=3)
     assert kept(masks) == count_kept(net.size, 0.7)
+
+
+@pytest.mark.parametrize("schedule", [iterative, force])
+def test_a_schedule_silences_only_the_collapse_of_its_early_rounds(schedule: Callable[..., Masks]) -> None:
+    def keep(scores: Any, sparsity: float) -> Masks:
+        warnings.warn(f"kept at {sparsity:.2f}", UserWarning, stacklevel=2)
+        return keep_top(scores, sparsity)
+
+    net, params, x, y = case("mlp")
+    with pytest.warns(UserWarning) as caught:
+        schedule(CRITERIA["magnitude"], net, params, x, y, 0.75, rng=0, rounds=2, keep=keep)
+    assert [str(warning.message) for warning in caught] == ["kept at 0.50", "kept at 0.75"]

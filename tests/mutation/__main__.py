@@ -1,0 +1,77 @@
+"""The command; see `tests.mutation`."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tomllib
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.work_db import WorkDB, use_db
+from cosmic_ray.work_item import WorkItem, WorkResult
+from tqdm import tqdm
+
+from tests.mutation import cover, report, sample
+
+ROOT = Path(__file__).parents[2]
+MEMORY = 8 * 2**30  # bytes: a mutant that asks for more fails, and the machine lives
+PYTEST = f"{sys.executable} -m pytest @tests.txt --basetemp=.pytest -x -q -p no:cacheprovider"
+
+
+def main() -> None:
+    """Draw, test and report; exit with an error if too few were killed."""
+    parser = ArgumentParser("python -m tests.mutation", description="Test whether the tests notice mutants.")
+    parser.add_argument("--seed", type=int, required=True, help="random seed of the sample")
+    parser.add_argument("--work", type=Path, default=ROOT / ".mutation", help="folder of the clones and results")
+    parser.add_argument("--report", action="store_true", help="only report what is there")
+    arguments = parser.parse_args()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["minisnip"]["mutation"]
+    tree = (arguments.work / f"seed-{arguments.seed}").resolve()
+    if not arguments.report:
+        prepare(tree)
+    os.chdir(tree)
+    with use_db("mutants.sqlite") as session:
+        if not arguments.report:
+            run(session, arguments.seed, settings)
+        print(f"seed {arguments.seed}; mutants not tested yet: {len(session.pending_work_items)}\n")
+        mutants = [*report.mutants(session)]
+    print(report.report(mutants, settings["groups"]))
+    sys.exit(report.verdict(mutants, settings["groups"]))
+
+
+def prepare(tree: Path) -> None:
+    """Clone the last commit, and measure there what each test runs; where that is done, undo a mutant left behind."""
+    if not tree.exists():
+        subprocess.run(["git", "clone", "--quiet", ROOT, tree], check=True)
+    os.environ["PYTHONPATH"] = str(tree)
+    if not (tree / cover.TIMES).exists():
+        cover.measure(tree)
+    subprocess.run(["git", "-C", tree, "checkout", "--quiet", "--", "minisnip"], check=True)
+
+
+def run(session: WorkDB, seed: int, settings: dict[str, Any]) -> None:
+    """Test all mutants of the sample that have no result yet, in random order."""
+    if not session.num_work_items:
+        sample.draw(session, settings["groups"], settings["exclude-operators"], seed)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    covered = cover.Cover(Path.cwd())
+    for item in tqdm(session.pending_work_items, "mutants"):
+        session.set_result(item.job_id, result_of(item, covered, settings["seconds"], settings["timeout"]))
+
+
+def result_of(item: WorkItem, covered: cover.Cover, seconds: float, timeout: float) -> WorkResult:
+    """The result of one mutant; one that no test runs survives."""
+    mutation = item.mutations[0]
+    tests = covered.tests(mutation.module_path, mutation.start_pos[0], seconds)
+    Path("tests.txt").write_text("\n".join(tests), encoding="utf-8")
+    limited = f"timeout --kill-after=5 {timeout} nice -n 10 {PYTEST} --hypothesis-profile=mutation"  # ends children too
+    return mutate_and_test(item.mutations, limited if tests else "true", 2 * timeout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The memory limit of ΔL holds for any number of threads and any layer, down to the least that it says it needs."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from minisnip.nn import Conv2d, Flatten, Linear, ReLU, Sequential
+from minisnip.pruning import deletion, delta_loss
+from tests.networks import random_batch, random_params
+
+
+def wide_windows() -> Sequential:
+    """The columns of the second convolution are 49 times its images."""
+    layers = {"conv1": Conv2d(1, 2, 1), "relu": ReLU(), "conv2": Conv2d(2, 1, 7, padding=3)}
+    return Sequential((1, 24, 24), **layers, flatten=Flatten(), fc=Linear(576, 4))
+
+
+def least(net: Sequential) -> int:
+    """What the sentence on too little memory says is needed."""
+    params, (x, y) = random_params(net, np.random.default_rng(0)), random_batch(net, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="is too little, this network needs at least") as raised:
+        delta_loss(net, params, x, y, memory_limit=1)
+    return int(re.findall(r"[\d,]+$", str(raised.value))[0].replace(",", ""))
+
+
+def peak(net: Sequential, name: str, memory_limit: int) -> int:
+    """The most bytes that ΔL of one parameter holds."""
+    params, (x, y) = random_params(net, np.random.default_rng(0)), random_batch(net, np.random.default_rng(0))
+    tracemalloc.start()
+    delta_loss(net, params, x, y, names=[name], memory_limit=memory_limit)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread does the work of all, so that what it holds at once is the same in every run."""
+    monkeypatch.setattr(deletion, "ThreadPoolExecutor", lambda workers: ThreadPoolExecutor(1))
+    monkeypatch.setattr(deletion, "CACHE", 2**40)  # so that nothing else bounds the batches
+
+
+def test_columns_of_a_later_convolution_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletion, "cores", lambda: 1)
+    net = wide_windows()
+    for limit in (least(net), 2**23):
+        assert peak(net, "conv1.weight", limit) <= limit
+
+
+def test_each_of_four_threads_takes_a_quarter_of_what_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = wide_windows()
+    peaks = {}
+    for threads in (1, 4):
+        monkeypatch.setattr(deletion, "cores", lambda threads=threads: threads)
+        peaks[threads] = peak(net, "fc.weight", 2**23)
+    assert peaks[4] < 0.5 * peaks[1] < 2**22
+
+
+def test_the_least_memory_has_a_row_for_each_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = {}
+    for threads in (1, 2, 10):
+        monkeypatch.setattr(deletion, "cores", lambda threads=threads: threads)
+        needed[threads] = least(wide_windows())
+    row = needed[2] - needed[1]
+    assert row > 0
+    assert needed[10] == needed[1] + 9 * row
