@@ -1,4 +1,4 @@
-"""The sample of mutants is seeded and in proportion, each mutant meets the tests of its line, and the score is right."""
+"""The sample of mutants is seeded and in proportion; each mutant meets the tests of its line; the score is right."""
 
 from __future__ import annotations
 

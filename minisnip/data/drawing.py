@@ -18,7 +18,7 @@ from minisnip.data.dataset import SIDE, Bytes, Floats, Labels
 
 FONTS = (
     "DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSansMono DejaVuSansMono-Bold DejaVuSerif DejaVuSerif-Bold "
-    "DejaVuSerif-Italic STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmr10 cmb10 cmss10 cmtt10"
+    "DejaVuSans-BoldOblique STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmr10 cmb10 cmss10 cmtt10"
 ).split()  # every matplotlib since 3.8 has these
 DIGIT_HEIGHT = 20.0  # pixels, as in MNIST
 REACH = 12.0  # a field covers [-12, 12] pixels around the middle of its digit

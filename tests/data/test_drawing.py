@@ -10,7 +10,7 @@ import pytest
 from minisnip.data import glyphs, load
 from minisnip.data.drawing import draw_digits
 
-DIGEST = "88d63e6fba978be50017b3ade4298c76d11b65a7069f448f67511ed2af454152"
+DIGEST = "64c7b75668682ea2aaf24856e46a275fdfba8a998e451a3cedb1f0b89d004d42"
 
 
 def test_shapes_types_and_range() -> None:

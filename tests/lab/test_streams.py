@@ -24,8 +24,8 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("redrawn", [{"trained_init": "glorot"}, {"trained_init": "glorot", "control": "redrawn"}])
 def test_weights_that_are_drawn_again_do_not_depend_on_the_scored_ones(redrawn: dict[str, Any]) -> None:
-    """Drawing from a truncated normal takes more random numbers, so one stream for both would go on elsewhere."""
-    first, second = (params(init=init, **redrawn) for init in ("glorot", "truncated_normal"))
+    """Glorot's truncated normal takes more random numbers: a stream that both draws share would continue elsewhere."""
+    first, second = (params(init=init, **redrawn) for init in ("glorot", "normal"))
     assert same(first, second)
     assert not same(first, params(init="glorot"))
 

@@ -25,9 +25,10 @@ class DeleteStatement(_Operator):
     """An assignment or a call in a function becomes `pass`."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
-        if node.type == "simple_stmt" and node.children[0].type in ("expr_stmt", "atom_expr"):
-            if node.search_ancestor("funcdef") is not None:
-                yield node.children[0].start_pos, node.children[0].end_pos
+        if node.type == "simple_stmt" and node.search_ancestor("funcdef"):
+            statement = node.children[0]
+            if statement.type in ("expr_stmt", "atom_expr"):
+                yield statement.start_pos, statement.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
         left_out = node.children[0]

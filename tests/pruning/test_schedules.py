@@ -266,6 +266,6 @@ def test_a_schedule_silences_only_the_collapse_of_its_early_rounds(schedule: Cal
         return keep_top(scores, sparsity)
 
     net, params, x, y = case("mlp")
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="kept at") as caught:
         schedule(CRITERIA["magnitude"], net, params, x, y, 0.75, rng=0, rounds=2, keep=keep)
     assert [str(warning.message) for warning in caught] == ["kept at 0.50", "kept at 0.75"]
