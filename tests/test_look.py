@@ -58,7 +58,7 @@ def color(value: Any) -> str:
 
 def grid(artist: Any) -> list[str]:
     """The ratios of the grid that the axes are in."""
-    spec = artist._subplotspec if isinstance(artist, SubFigure) else artist.get_subplotspec()
+    spec = vars(artist).get("_subplotspec")
     ratios = (spec.get_gridspec().get_width_ratios(), spec.get_gridspec().get_height_ratios()) if spec else ()
     return [number(r) for r in ratios]
 

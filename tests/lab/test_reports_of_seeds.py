@@ -43,5 +43,5 @@ def test_training_is_dashed_and_validation_solid() -> None:
     ]
     loss, error = plots.training_curves({"pruned": history}, "a title").axes
     for axes, heights in ((loss, (1.0, 2.0)), (error, (3.0, 4.0))):
-        drawn = {str(line.get_label()): (line.get_linestyle(), line.get_ydata()[0]) for line in axes.lines}
+        drawn = {str(line.get_label()): (line.get_linestyle(), np.asarray(line.get_ydata())[0]) for line in axes.lines}
         assert drawn == {"pruned, train": ("--", heights[0]), "pruned, validation": ("-", heights[1])}

@@ -16,8 +16,14 @@ from tests.networks import random_batch, random_params
 
 def wide_windows() -> Sequential:
     """The columns of the second convolution are 49 times its images."""
-    layers = {"conv1": Conv2d(1, 2, 1), "relu": ReLU(), "conv2": Conv2d(2, 1, 7, padding=3)}
-    return Sequential((1, 24, 24), **layers, flatten=Flatten(), fc=Linear(576, 4))
+    return Sequential(
+        (1, 24, 24),
+        conv1=Conv2d(1, 2, 1),
+        relu=ReLU(),
+        conv2=Conv2d(2, 1, 7, padding=3),
+        flatten=Flatten(),
+        fc=Linear(576, 4),
+    )
 
 
 def least(net: Sequential) -> int:
@@ -54,8 +60,8 @@ def test_columns_of_a_later_convolution_count(monkeypatch: pytest.MonkeyPatch) -
 
 def test_each_of_four_threads_takes_a_quarter_of_what_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
     """400 connections, each with a row of 900 numbers for each image: more than the limit."""
-    layers = {"fc1": Linear(400, 8), "relu1": ReLU(), "fc2": Linear(8, 300), "relu2": ReLU(), "fc3": Linear(300, 4)}
-    net, peaks = Sequential((400,), **layers), dict[int, int]()
+    net = Sequential((400,), fc1=Linear(400, 8), relu1=ReLU(), fc2=Linear(8, 300), relu2=ReLU(), fc3=Linear(300, 4))
+    peaks: dict[int, int] = {}
     for threads in (1, 4):
         monkeypatch.setattr(deletion, "cores", lambda threads=threads: threads)
         peaks[threads] = peak(net, "fc1.weight", 2**23)
