@@ -56,7 +56,7 @@ class DropKeyword(_Operator):
             return []
         inside = node.children[1:-1]
         arguments = inside[0].children if inside and inside[0].type == "arglist" else inside
-        return [a for a in arguments if a.type == "argument" and a.children[1].value == "="]
+        return [a for a in arguments if a.type == "argument" and a.children[1] == "="]
 
 
 PROVIDER = {operator.__name__: operator for operator in (DeleteStatement, DropKeyword)}
