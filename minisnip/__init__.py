@@ -33,6 +33,7 @@ from minisnip.autodiff import (
     primitive,
     value_and_grad,
 )
+from minisnip.mistakes import nearest
 
 __version__ = "0.2.0"
 __all__ = [
@@ -55,7 +56,7 @@ def __getattr__(name: str) -> Any:
     """A sub-package is imported when it is first named (PEP 562): `import minisnip; minisnip.pruning`."""
     if name in _PACKAGES:
         return import_module(f"minisnip.{name}")
-    raise AttributeError(f"minisnip has no {name!r}: it has {', '.join((*__all__, *_PACKAGES))}")
+    raise AttributeError(f"minisnip has no {name!r}: it has {', '.join(__dir__())}{nearest(name, __dir__())}")
 
 
 def __dir__() -> list[str]:

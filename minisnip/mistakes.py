@@ -5,11 +5,10 @@ The public functions call these checks at their entrance. An error says what was
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
-from functools import partial
-from inspect import getdoc
-from textwrap import shorten
+from inspect import getdoc, isfunction
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -17,14 +16,17 @@ import numpy as np
 Entry = TypeVar("Entry")
 
 
-def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
+def nearest(name: object, choices: Iterable[str]) -> str:
+    """The end of the sentence for a name that is not one of the choices: the one that is most like it, if any is."""
+    return "".join(f"; did you mean {near!r}?" for near in get_close_matches(str(name).lower(), list(choices), n=1))
+
+
+def unknown(kind: str, name: object, choices: Collection[str]) -> str:
     """The sentence for a name that is not one of the choices, with the nearest one."""
-    close = get_close_matches(str(name).lower(), choices := list(choices), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown {kind} {name!r}: choose one of {', '.join(choices)}{hint}"
+    return f"unknown {kind} {name!r}: choose one of {', '.join(choices)}{nearest(name, choices)}"
 
 
-class UnknownNameError(KeyError):
+class UnknownNameError(KeyError, ValueError):
     """A registry has no entry of this name."""
 
     def __str__(self) -> str:
@@ -50,14 +52,10 @@ class Registry(dict[str, Entry]):
 
     def __repr__(self) -> str:
         width = max(map(len, self), default=0)
-        return "\n".join(f"{name:<{width}}  {_first_line(name, f, 78 - width)}" for name, f in self.items())
-
-
-def _first_line(name: str, entry: Any, width: int) -> str:
-    """What the docstring says first. A partial is described by the function of its name, or by the one it calls."""
-    parts = [*entry.args, entry.func] if isinstance(entry, partial) else [entry]
-    named = [f for f in parts if f.__name__ == name.replace("-", "_")]
-    return shorten((getdoc((named or parts)[-1]) or "").partition("\n")[0], width, placeholder=" …")
+        first = {name: [*(getdoc(f) or "").splitlines(), ""][0] for name, f in self.items()}
+        text = "\n".join(f"{name:<{width}}  {line}" for name, line in first.items())
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        return text.encode(encoding, "backslashreplace").decode(encoding)  # PYTHONIOENCODING=ascii: ∂ as an escape
 
 
 def check_kind(given: object, attribute: str, expected: str, remedy: str) -> None:
@@ -71,21 +69,50 @@ def check_arrays(function: str, **given: object) -> None:
     for role, arrays in given.items():
         expected = f"{function} expects {role} as a dict of arrays by parameter name"
         check_kind(arrays, "items", expected, "check the order of the arguments, and give each array its name")
+        for name, array in arrays.items():  # type: ignore[attr-defined]
+            check_kind(array, "shape", f"{function} expects an array for {name}", "make one with np.array")
+
+
+def check_settings(optimizer: Any, **counts: object) -> None:
+    """Refuse, with a TypeError, an optimizer that is a name or a class, and a count that is no whole number."""
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"optimizer {optimizer!r} is a {type(optimizer).__name__}: pass SGD() or Adam()")
+    for name, count in counts.items():
+        if not isinstance(count, int | np.integer):
+            raise TypeError(f"{name} {count!r} is a {type(count).__name__}, expected a whole number: pass an int")
+
+
+def check_seed(rng: object) -> None:
+    """Refuse, with a TypeError, a name in place of a seed."""
+    if isinstance(rng, str):
+        raise TypeError(f"rng {rng!r} is a str, expected a seed or a Generator: net.init(seed, scheme={rng!r})")
+
+
+def check_no_split(*arguments: object) -> None:
+    """Refuse, with a TypeError, a split or a data set in place of its images."""
+    for kind in (type(given).__name__ for given in arguments if hasattr(given, "__dataclass_fields__")):
+        raise TypeError(f"got a {kind}, expected images and labels: pass split.images, split.labels")
 
 
 def check_labels(labels: Any) -> None:
     """Refuse, with a ValueError, labels that are not one integer for each image."""
     shape, dtype = np.shape(labels), np.asarray(labels).dtype
-    if len(shape) != 1 or dtype.kind not in "iu":
-        raise ValueError(
-            f"got labels of shape {shape} and dtype {dtype}, expected an integer for each image: turn one-hot labels "
-            "into integers with labels.argmax(1), floats with labels.astype(int)"
-        )
+    if len(shape) == 1 and dtype.kind in "iu":
+        return
+    remedy = "turn one-hot labels into integers with labels.argmax(1), floats with labels.astype(int); logits go first"
+    if dtype.kind not in "biuf":
+        remedy = "number the names with np.unique(labels, return_inverse=True)[1]"
+    elif shape == ():
+        remedy = "for one image pass x[:1], y[:1]"
+    elif shape[1:] == (1,):
+        remedy = "labels.ravel() has one axis"
+    raise ValueError(f"got labels of shape {shape} and dtype {dtype}, expected an integer for each image: {remedy}")
 
 
 def check_batch_order(params: object, x: Any, y: Any) -> None:
     """Refuse swapped arguments of a scoring function, and labels that `check_labels` refuses."""
     check_arrays("a function of (net, params, x, y)", params=params)
+    check_no_split(x, y)
     if np.ndim(x) < np.ndim(y):
         raise ValueError(f"x has shape {np.shape(x)} and y {np.shape(y)}: pass the images first, then their labels")
     check_labels(y)
@@ -97,17 +124,28 @@ def check_evaluation(params: object, split: object) -> None:
     check_arrays("evaluate(net, params, split)", params=params)
 
 
-def check_training(params: Any, dataset: Any, masks: Any, watch: Any) -> None:
+def check_training(net: Any, params: Any, dataset: Any, masks: Any = None, watch: Any = ()) -> None:
     """Refuse what `train` cannot take: a TypeError for a wrong kind of argument, a ValueError for a wrong value."""
-    check_arrays("train(net, params, dataset, masks)", params=params, masks=masks)
+    check_arrays("train(net, params, dataset, masks)", params=params)
+    remedy = f"call it: {net.__name__}()" if isfunction(net) else "check the order of the arguments"
+    check_kind(net, "shapes", "train(net, params, dataset, masks) expects a network", remedy)
     check_kind(dataset, "validation", "train expects a whole Dataset", "its train and validation splits are needed")
     if {"train", "validation"} & set(watch):
         raise ValueError("watch has a split called train or validation, which are taken already: give it another name")
-    if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
-        raise ValueError("a mask holds other numbers than 0 and 1: keep_top makes masks")
-    missing = [name for name in params if not name.endswith("bias") and name not in masks]
+    if masks is None:
+        return
+    check_masks("train(net, params, dataset, masks)", masks)
+    biased = any(name.endswith("bias") for name in masks)
+    missing = [name for name in params if name not in masks and (biased or not name.endswith("bias"))]
     if masks and missing:
         raise ValueError(
             f"the masks have none for {', '.join(missing)}, which would stay dense: pass {{**ones(params), **masks}} "
-            "if that is meant"
+            "if that is meant (only the biases may all be left out)"
         )
+
+
+def check_masks(function: str, masks: Any) -> None:
+    """Refuse what are no masks; `function` shows the order of the arguments."""
+    check_arrays(function, masks=masks)
+    if not all(np.isin(c, (0, 1)).all() for c in masks.values()):
+        raise ValueError(f"a mask holds other numbers than 0 and 1: {function} takes masks that keep_top makes")

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for property tests of an op: one `@given` line checks it on hundreds of inputs.
+"""Hypothesis strategies for property tests of an op: one `@given` line checks it on a hundred inputs.
 
 The test of an op that you wrote takes three lines:
 

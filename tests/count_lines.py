@@ -65,18 +65,16 @@ def packages() -> dict[str, int]:
     return counts
 
 
-def tables() -> str:
-    """Both tables in markdown."""
-    evening = {name: count(PACKAGE / name) for name in EVENING}
-    rows = [f"| `{name}` | {evening[name]} | {what} |" for name, what in EVENING.items()]
-    rows.append(f"| together | {sum(evening.values()):,} | |")
-    parts = [f"| {part} | {lines:,} | {BUDGETS[part]:,} |" for part, lines in packages().items()]
-    heads = (
-        "| file | lines of code | what it tells |\n|---|---|---|",
-        "| part | lines of code | budget |\n|---|---|---|",
-    )
-    return "\n\n".join("\n".join([head, *body]) for head, body in zip(heads, (rows, parts), strict=True)) + "\n"
+def evening() -> str:
+    """The files of the evening as a table in markdown, and the lines of each part."""
+    lines = {name: count(PACKAGE / name) for name in EVENING}
+    rows = [f"| `{name}` | {lines[name]} | {what} |" for name, what in EVENING.items()]
+    parts = ", ".join(f"{part} {total:,}" for part, total in packages().items())
+    head = "| file | lines of code | what it tells |\n|---|---|---|"
+    return "\n".join([head, *rows, f"| together | {sum(lines.values()):,} | |", "", f"In all: {parts}.", ""])
 
 
 if __name__ == "__main__":
-    print(tables())
+    print(evening())
+    for part, total in packages().items():
+        print(f"{part:<12}{total:>7,} of {BUDGETS[part]:,}")

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from minisnip.data import Dataset
+from minisnip.lab.report import as_markdown
 from minisnip.nn import MODELS, Flatten, Linear, Sequential
-from tests.benchmarks import growth, import_time, training_step, turns
+from tests.benchmarks import agreement, growth, import_time, training_step, turns
 from tests.benchmarks.bars import step_bars
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.problem import first, problem
@@ -226,3 +227,9 @@ def test_what_is_evaluated_are_test_images_and_only_that_may_be_slow(monkeypatch
     evaluated = asked[4][1][0]
     np.testing.assert_array_equal(evaluated.labels[:20], data.test.labels)
     np.testing.assert_array_equal(asked[6][1][0].labels[:20], data.train.labels)
+
+
+def test_the_shipped_agreement_is_the_table_of_its_numbers() -> None:
+    record = json.loads((agreement.FOLDER / "agreement.json").read_text(encoding="utf-8"))
+    table = as_markdown([*agreement.rows(record["networks"])])
+    assert (agreement.FOLDER / "table.md").read_text(encoding="utf-8") == table + "\n"

@@ -9,8 +9,25 @@ import pkgutil
 import pytest
 
 import minisnip
+from minisnip import grad, hvp
+from minisnip.data import load
+from minisnip.nn import Sequential, cross_entropy, lenet_300_100
+from minisnip.pruning import Compact, apply_masks, connection_sensitivity, delta_loss, keep_top, mask_gradient
+from minisnip.training import SGD, evaluate, lottery_ticket, train
 
 MODULES = [module.name for module in pkgutil.walk_packages(minisnip.__path__, "minisnip.")]
+FIRST: list[object] = [
+    grad,
+    hvp,
+    apply_masks,
+    Compact,
+    connection_sensitivity,
+    cross_entropy,
+    delta_loss,
+    evaluate,
+    keep_top,
+]
+FIRST += [lenet_300_100, load, lottery_ticket, mask_gradient, train, Sequential, SGD]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -20,4 +37,9 @@ def test_the_examples_run(name: str) -> None:
 
 def test_there_are_examples() -> None:
     examples = sum(doctest.testmod(importlib.import_module(name)).attempted for name in MODULES)
-    assert examples >= 15
+    assert examples >= 75
+
+
+@pytest.mark.parametrize("thing", FIRST)
+def test_what_a_reader_calls_first_has_an_example(thing: object) -> None:
+    assert ">>> " in str(thing.__doc__)

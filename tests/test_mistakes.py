@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+import minisnip
 from minisnip import Tensor, check_grads, grad, ops
 from minisnip.autodiff.engine import Array
+from minisnip.data import load
 from minisnip.mistakes import Registry, UnknownNameError
-from minisnip.nn import MODELS, cross_entropy
+from minisnip.nn import MODELS, cross_entropy, lenet_300_100
 from minisnip.pruning import (
     CRITERIA,
     METHODS,
     apply_masks,
     compact,
     connection_sensitivity,
+    cut,
     delta_loss,
     keep_top,
     keep_top_per_layer,
     mask_gradient,
     ones,
 )
-from minisnip.training import evaluate, train
+from minisnip.training import (
+    Adam,
+    evaluate,
+    from_scratch,
+    l1_penalty,
+    lottery_ticket,
+    magnitude_after_training,
+    train,
+)
 from tests.networks import random_batch, random_params, small_mlp, toy_dataset
 
 NET: Any = small_mlp()  # Any: mypy would find these mistakes, too
@@ -80,6 +91,11 @@ def test_training_refuses_masks_that_miss_a_weight_and_takes_masks_without_biase
     says(ValueError, lambda: train(NET, W, DATA, some, epochs=1), *phrases)
     train(NET, W, DATA, {**ones(W), **some}, epochs=1)
     train(NET, W, DATA, ones(W, biases=False), epochs=1)
+    one_bias = {**ones(W, biases=False), "fc1.bias": MASKS["fc1.bias"]}
+    says(ValueError, lambda: train(NET, W, DATA, one_bias), "none for fc2.bias", "only the biases may all be left out")
+    nothing: dict[str, Any] = {}
+    dense, empty = (train(NET, W, DATA, masks, 1, title=None).params for masks in (None, nothing))
+    assert all(np.array_equal(dense[name], empty[name]) for name in dense)
 
 
 def test_applying_masks_leaves_parameters_without_a_mask_as_they_are() -> None:
@@ -143,6 +159,11 @@ def test_a_name_that_resembles_none_gets_the_list() -> None:
     says(KeyError, lambda: METHODS["luck"], "unknown method 'luck': choose one of snip, delta-loss, ")
 
 
+def test_a_misspelled_data_set_or_package_gets_the_nearest_one() -> None:
+    says(ValueError, lambda: load("mnst"), "no data set 'mnst'", "; did you mean 'mnist'?")
+    says(AttributeError, lambda: cast(Any, minisnip).prunning, "no 'prunning'", "; did you mean 'pruning'?")
+
+
 def test_a_loss_that_was_not_wrapped() -> None:
     w = {name: Tensor(a) for name, a in W.items()}
     losses: dict[str, Any] = {"float": 0.3, "float64": cross_entropy(NET(W, X), Y)}
@@ -154,3 +175,58 @@ def test_a_number_in_place_of_a_function() -> None:
     call: Any = check_grads
     says(TypeError, lambda: call(0.3, [np.ones(2)]), "f is a float", "expected a function", "pass f, not f(x)")
     says(TypeError, lambda: call([np.ones(2)], ops.tanh), "f is a list")
+
+
+@pytest.mark.parametrize("ticket", [lottery_ticket, magnitude_after_training, l1_penalty, from_scratch])
+def test_parameters_and_network_swapped_in_what_trains_first(ticket: Any) -> None:
+    says(TypeError, lambda: ticket(W, NET, DATA, 0.5), "train(net, params, dataset, masks)", "got a Sequential")
+
+
+def test_a_network_that_was_not_made() -> None:
+    model: Any = lenet_300_100
+    says(TypeError, lambda: train(model, W, DATA), "expects a network, got a function: call it: lenet_300_100()")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", Adam, None])
+def test_an_optimizer_that_is_a_name_or_a_class(optimizer: Any) -> None:
+    says(TypeError, lambda: train(NET, W, DATA, optimizer=optimizer), "optimizer ", ": pass SGD() or Adam()")
+
+
+@pytest.mark.parametrize("setting", ["epochs", "batch_size", "iterations"])
+@pytest.mark.parametrize("number", [1.5, "2"])
+def test_a_count_that_is_no_whole_number(setting: str, number: Any) -> None:
+    options: Any = {setting: number}
+    says(TypeError, lambda: train(NET, W, DATA, **options), f"{setting} {number!r} is a", "expected a whole number")
+
+
+def test_a_list_in_place_of_an_array() -> None:
+    scores: Any = {"a": [1.0, 2.0]}
+    says(TypeError, lambda: keep_top(scores, 0.5), "expects an array for a, got a list", "np.array")
+
+
+@pytest.mark.parametrize("make", [compact, cut])
+def test_masks_and_parameters_swapped(make: Any) -> None:
+    says(ValueError, lambda: make(NET, MASKS, W), "other numbers than 0 and 1", "compact(net, params, masks)")
+
+
+def test_a_split_in_place_of_its_images() -> None:
+    train_split, method = DATA.train, cast(Any, METHODS["snip"])
+    phrases = ("got a Split", "pass split.images, split.labels")
+    says(TypeError, lambda: connection_sensitivity(NET, W, train_split, Y), *phrases)
+    says(TypeError, lambda: method(NET, W, train_split, 0.9), *phrases)
+    says(TypeError, lambda: method(NET, W, DATA, 0.9), "got a Dataset", phrases[1])
+
+
+def test_one_image_without_a_batch() -> None:
+    says(ValueError, lambda: connection_sensitivity(NET, W, X[0], Y[0]), "for one image pass x[:1], y[:1]")
+    says(ValueError, lambda: NET(W, X[0]), "(N, 1, 3, 3)", "one image: x[:1]")
+
+
+def test_a_scheme_in_place_of_the_seed() -> None:
+    says(TypeError, lambda: NET.init("he"), "rng 'he' is a str", "net.init(seed, scheme='he')")
+
+
+def test_labels_with_a_remedy_of_their_own() -> None:
+    says(ValueError, lambda: cross_entropy(NET(W, X), Y[:, None]), "shape (6, 1)", "labels.ravel()")
+    says(ValueError, lambda: cross_entropy(NET(W, X), Y.astype(str)), "np.unique(labels, return_inverse=True)[1]")
+    says(ValueError, lambda: cross_entropy(Y, NET(W, X)), "logits go first")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import pydoc
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,9 @@ import pytest
 from minisnip import check_grads, ops, primitive
 from minisnip.autodiff.engine import Primitive
 from minisnip.data import Dataset, Split, load
-from minisnip.nn import MODELS, lenet_5_caffe, lenet_300_100
+from minisnip.nn import MODELS, SCHEMES, lenet_5_caffe, lenet_300_100
 from minisnip.pruning import CRITERIA, METHODS, ones
-from minisnip.training import Ticket, TrainResult
+from minisnip.training import SCHEDULES, Ticket, TrainResult
 from tests.networks import toy_dataset
 
 sin: Primitive = primitive(np.sin, lambda g, out, x: g * cos(x))
@@ -45,6 +46,7 @@ def test_a_result_tells_which_epoch_it_has() -> None:
 def test_a_ticket_tells_how_much_it_keeps() -> None:
     params = lenet_300_100().init(0)
     assert repr(Ticket(ones(params), params)) == "Ticket(266,610 of 266,610 connections; .masks, .params)"
+    assert repr(Ticket({}, {})) == "Ticket(0 of 0 connections; .masks, .params)"
 
 
 def test_a_network_is_a_table_of_80_columns() -> None:
@@ -86,6 +88,11 @@ def test_help_shows_forward_vjp_and_shapes_of_each_op(name: str) -> None:
     assert op.remedy in text
 
 
+@pytest.mark.parametrize("name", sorted(set(ops.__all__) - set(OPS) - {"elementwise"}))
+def test_help_shows_the_shapes_of_what_is_made_of_ops(name: str) -> None:
+    assert "Shapes: " in help_of(getattr(ops, name))
+
+
 def test_help_shows_a_forward_function_of_our_own() -> None:
     assert "return np.maximum(x, 0)" in help_of(ops.relu)
 
@@ -109,12 +116,12 @@ def test_all_lists_every_public_op() -> None:
     assert help_of(ops).count("tanh(x)") == 1
 
 
-@pytest.mark.parametrize("registry", [METHODS, CRITERIA, MODELS], ids=["METHODS", "CRITERIA", "MODELS"])
+@pytest.mark.parametrize("registry", [METHODS, CRITERIA, MODELS, SCHEMES, SCHEDULES], ids=lambda r: r.kind)
 def test_a_registry_has_a_line_for_each_entry(registry: dict[str, Callable[..., Any]]) -> None:
     lines = repr(registry).splitlines()
     assert [line.split()[0] for line in lines] == list(registry)
     assert max(map(len, lines)) <= 80
-    assert all(len(line.split()) > 3 for line in lines)
+    assert all(len(line.split()) > 3 and line.endswith(".") for line in lines)
 
 
 def test_a_method_is_described_by_its_criterion_or_by_its_schedule() -> None:
@@ -123,6 +130,13 @@ def test_a_method_is_described_by_its_criterion_or_by_its_schedule() -> None:
     assert "∂R/∂c_j" in lines["synflow"]
     assert "in each of many rounds" in lines["iterative-snip"]
     assert "every round" in lines["force"]
+
+
+def test_a_method_tells_its_criterion_and_its_schedule() -> None:
+    assert repr(METHODS["snip"]) == "<one_shot(snip, net, params, x, y, sparsity)>"
+    assert repr(METHODS["force"]) == "<force(snip, net, params, x, y, sparsity, rounds=100)>"
+    assert "removed connections may return" in help_of(METHODS["force"])
+    assert repr(pickle.loads(pickle.dumps(METHODS["synflow"]))) == repr(METHODS["synflow"])
 
 
 def test_small_data_sets_of_ones_own_print_too() -> None:

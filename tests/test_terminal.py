@@ -96,17 +96,19 @@ def test_resuming_where_there_is_nothing_is_refused(tmp_path: Path, capsys: pyte
         main(["train", "--dataset", "glyphs", "--resume", "--out", str(tmp_path / "nothing")])
     assert caught.value.code == 2
     assert f"there is nothing to resume in {tmp_path / 'nothing'}: leave out --resume" in capsys.readouterr().err
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_a_run_fits_80_columns_has_a_key_and_names_every_file_it_wrote(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["train", "--dataset", "glyphs", "--epochs", "1", "--criterion", "magnitude-after-training"]
+    (tmp_path / "notes.txt").write_text("not written by the run")
     assert main([*arguments, "--sparsity", "0.995", "--compare-dense", "--svg", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert widest(text.replace(str(tmp_path), "runs/folder")) <= 80
     assert "blank: no unit reads the pixel" in text
-    assert [name for name in names_in(tmp_path) if name not in text] == []
+    assert [name for name in names_in(tmp_path) if name not in text] == ["notes.txt"]
     figures = {"training_curves", "kept_per_layer", "kept_pixels"}
     assert names_in(tmp_path) >= {f"{name}.{kind}" for name in figures for kind in ("png", "svg")}
     assert (tmp_path / "kept_pixels.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
@@ -123,6 +125,7 @@ def test_a_comparison_fits_80_columns_and_keeps_its_whole_tables_in_the_file(
     text = capsys.readouterr().out.replace(str(tmp_path), "runs/folder")
     assert widest(text) <= 80
     assert "error.svg" in text
+    assert "1 epoch, 1 seed\n" in text
     assert "| test error, % | 50 % | 80 % | 90 % | 95 % | 98 % | 99 % |" in (tmp_path / "tables.md").read_text()
     assert all(f" {share} %" in text for share in (50, 80, 90, 95, 98, 99))
 
@@ -166,7 +169,31 @@ def test_help_is_legible_in_a_plain_terminal(command: str) -> None:
     text = done.stdout.decode("ascii")
     assert widest(text) <= 80
     if command == "agree":
-        assert "change of the loss ?L" in re.sub(r"\s+", " ", text)  # ΔL
+        assert "change of the loss dL" in re.sub(r"\s+", " ", text)  # ΔL
+
+
+def test_a_plain_terminal_shows_words_that_are_alike_and_registries_do_not_fail() -> None:
+    assert "2 ± 1 – ½ Δ ∂ δ ⊙ Σ … ☃".encode("ascii", "transliterate") == b"2 +- 1 - 1/2 d d delta * sum ... ?"
+    command = [*COMMAND[:1], "-c", "from minisnip.pruning import METHODS; print(METHODS)"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    assert b"snip" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tran"], "did you mean 'train'? (see minisnip --help)"),
+        (["train", "--dataset", "mnst"], "did you mean 'mnist'? (see minisnip train --help)"),
+        (["train", "--sparsty", "0.9"], "unrecognized arguments: --sparsty 0.9 (see minisnip train --help)"),
+        (["--sparsty"], "unrecognized arguments: --sparsty (see minisnip --help)"),
+    ],
+)
+def test_a_misspelled_option_gets_the_nearest_one_and_the_help_to_read(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert said in capsys.readouterr().err
 
 
 def test_a_run_ends_with_a_short_repr() -> None:

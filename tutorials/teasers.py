@@ -110,7 +110,7 @@ def spirals() -> Figure:
 
 @styled
 def digits() -> Figure:
-    """Sixteen digits."""
+    """Sixteen drawn digits."""
     figure, axes = canvas("Which pixels are never on?")
     images = glyphs(16)[0].reshape(4, 4, 28, 28)
     images = np.where(images > 0.4, images, 0)  # without the noise, which MNIST does not have

@@ -1,4 +1,4 @@
-"""What `help(ops.tanh)` and its repr say, read from the statement of the source that made the op."""
+"""What `help(ops.tanh)` and its repr say, read from the statement of the source that made the op, a `Primitive`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import ast
 import inspect
 from collections.abc import Callable
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from minisnip.autodiff.engine import Primitive
+from typing import Any
 
 
 class OfInstance:
@@ -22,14 +19,14 @@ class OfInstance:
         return self.of_class if instance is None else self.compute(instance)
 
 
-def signature(op: Primitive) -> inspect.Signature:
+def signature(op: Any) -> inspect.Signature:
     """The arguments of an op: those of its first VJP after g and out."""
     first = next(filter(None, op.vjps), lambda g, out, *args, **metadata: g)
     parameters = [*inspect.signature(first).parameters.values()][2:]
     return inspect.Signature([p.replace(annotation=p.empty) for p in parameters])
 
 
-def statement(op: Primitive) -> tuple[str, list[str]]:
+def statement(op: Any) -> tuple[str, list[str]]:
     """The statement that made an op, and the body of each VJP in it; both empty if there is no such source."""
     first: Any = inspect.unwrap(next(filter(None, op.vjps), op.forward))
     try:
@@ -45,12 +42,12 @@ def statement(op: Primitive) -> tuple[str, list[str]]:
     return "", []
 
 
-def representation(op: Primitive) -> str:
+def representation(op: Any) -> str:
     """Name, arguments and VJPs."""
     return f"<op {op.__name__}{signature(op)}: VJP {'; '.join(statement(op)[1]) or 'unknown'}>"
 
 
-def documentation(op: Primitive) -> str:
+def documentation(op: Any) -> str:
     """The statement, the functions of its own that it names, and what an op is."""
     row = statement(op)[0]
     functions = map(inspect.unwrap, filter(None, [op.forward, *op.vjps] if row else []))

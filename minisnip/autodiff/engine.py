@@ -298,6 +298,13 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
         If `output` or an input is not a Tensor.
     ValueError
         If `output` is not a scalar, or does not depend on an input.
+
+    Examples
+    --------
+    >>> from minisnip import Tensor, grad
+    >>> x = Tensor(np.array([1.0, 2.0, 3.0]))
+    >>> grad((x * x).sum(), x)
+    array([2., 4., 6.])
     """
     leaves = leaves_of(inputs)
     for role, x in [("output", output), *(("input", leaf) for leaf in leaves)]:
@@ -335,6 +342,13 @@ def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
     Returns
     -------
     arrays in the structure of `inputs`
+
+    Examples
+    --------
+    >>> from minisnip import Tensor, hvp
+    >>> x = Tensor(np.array([1.0, 2.0, 3.0]))
+    >>> hvp((x * x * x).sum(), x, np.array([1.0, 0.0, 1.0]))  # the Hessian is diagonal, 6 x
+    array([ 6.,  0., 18.])
     """
     leaves, directions = leaves_of(inputs), _matched(inputs, vectors)
     gradients = grad(output, leaves, create_graph=True)

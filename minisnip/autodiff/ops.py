@@ -77,7 +77,10 @@ put: Op = primitive(_put, lambda g, out, x, index, shape: take(g, index))
 
 
 def pad(x: Value, widths: Sequence[tuple[int, int]]) -> Any:
-    """Zeros around x: `widths` is (before, after) for each axis."""
+    """Zeros around x: `widths` is (before, after) for each axis. Made of `put`, whose VJP cuts the same part out of g.
+
+    Shapes: (n, m) -> (before + n + after, before + m + after), each axis with its own widths.
+    """
     shape = shape_of(x)
     if len(widths) != len(shape) or min((n for pair in widths for n in pair), default=0) < 0:
         raise ValueError(f"pad of shape {shape}: widths are {widths}, expected (before, after), not negative, per axis")
@@ -86,7 +89,10 @@ def pad(x: Value, widths: Sequence[tuple[int, int]]) -> Any:
 
 
 def concatenate(parts: Sequence[Value], axis: int = 0) -> Any:
-    """Join along an axis; each part's gradient is its slice of g."""
+    """Join along an axis; each part's gradient is its slice of g.
+
+    Shapes: parts (n, k) and (m, k) -> (n + m, k) along axis 0.
+    """
 
     def _concatenate(*arrays: Array) -> Array:
         return np.concatenate(arrays, axis)
@@ -191,13 +197,19 @@ sum: Op = primitive(
 
 
 def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Sum divided by the number of terms."""
+    """1/n Σ x over the n terms along the axes, all of them by default. Made of `sum`: the VJP is g / n, broadcast.
+
+    Shapes: (n, m) -> () for all axes, (m,) for axis 0, (1, m) with keepdims.
+    """
     shape = shape_of(x)
     return sum(x, axis, keepdims) / math.prod(shape[i] for i in _axes(axis, len(shape)))
 
 
 def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The maximum over axes. The first of several equal maxima counts as the maximum: it gets the whole gradient."""
+    """The maximum over axes. The first of several equal maxima counts as the maximum: it gets the whole gradient.
+
+    Shapes: (n, m) -> () for all axes, (m,) for axis 0, (1, m) with keepdims. Made of `take`, whose VJP is `put`.
+    """
     shape = shape_of(x)
     reduced = _axes(axis, len(shape))
     kept = tuple(i for i in range(len(shape)) if i not in reduced)
@@ -238,7 +250,10 @@ _log_softmax_op: Op = primitive(_log_softmax, lambda g, out, x, axis=-1: g - exp
 
 
 def log_softmax(x: Value, axis: int = -1) -> Any:
-    """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits."""
+    """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits.
+
+    Shapes: out has the shape of x; the softmax is taken along one axis. VJP: g - softmax(x) Σ g.
+    """
     return _log_softmax_op(x, axis=axis)
 
 
@@ -260,7 +275,10 @@ _matmul: Op = primitive(
 
 
 def matmul(a: Value, b: Value) -> Any:
-    """Matrix product of the last two axes. A vector is a row on the left and a column on the right, as in NumPy."""
+    """Matrix product of the last two axes. A vector is a row on the left and a column on the right, as in NumPy.
+
+    Shapes: (…, n, k) @ (…, k, m) -> (…, n, m); leading axes broadcast. VJPs: g bᵀ for a, aᵀ g for b.
+    """
     a_shape, b_shape = shape_of(a), shape_of(b)
     if len(a_shape) > 1 and len(b_shape) > 1:
         return _matmul(a, b)

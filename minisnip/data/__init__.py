@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 import numpy as np
 
 from minisnip.data.dataset import TITLES, DataError, Dataset, DataUnavailableError, Split, split_and_standardize
@@ -52,9 +54,16 @@ def load(name: str, directory: Folder | None = None, download: bool = True, *, s
         If a file is neither on this machine nor reachable.
     DataError
         If there is no such data set or directory, or a file is not the published one.
+
+    Examples
+    --------
+    >>> from minisnip.data import load
+    >>> load("glyphs")
+    Dataset(glyphs (not MNIST): train 10,800, validation 1,200, test 2,000 images of 10 classes)
     """
     if name not in NAMES:
-        raise DataError(f"there is no data set {name!r}: the known ones are {', '.join(NAMES)}")
+        hint = "".join(f"; did you mean {near!r}?" for near in get_close_matches(str(name).lower(), NAMES, n=1))
+        raise DataError(f"there is no data set {name!r}: the known ones are {', '.join(NAMES)}{hint}")
     if name in PUBLISHED:
         return load_published(PUBLISHED[name], directory, download, seed)
     training_rng, test_rng = np.random.default_rng(0).spawn(2)  # `seed` only splits

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +21,7 @@ from minisnip import __version__, data
 from minisnip.lab import agree, compare, report, reproduce
 from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_sizes, record, run
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, run_all
+from minisnip.mistakes import nearest
 from minisnip.pruning import METHODS, LayerCollapseWarning, input_connections, picture
 from minisnip.pruning import report as kept_report
 from minisnip.training import CheckpointError, DivergenceError, TrainingInterrupted
@@ -38,12 +41,28 @@ NOT_MNIST = """
 """
 
 
+PLAIN = {"±": "+-", "½": "1/2", "δ": "delta", "⊙": "*", "…": "...", "Σ": "sum", "×": "x", "κ": "kappa", "²": "^2"}
+PLAIN |= dict(zip("Δ∂−–—≥≤→“”", 'dd---><>""', strict=True))
+
+
+def transliterate(error: UnicodeError) -> tuple[str, int]:
+    """An error handler for `codecs`: in place of what a terminal cannot show, what is like it; a ? if nothing is."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(PLAIN.get(character, "?") for character in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("transliterate", transliterate)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 1 it failed, 2 a wrong option, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # LC_ALL=C: a question mark in place of Δ, not an error
-    options, shown = _parser().parse_args(arguments), set[str]()
+            stream.reconfigure(errors="transliterate")  # LC_ALL=C: d in place of Δ, not an error
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    shown = set[str]()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         """Each warning once: `agree` ranks the same scores in several functions, and each of them warns."""
@@ -102,7 +121,7 @@ def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path,
     try:
         done = run(experiment, dataset, checkpoint=file, resume=resume, title=name)
     except TrainingInterrupted as stopped:
-        epochs = f"{len(stopped.result.history)} of {experiment.epochs} epochs ({name})"
+        epochs = f"{len(stopped.result.history)} of {report.plural(experiment.epochs, 'epoch')} ({name})"
         kept = f"are kept in {folder}, and --resume continues from there" if file.exists() else "were finished"
         raise KeyboardInterrupt(f"interrupted; {epochs} {kept}") from stopped
     if done.divergence:
@@ -218,9 +237,9 @@ def _experiment(options: argparse.Namespace, **others: Any) -> Experiment:
 def _load(experiment: Experiment, options: argparse.Namespace) -> tuple[data.Dataset, Experiment]:
     """The data set; if none was asked for and MNIST cannot be had, the glyphs, after a loud warning.
 
-    Before that work, the folder that was asked for is made.
+    Before that work, the folder that was asked for is made, unless there is a run in it to resume.
     """
-    if options.out is not None:
+    if options.out is not None and not vars(options).get("resume"):
         report.make_folder(options.out)
     try:
         return data.load(experiment.dataset), experiment
@@ -238,6 +257,8 @@ class Parser(argparse.ArgumentParser):
     """A wrong option gets one sentence and exit code 2."""
 
     def error(self, message: str) -> NoReturn:
+        if found := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            message += nearest(found[1], re.findall(r"[\w-]+", found[2]))
         self.exit(WRONG_OPTION, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -246,7 +267,7 @@ def _parser() -> Parser:
         prog="minisnip", description="Prune a network before training (SNIP, arXiv 1810.02340), then train."
     )
     parser.add_argument("--version", action="version", version=f"minisnip {__version__}")
-    parser.set_defaults(command=lambda _: parser.print_help())  # where no command is given
+    parser.set_defaults(command=lambda _: parser.print_help(), parser=parser)  # where no command is given
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_train(_add(commands, "train", train_command))
     _add_compare(_add(commands, "compare", compare_command))

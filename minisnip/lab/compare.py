@@ -55,8 +55,9 @@ def write(folder: Path, rows: Sequence[Row], dataset: Dataset, svg: bool = False
     """Write results.csv, tables.md and error.png; the tables, as text."""
     from minisnip.lab import plots  # here, so that the command does not wait for matplotlib
 
-    seeds = len({row["seed"] for row in rows})
-    title = f"{TITLES[rows[0]['model']]} on {rows[0]['label']}, {rows[0]['epochs']} epochs, {seeds} seeds"
+    counts = {"epoch": rows[0]["epochs"], "seed": len({row["seed"] for row in rows})}
+    trained = ", ".join(report.plural(count, noun) for noun, count in counts.items())
+    title = f"{TITLES[rows[0]['model']]} on {rows[0]['label']}, {trained}"
     origin = f"Computed with {report.numerics(rows)}."
     tables = "\n\n".join([title, error_table(rows), cost_table(rows), origin]) + report.diverged(rows) + "\n"
     figure = plots.error_curves(curves(rows), chance_error(dataset), title)

@@ -33,6 +33,8 @@ Row: TypeAlias = Mapping[str, Any]
 Case: TypeAlias = tuple[str, Experiment]  # the name of what is compared, and one of its runs
 
 LONG = ("first_layer", "history")  # results that are no cells of a table
+WRITTEN = "result masks params dense_params history dense_history training_curves kept_per_layer kept_pixels".split()
+WRITTEN += "results tables error agreement scatter histogram overlap differences joint_deletion".split()  # file stems
 DPI = 130
 WIDTH = 80  # columns of a terminal
 
@@ -114,10 +116,9 @@ def save(folder: Path, files: Mapping[str, str | Figure], svg: bool = False) -> 
 
 
 def files_in(folder: Path) -> str:
-    """The names of the files that a run has written, as a sentence for the terminal."""
-    return for_terminal(
-        f"Files in {folder}/: {', '.join(sorted(path.name for path in folder.iterdir() if path.is_file()))}"
-    )
+    """The names of the files that a run has written, as a sentence for the terminal; others in the folder are not."""
+    names = sorted(path.name for path in folder.iterdir() if path.stem in WRITTEN and path.is_file())
+    return for_terminal(f"Files in {folder}/: {', '.join(names)}")
 
 
 # Rows of many runs, and their cells
@@ -238,6 +239,10 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
         If it cannot be written to, or holds another run, an unfinished one that is not to be resumed, or nothing to
         resume.
     """
+    if resume and not any(folder.glob("*")):
+        raise ValueError(
+            f"there is nothing to resume in {folder}: leave out --resume, or give the run's --out and options"
+        )
     make_folder(folder)
     result, unfinished = _read_result(folder / "result.json"), any(folder.glob("*.checkpoint.npz"))
     if result is not None:
@@ -250,10 +255,6 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
         raise ValueError(
             f"the folder {folder} holds parameters or masks but no result: add --resume if they are of this very run, "
             "or choose another folder with --out"
-        )
-    if resume and not any(folder.iterdir()):
-        raise ValueError(
-            f"there is nothing to resume in {folder}: leave out --resume, or give the run's --out and options"
         )
     return None
 

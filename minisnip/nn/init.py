@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minisnip.autodiff.engine import Array
-from minisnip.mistakes import unknown
+from minisnip.mistakes import Registry
 
 Rng: TypeAlias = np.random.Generator | int | None  # what np.random.default_rng takes: a generator or a seed
 
@@ -34,7 +34,10 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...], std: float = 0.1) -
 
 
 def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...], std: float = 0.1) -> Array:
-    """Normal cut at two standard deviations (the paper's TN); `std` is that of the uncut normal, as in TensorFlow."""
+    """Normal cut at two standard deviations (the paper's TN).
+
+    `std` is that of the uncut normal, as in TensorFlow.
+    """
     draw = rng.standard_normal(shape)
     while (outside := np.abs(draw) > 2).any():
         draw[outside] = rng.standard_normal(outside.sum())
@@ -60,7 +63,8 @@ def lecun(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return _variance_scaling(rng, shape, 1 / fans(shape)[0])
 
 
-SCHEMES: dict[str, Callable[..., Array]] = {f.__name__: f for f in (glorot, he, lecun, normal, truncated_normal)}
+_ALL = (glorot, he, lecun, normal, truncated_normal)
+SCHEMES: Registry[Callable[..., Array]] = Registry("initialization", {f.__name__: f for f in _ALL})
 
 
 def initialize(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **options: Any) -> Array:
@@ -71,10 +75,9 @@ def initialize(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **
     ValueError
         If the scheme is unknown, or does not take an option.
     """
-    if scheme not in SCHEMES:
-        raise ValueError(unknown("initialization", scheme, SCHEMES))
+    draw = SCHEMES[scheme]
     if set(options) - {"std"} or (options and scheme not in ("normal", "truncated_normal")):
         raise ValueError(f"{scheme} takes no {', '.join(options)}: the two normals take a std, the others nothing")
     if not options.get("std", 1) > 0:
         raise ValueError(f"std {options['std']} must be above 0")
-    return np.zeros(shape) if len(shape) == 1 else SCHEMES[scheme](rng, shape, **options)
+    return np.zeros(shape) if len(shape) == 1 else draw(rng, shape, **options)

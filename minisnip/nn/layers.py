@@ -29,7 +29,7 @@ import numpy.typing as npt
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
 from minisnip.autodiff.engine import Array, Value, shape_of
-from minisnip.mistakes import check_arrays
+from minisnip.mistakes import check_arrays, check_seed
 from minisnip.nn.init import Rng, initialize
 
 Shape: TypeAlias = tuple[int, ...]
@@ -211,6 +211,14 @@ class Sequential:
     ------
     ValueError
         If a layer does not take what the one before it gives.
+
+    Examples
+    --------
+    >>> from minisnip.nn import Linear, ReLU, Sequential
+    >>> net = Sequential((4,), fc1=Linear(4, 3), relu=ReLU(), fc2=Linear(3, 2))
+    >>> params = net.init(rng=0)
+    >>> net(params, np.ones((5, 4))).shape
+    (5, 2)
     """
 
     def __init__(self, input_shape: Shape, /, **layers: Layer) -> None:
@@ -254,6 +262,7 @@ class Sequential:
         """
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
+        check_seed(rng)
         rng = np.random.default_rng(rng)
         return {name: initialize(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
 
@@ -296,7 +305,9 @@ class Sequential:
         check_arrays("net(params, x)", params=params)
         if shape_of(x)[1:] != self.input_shape:
             expected = ", ".join(map(str, ("N", *self.input_shape)))
-            raise ValueError(f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it")
+            raise ValueError(
+                f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it (one image: x[:1])"
+            )
         for name, shape in self._shapes.items():
             if name not in params:
                 raise ValueError(f"parameter {name} is missing: got {', '.join(params)}; net.init(rng) makes them all")

@@ -44,6 +44,13 @@ def cross_entropy(logits: Value, labels: Array) -> Any:
     ------
     ValueError
         If the shapes do not fit, there is no sample or no class, a label is out of range, or a dtype is wrong.
+
+    Examples
+    --------
+    >>> from minisnip.nn import cross_entropy
+    >>> logits = np.array([[0.0, 0.0], [9.0, 0.0]])  # undecided, and sure of class 0
+    >>> [round(float(cross_entropy(logits[i : i + 1], np.array([0]))), 4) for i in (0, 1)]
+    [0.6931, 0.0001]
     """
     check_labels(labels)
     shape = shape_of(logits)

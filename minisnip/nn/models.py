@@ -11,7 +11,15 @@ MNIST_SHAPE = (1, 28, 28)
 
 
 def lenet_300_100() -> Sequential:
-    """Two hidden layers of 300 and 100 units; 266,610 parameters."""
+    """Two hidden layers of 300 and 100 units; 266,610 parameters.
+
+    Examples
+    --------
+    >>> from minisnip.nn import lenet_300_100
+    >>> net = lenet_300_100()
+    >>> net.size, net.shapes()["fc1.weight"]
+    (266610, (300, 784))
+    """
     return Sequential(
         MNIST_SHAPE,
         flatten=Flatten(),
@@ -24,7 +32,10 @@ def lenet_300_100() -> Sequential:
 
 
 def lenet_5_caffe() -> Sequential:
-    """Caffe's LeNet-5; 431,080 parameters. As in Caffe and in the authors' code, no ReLU follows a convolution."""
+    """Caffe's LeNet-5; 431,080 parameters.
+
+    As in Caffe and in the authors' code, no ReLU follows a convolution.
+    """
     return Sequential(
         MNIST_SHAPE,
         conv1=Conv2d(1, 20, 5),

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.mistakes import check_arrays
+from minisnip.mistakes import check_arrays, check_masks
 from minisnip.nn import Conv2d, Layer, Linear, ReLU, Select, Sequential
 from minisnip.pruning.alive import Connections, find_connections, reachable_units, units_reaching_output, whole_masks
 from minisnip.pruning.masks import apply_masks, ones
@@ -103,7 +103,7 @@ def compact(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     ValueError
         If a mask or a parameter does not fit the network.
     """
-    _check(net, params)
+    _check(net, params, masks)
     small = cut(net, *_fold_constants(net, params, masks))
     return replace(small, masks={name: small.masks[name] for name in masks}, connections=_count(net, masks))
 
@@ -117,7 +117,7 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
 
     Parameters, returns and raises as `compact`; biases and masks keep their values.
     """
-    _check(net, params)
+    _check(net, params, masks)
     connections, whole = find_connections(net, masks), apply_masks(masks, ones(params))
     both = zip(reachable_units(connections, biases=whole), units_reaching_output(connections), strict=True)
     left = [reachable & reaching for reachable, reaching in both]
@@ -135,9 +135,10 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     return Compact(small, small_params, small_masks, net, _count(net, masks), places)
 
 
-def _check(net: Sequential, params: Arrays) -> None:
+def _check(net: Sequential, params: Arrays, masks: Arrays) -> None:
     """The network itself says which parameter does not fit."""
     check_arrays("compact(net, params, masks)", params=params)
+    check_masks("compact(net, params, masks)", masks)
     net(params, np.zeros((1, *net.input_shape), np.float32))
 
 

@@ -59,31 +59,37 @@ class EstimateWarning(UserWarning):
 
 
 def snip(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """|∂L/∂c_j| = |w_j ∂L/∂w_j|, normalized (Lee et al. 2019, arXiv 1810.02340). One backward pass."""
+    """|∂L/∂c_j| = |w_j ∂L/∂w_j|, from one backward pass.
+
+    Normalized, so that the scores sum to 1 (Lee et al. 2019, arXiv 1810.02340).
+    """
     return connection_sensitivity(net, params, x, y)
 
 
 def delta_loss(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """|ΔL_j| = |L(w) - L(w without j)|, exactly: SNIP by its definition (arXiv 1810.02340, section 4.1).
+    """|ΔL_j| = |L(w) - L(w without j)|, exactly: SNIP's definition.
 
-    In float64. A partial forward pass for each connection: seconds for a LeNet, see `minisnip.pruning.delta_loss`.
+    Section 4.1 of arXiv 1810.02340. In float64. A partial forward pass for each connection: seconds for a LeNet, see
+    `minisnip.pruning.delta_loss`.
     """
     return {name: np.abs(d) for name, d in deletion.delta_loss(net, params, x, y).items()}
 
 
 def least_sensitive(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """-|∂L/∂c_j|: SNIP inverted, keeping what matters least (a sanity check of arXiv 2009.08576). As cheap as SNIP.
+    """-|∂L/∂c_j|: SNIP inverted, keeping what matters least.
 
-    If the network that it keeps learns as well as SNIP's, the scores were not what made SNIP work.
+    A sanity check of arXiv 2009.08576, as cheap as SNIP. If the network that it keeps learns as well as SNIP's, the
+    scores were not what made SNIP work.
     """
     return {name: -s for name, s in connection_sensitivity(net, params, x, y).items()}
 
 
 def gradient(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """|∂L/∂w_j|: the derivative with respect to the weight instead of its mask, a common mistake. One backward pass.
+    """|∂L/∂w_j|, without SNIP's factor |w_j|: a common mistake.
 
-    SNIP is |w_j| times this. Without the factor it tells where training would move first, not what a connection
-    does: a weight of zero may score highest of all, though nothing changes when it is removed.
+    The derivative with respect to the weight instead of its mask, from one backward pass. SNIP is |w_j| times this.
+    Without the factor it tells where training would move first, not what a connection does: a weight of zero may score
+    highest of all, though nothing changes when it is removed.
     """
     check_batch(params, x, y)
     scores = {name: np.abs(g) for name, g in weight_gradient(net, params, x, y).items()}
@@ -91,24 +97,27 @@ def gradient(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = 
 
 
 def random(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """Uniform random numbers: the baseline that any criterion has to beat. Free."""
+    """Uniform random numbers: the baseline of every criterion."""
     check_batch(params, x, y)
     rng = np.random.default_rng(rng)
     return {name: rng.random(w.shape, w.dtype) for name, w in params.items()}
 
 
 def magnitude(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """|w_j| (Han et al. 2015, arXiv 1506.02626). Free; before training it knows only the initialization."""
+    """|w_j|; before training it knows only the initialization.
+
+    Free (Han et al. 2015, arXiv 1506.02626).
+    """
     check_batch(params, x, y)
     return {name: np.abs(w) for name, w in params.items()}
 
 
 def obd(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """w_j² H_jj / 2, H_jj = ∂²L/∂w_j² (LeCun, Denker, Solla 1990, "Optimal Brain Damage", NIPS 2).
+    """w_j² H_jj / 2 with H_jj = ∂²L/∂w_j²: "Optimal Brain Damage".
 
-    It is the second term of ΔL_j = g_j - ½ w_j² H_jj + …, SNIP being the first. After training, at a minimum, g
-    vanishes and this term remains: pass the trained parameters. At the initialization g is the larger term by far,
-    and OBD ranks by what hardly matters there.
+    LeCun, Denker, Solla 1990 (NIPS 2). It is the second term of ΔL_j = g_j - ½ w_j² H_jj + …, SNIP being the first.
+    After training, at a minimum, g vanishes and this term remains: pass the trained parameters. At the initialization g
+    is the larger term by far, and OBD ranks by what hardly matters there.
 
     The diagonal is exact for the layers of minisnip.nn, at one backward pass for each image and class
     (`fisher_diagonal`: seconds for a LeNet and 100 images). In float64.
@@ -133,10 +142,10 @@ def obd(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None)
 
 
 def grasp(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """w_j (Hg)_j with g = ∇L and H = ∇²L of logits divided by 200 (Wang, Zhang, Grosse 2020, arXiv 2002.07376).
+    """w_j (Hg)_j, g = ∇L, H = ∇²L: what gradient flow would lose.
 
-    The gradient flow ‖∇L‖² tells how fast the first step of training lowers the loss. Removing the connections
-    δ = -w changes it, to first order, by
+    The logits are divided by 200 (Wang, Zhang, Grosse 2020, arXiv 2002.07376). The gradient flow ‖∇L‖² tells how fast
+    the first step of training lowers the loss. Removing the connections δ = -w changes it, to first order, by
 
         ‖∇L(w + δ)‖² - ‖∇L(w)‖² ≈ 2 δᵀ H g,     so for one connection by -2 w_j (Hg)_j.
 
@@ -154,12 +163,13 @@ def grasp(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = Non
 
 @one_thread()
 def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-    """∂R/∂c_j at c = 1, with R = Σ net(c ⊙ |w|, input of ones) (Tanaka et al. 2020, arXiv 2006.05467).
+    """∂R/∂c_j at c = 1 with R = Σ net(c ⊙ |w|, input of ones).
 
-    SNIP's derivative with respect to the mask, of R in place of the loss. For layers in a row R = 1ᵀ (Π |W_l|) 1, the
-    sum over all paths of the product of their weights, and the score |w_j| ∂R/∂|w_j| is the part of it through j.
-    So every layer without biases has the same total. In a small layer few connections share it and each scores high:
-    if the scores are computed again often enough as connections are removed, no layer is emptied before the others.
+    Tanaka et al. 2020, arXiv 2006.05467. SNIP's derivative with respect to the mask, of R in place of the loss. For
+    layers in a row R = 1ᵀ (Π |W_l|) 1, the sum over all paths of the product of their weights, and the score |w_j|
+    ∂R/∂|w_j| is the part of it through j. So every layer without biases has the same total. In a small layer few
+    connections share it and each scores high: if the scores are computed again often enough as connections are removed,
+    no layer is emptied before the others.
 
     These are the scores of one round; the method is a hundred of them, `iterative(synflow, ..., rounds=100)`, which is
     what METHODS["synflow"] does. The images are not used. One backward pass with one input; in float64, because R is

@@ -93,6 +93,16 @@ def delta_loss(
         finite, a name is unknown, or the memory is too small.
     TypeError
         If a layer is not one of minisnip.nn.
+
+    Examples
+    --------
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.pruning import delta_loss
+    >>> net, w = Sequential((2,), fc=Linear(2, 2)), np.array([[1.0, -2.0], [0.0, 3.0]])
+    >>> params, x, y = {"fc.weight": w, "fc.bias": np.zeros(2)}, np.eye(2), np.array([0, 1])  # two images
+    >>> delta_loss(net, params, x, y)["fc.weight"].round(2)  # removing any but the zero raises the loss
+    array([[-0.19, -0.02],
+           [ 0.  , -0.06]])
     """
     check_batch(params, x, y)
     x, y = np.asarray(x, np.float64), np.asarray(y)

@@ -40,6 +40,12 @@ def apply_masks(masks: Params, params: Params) -> dict[str, Any]:
         If a mask has no parameter, or another shape.
     TypeError
         If the masks or the parameters are no dict.
+
+    Examples
+    --------
+    >>> from minisnip.pruning import apply_masks
+    >>> apply_masks({"fc.weight": np.array([0, 1])}, {"fc.weight": np.array([3.0, 4.0]), "fc.bias": np.array([5.0])})
+    {'fc.weight': array([0., 4.]), 'fc.bias': array([5.])}
     """
     check_arrays("apply_masks(masks, params)", masks=masks, params=params)
     masked = dict(params)
@@ -97,6 +103,13 @@ def keep_top(scores: Arrays, sparsity: float) -> dict[str, Array]:
     -----
     LayerCollapseWarning
         If no weight of a layer is kept; it names the layer.
+
+    Examples
+    --------
+    >>> from minisnip.pruning import keep_top
+    >>> keep_top({"fc.weight": np.array([[0.1, 0.4], [0.3, 0.2]]), "fc.bias": np.zeros(2)}, 0.5)["fc.weight"]
+    array([[0., 1.],
+           [1., 1.]])
     """
     check_scores(scores)
     masks = _keep(scores, sparsity, scores)

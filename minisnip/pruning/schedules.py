@@ -18,8 +18,9 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from minisnip.autodiff.describe import OfInstance
 from minisnip.autodiff.engine import Array, Arrays, Value, value_of
-from minisnip.mistakes import Registry, check_arrays
+from minisnip.mistakes import Registry, check_arrays, check_no_split
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Params, Shape
@@ -83,7 +84,9 @@ def iterative(
     rounds: int = 100,
     keep: Keep = keep_top,
 ) -> dict[str, Array]:
-    """Score the remaining connections in each of many rounds (arXiv 2006.09081, 2006.05467); none returns.
+    """Score the remaining connections in each of many rounds.
+
+    No removed connection returns (arXiv 2006.09081, 2006.05467).
 
     Parameters, returns, raises and warns as `one_shot`; the criterion is called `rounds` times.
     """
@@ -107,8 +110,9 @@ def force(
     rounds: int = 100,
     keep: Keep = keep_top,
 ) -> dict[str, Array]:
-    """FORCE (de Jorge et al. 2021, arXiv 2006.09081): every round scores all connections, and removed ones may return.
+    """FORCE: in every round, removed connections may return.
 
+    De Jorge et al. 2021, arXiv 2006.09081. Each round scores all connections.
     With SNIP's criterion the score of round t is |w_j ∂L/∂(c ⊙ w)_j| at the mask c of the round before, for kept and
     removed connections alike, with w as it was drawn. (A hidden unit that has lost all its inputs is at the kink of
     ReLU, where the derivative is 0: it does not return.)
@@ -203,7 +207,23 @@ class Method(Protocol):
         """The masks; see `one_shot`."""
 
 
-METHODS: Registry[Method] = Registry("method", {name: partial(one_shot, f) for name, f in CRITERIA.items()})
-METHODS["synflow"] = partial(iterative, synflow, rounds=100)  # one shot would be another method, and a worse one
-METHODS["iterative-snip"] = partial(iterative, snip, rounds=100)
-METHODS["force"] = partial(force, snip, rounds=100)
+class Scheduled(partial[dict[str, Array]]):
+    """A schedule that was given its criterion; it is described by the one that has its name in METHODS."""
+
+    __doc__ = OfInstance(
+        lambda self: (self.func if self.args[0] is snip and self.keywords else self.args[0]).__doc__, __doc__
+    )
+
+    def __call__(self, *args: Any, **options: Any) -> dict[str, Array]:
+        check_no_split(*args)
+        return super().__call__(*args, **options)
+
+    def __repr__(self) -> str:
+        rounds = "".join(f", {name}={value}" for name, value in self.keywords.items())
+        return f"<{self.func.__name__}({self.args[0].__name__}, net, params, x, y, sparsity{rounds})>"
+
+
+METHODS: Registry[Method] = Registry("method", {name: Scheduled(one_shot, f) for name, f in CRITERIA.items()})
+METHODS["synflow"] = Scheduled(iterative, synflow, rounds=100)  # one shot would be another method, and a worse one
+METHODS["iterative-snip"] = Scheduled(iterative, snip, rounds=100)
+METHODS["force"] = Scheduled(force, snip, rounds=100)

@@ -48,6 +48,16 @@ def mask_gradient(
     ------
     ValueError
         If the batch is empty, or an image or a parameter is NaN or infinite.
+
+    Examples
+    --------
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.pruning import mask_gradient
+    >>> net, w = Sequential((2,), fc=Linear(2, 2)), np.array([[1.0, -2.0], [0.0, 3.0]])
+    >>> params, x, y = {"fc.weight": w, "fc.bias": np.zeros(2)}, np.eye(2), np.array([0, 1])  # two images
+    >>> mask_gradient(net, params, x, y)["fc.weight"].round(2)
+    array([[-0.13, -0.01],
+           [ 0.  , -0.01]])
     """
     check_batch(params, x, y)
     if batch_size < 1:
@@ -86,6 +96,16 @@ def connection_sensitivity(
         As `mask_gradient`.
     NoScoreError
         If every gradient is zero.
+
+    Examples
+    --------
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.pruning import connection_sensitivity
+    >>> net, w = Sequential((2,), fc=Linear(2, 2)), np.array([[1.0, -2.0], [0.0, 3.0]])
+    >>> params, x, y = {"fc.weight": w, "fc.bias": np.zeros(2)}, np.eye(2), np.array([0, 1])  # two images
+    >>> connection_sensitivity(net, params, x, y)["fc.weight"].round(2)
+    array([[0.89, 0.04],
+           [0.  , 0.07]])
     """
     g = mask_gradient(net, params, x, y, batch_size=batch_size, biases=biases)
     total = sum(float(np.abs(g_j).sum()) for g_j in check_not_all_zero(g, "mask gradient").values())

@@ -48,6 +48,14 @@ class SGD:
     """Gradient descent with momentum (not Nesterov's): v ← μ v + (g + λ w), w ← w - η v.
 
     λ w is the gradient of the L2 penalty λ/2 Σ w²; the paper's λ is 5e-4.
+
+    Examples
+    --------
+    >>> from minisnip.training import SGD
+    >>> params, optimizer = {"w": np.array([1.0, 2.0])}, SGD(momentum=0.9, weight_decay=0.0)
+    >>> optimizer.step(params, {"w": np.array([0.5, 0.0])}, optimizer.start(params), rate=0.1)
+    >>> params["w"]
+    array([0.95, 2.  ])
     """
 
     momentum: float = 0.9

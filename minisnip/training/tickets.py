@@ -18,6 +18,7 @@ import numpy as np
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Value, shape_of
 from minisnip.data import Dataset
+from minisnip.mistakes import check_training
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Params, Shape, Stateless, known_blocks
@@ -36,8 +37,8 @@ class Ticket:
     params: dict[str, Array]
 
     def __repr__(self) -> str:
-        kept = flatten(self.masks)
-        return f"Ticket({np.count_nonzero(kept):,} of {kept.size:,} connections; .masks, .params)"
+        kept, size = (sum(map(f, self.masks.values())) for f in (np.count_nonzero, np.size))
+        return f"Ticket({kept:,} of {size:,} connections; .masks, .params)"
 
 
 def magnitude_after_training(
@@ -101,7 +102,19 @@ def lottery_ticket(
     ------
     ValueError
         If the sparsity is not in [0, 1) or the rate not in (0, 1).
+
+    Examples
+    --------
+    >>> from minisnip.data import Dataset, Split
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.training import lottery_ticket
+    >>> net, images = Sequential((2,), fc=Linear(2, 2)), np.random.default_rng(0).normal(size=(300, 2))
+    >>> split = Split(images, images.argmax(axis=1))  # the class is the larger of two numbers
+    >>> data = Dataset("larger", ("first", "second"), 0.0, 1.0, split, split, split)
+    >>> lottery_ticket(net, net.init(0), data, 0.5, rate=0.3, epochs=1)
+    Ticket(3 of 6 connections; .masks, .params)
     """
+    check_training(net, params, dataset)
     check_sparsity(sparsity)
     if not 0 < rate < 1:
         raise ValueError(f"rate {rate} is not in (0, 1): a round removes this share of the remaining connections")
@@ -282,6 +295,7 @@ def from_scratch(
     TypeError
         If a layer is not one of minisnip.nn.
     """
+    check_training(net, params, dataset)
     check_sparsity(sparsity)
     network, dtype = gated(net, params), next(iter(params.values())).dtype
     half_open = {name: np.full(shape, 0.5, dtype) for name, shape in network.shapes().items()}

@@ -156,7 +156,7 @@ def local(pages: dict[Path, Page]) -> Iterator[tuple[Path, str, Path, str]]:
 def test_every_link_leads_to_a_page_and_an_anchor_that_exist(pages: dict[Path, Page]) -> None:
     for path, link, target, anchor in local(pages):
         assert target.exists(), f"{path.name}: {link}"
-        if anchor and target in pages and "_modules" not in path.parts:  # source leads back to the page of a name only
+        if anchor and target in pages:
             assert anchor in pages[target].anchors, f"{path.name}: {link}"
 
 
@@ -192,6 +192,15 @@ def _is(full: str, obj: object) -> bool:
     """Whether this is a full name of the object."""
     package, _, name = full.rpartition(".")
     return full in sys.modules if not package else getattr(sys.modules.get(package), name, None) is obj
+
+
+@with_sphinx
+@pytest.mark.parametrize(("op", "arguments"), [("tanh", "(x)"), ("add", "(a, b)"), ("power", "(x, p)")])
+def test_an_op_is_shown_with_its_arguments_and_its_code_once(op: str, arguments: str, html: Path) -> None:
+    page = (html / "api" / "made" / f"minisnip.autodiff.ops.{op}.html").read_text(encoding="utf-8")
+    text = " ".join(re.sub(r"<[^>]*>", "", page).split())
+    assert f" minisnip.autodiff.ops.{op}{arguments}" in text
+    assert text.count(f"{op} = elementwise(") == 1
 
 
 @with_sphinx

@@ -6,7 +6,6 @@ import ast
 import inspect
 import re
 from collections.abc import Mapping
-from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from typing import Any
@@ -117,9 +116,7 @@ def of_op(name: str) -> list[str]:
     for node in ast.parse(source).body:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
         if op in [target.id for target in targets if isinstance(target, ast.Name)]:
-            code = ast.get_source_segment(source, node) or ""
-            block = ["", ".. code-block:: python", "", *(f"   {line}" for line in code.splitlines())]
-            return [f"``{' '.join(code.split())}``", *(block if "\n" in code else [])]
+            return [f"``{ast.unparse(node)}``"]
     return []
 
 
@@ -131,8 +128,7 @@ def of_value(obj: Any) -> list[str]:
         return [f"``{obj!r}``"]
     lines = ["By name:", ""]
     for key, entry in obj.items():
-        text = (entry.func if isinstance(entry, partial) else entry).__doc__ or ""
-        lines.append(f"- ``{key}``" + "".join(f": {line}" for line in text.splitlines()[:1]))
+        lines.append(f"- ``{key}``" + "".join(f": {line}" for line in (entry.__doc__ or "").splitlines()[:1]))
     return lines
 
 
@@ -166,6 +162,12 @@ def module_of_code(app: Any, module: str, name: str) -> str:
     return found if found.startswith("minisnip") else module
 
 
+def mend_links(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """The links from source back to the page of a name; viewcode takes one package for all names of a module."""
+    if page.startswith("_modules/"):
+        context["body"] = re.sub(r"(api/made/([\w.]+\.(\w+))\.html)#[\w.]+\.\3(?=\")", r"\1#\2", context["body"])
+
+
 def describe_outputs(app: Any, doctree: nodes.document) -> None:
     """Alternative text for the figures in the outputs of notebooks, which have none of their own."""
     for section in reversed(list(doctree.findall(nodes.section))):  # the inner ones first: their titles say more
@@ -177,8 +179,9 @@ def describe_outputs(app: Any, doctree: nodes.document) -> None:
 
 
 def setup(app: Any) -> None:
-    """Register what is above; docstrings come first here and then to numpydoc."""
+    """Register what is above, before numpydoc: it takes the code that begins an op's docstring for a signature."""
     app.connect("autodoc-process-docstring", docstring, priority=400)
-    app.connect("autodoc-process-signature", signature)
+    app.connect("autodoc-process-signature", signature, priority=400)
     app.connect("viewcode-follow-imported", module_of_code)
     app.connect("doctree-read", describe_outputs)
+    app.connect("html-page-context", mend_links)

@@ -22,7 +22,7 @@
 # | **need** | derivatives of one variable, Python; no download |
 # | **time** | 35 minutes, of which the computer needs a few seconds |
 #
-# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
 # JupyterLab.
 
 # %%

@@ -22,7 +22,7 @@
 # | **need** | [lesson 1](01_walk_the_graph.ipynb), NumPy's broadcasting; no download |
 # | **time** | 50 minutes, of which the computer needs some ten seconds |
 #
-# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
 # JupyterLab.
 
 # %%

@@ -22,7 +22,7 @@
 # | **need** | lessons [1](01_walk_the_graph.ipynb) and [2](02_survive_broadcasting.ipynb); no download |
 # | **time** | 45 minutes, of which the computer needs some ten seconds |
 #
-# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
 # JupyterLab.
 
 # %%

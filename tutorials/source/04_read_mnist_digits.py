@@ -22,7 +22,7 @@
 # | **need** | lesson 3, or having trained a network before; MNIST, downloaded once (or else digits drawn from fonts) |
 # | **time** | 45 minutes, of which the computer needs 15 seconds |
 #
-# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
 # JupyterLab.
 
 # %%

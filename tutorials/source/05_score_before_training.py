@@ -22,7 +22,7 @@
 # | **need** | derivatives, a little Python; no download: the digits are drawn from fonts |
 # | **time** | 50 minutes, of which the computer needs 20 seconds |
 #
-# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
 # JupyterLab.
 
 # %%
@@ -188,8 +188,8 @@ scores_and_threshold(g, deltas, thresholds, title)
 # **Explain.** Yes, nearly. The points lie along the diagonal, for both signs. The faint cross to it is the 2 % with
 # another sign; hardly any of them are large enough to be kept. Where |g| and |ΔL| choose differently, it is near the
 # cut, where it matters least. What sets the two apart in front of a ReLU is its kink: removing a connection can take a
-# unit over the corner, and no derivative sees that. On MNIST the numbers are nearly the same (README of minisnip, "The
-# definition beside the criterion").
+# unit over the corner, and no derivative sees that. On MNIST the numbers are nearly the same (the site's
+# results, "How well the derivative predicts a deletion").
 #
 # ## Round 4: keep exactly κ
 #

@@ -22,7 +22,7 @@
 # | **need** | lesson 5; MNIST, or the built-in glyphs |
 # | **time** | 50 minutes, of which the computer needs one |
 #
-# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
 # JupyterLab.
 
 # %%
@@ -225,7 +225,7 @@ if data.name == "mnist":
 # some points, at 98 % random is wrong on every second image. Two things to notice.
 #
 # - **Short training flatters SNIP.** Its networks learn faster, and a lottery catches up. After 2,700 steps (five
-#   seeds, the README's table) random's error at 80 % is 2.13 ± 0.06, SNIP's 1.96 ± 0.07, and at 50 % 1.77 and 1.79. So
+#   seeds, the site's table) random's error at 80 % is 2.13 ± 0.06, SNIP's 1.96 ± 0.07, and at 50 % 1.77 and 1.79. So
 #   **SNIP does not beat random below some 80 %**, if you train on; from 90 % on it does.
 # - **Least sensitive is worse than random** where random still works, up to 95 %, so the order of the scores says
 #   something; at 98 and 99 % it is no longer worse. Its band is wide: some of its networks are dead and answer 1 to
@@ -288,7 +288,7 @@ for s, once in zip(SPARSITIES, errors["snip"].mean(axis=1), strict=True):
 
 # %% [markdown]
 # **Explain.** Against SNIP as it was, magnitude after training wins at both. But it trained twice as long: at equal
-# steps it is a tie at 90 % (3.7 and 3.7), and magnitude wins at 98 %. (In the README's table, where each method trains
+# steps it is a tie at 90 % (3.7 and 3.7), and magnitude wins at 98 %. (In the site's table, where each method trains
 # for 2,700 steps *after* its pruning, it leads at every sparsity.) The cost: twice the steps, half of them dense.
 #
 # What SNIP saves is *work before the choice*: one backward pass instead of a training, and never a dense network in the

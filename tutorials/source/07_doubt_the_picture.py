@@ -22,7 +22,7 @@
 # | **need** | lessons 5 and 6; MNIST, or the built-in glyphs |
 # | **time** | 50 minutes, of which the computer needs one |
 #
-# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
 # JupyterLab.
 
 # %%
@@ -176,7 +176,7 @@ control_errors(found, f"SNIP at 98 % and its controls: LeNet-300-100 on {data.la
 # - **Inverted** is five times worse than SNIP, with a wide spread. But at 98 % it is on average *no worse than random*:
 #   this control alone does not show that the order matters. Up to 90 % it does (lesson 6).
 #
-# Five seeds and 2,700 steps at five sparsities say the same (README, "The controls"), and set a limit: at 99.5 % the
+# Five seeds and 2,700 steps at five sparsities say the same (the site, "Controls"), and set a limit: at 99.5 % the
 # shuffle doubles the error, and noise is near to fatal. What is true at 98 % need not be true elsewhere.
 #
 # ### Exercise 7.2

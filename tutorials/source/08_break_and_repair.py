@@ -22,7 +22,7 @@
 # | **need** | lesson 5 (scores and masks); MNIST, or the built-in glyphs |
 # | **time** | 45 minutes, of which the computer needs half a minute |
 #
-# The answers stand below the questions already: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
 # JupyterLab.
 
 # %%
@@ -216,7 +216,7 @@ assert data.name != "mnist" or errors["SNIP, once"] > max(list(errors.values())[
 
 # %% [markdown]
 # **Explain.** Every repair is better than the broken mask by far, and the order among the repairs is not to be read
-# from one seed and a short training. Over 5 seeds and 5 epochs the table of the README has 61 % for SNIP, 31 % for SNIP
+# from one seed and a short training. Over 5 seeds and 5 epochs the table of the site has 61 % for SNIP, 31 % for SNIP
 # in 100 rounds, 20 % for FORCE and 41 % for SynFlow. The same table says where there is nothing to repair: up to 98 %,
 # SNIP asked a hundred times is *no better* than SNIP asked once.
 #
