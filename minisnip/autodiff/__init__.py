@@ -1,7 +1,7 @@
 """Automatic differentiation in NumPy; knows nothing of networks."""
 
 from minisnip.autodiff import conv, ops
-from minisnip.autodiff.check import Comparison, check_grads
+from minisnip.autodiff.check import Comparison, check_gradient, check_grads, jacobian, value_and_grad
 from minisnip.autodiff.conv import avg_pool2d, conv2d, max_pool2d
 from minisnip.autodiff.engine import Tensor, grad, hvp, primitive
 
@@ -9,12 +9,15 @@ __all__ = [
     "Comparison",
     "Tensor",
     "avg_pool2d",
+    "check_gradient",
     "check_grads",
     "conv",
     "conv2d",
     "grad",
     "hvp",
+    "jacobian",
     "max_pool2d",
     "ops",
     "primitive",
+    "value_and_grad",
 ]
