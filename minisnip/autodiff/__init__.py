@@ -1,9 +1,11 @@
 """Automatic differentiation in NumPy; knows nothing of networks."""
 
 from minisnip.autodiff import conv, ops
-from minisnip.autodiff.check import Comparison, check_gradient, check_grads, jacobian, value_and_grad
+from minisnip.autodiff.check import check_gradient, check_grads
+from minisnip.autodiff.compare import Comparison
 from minisnip.autodiff.conv import avg_pool2d, conv2d, max_pool2d
 from minisnip.autodiff.engine import Tensor, grad, hvp, primitive
+from minisnip.autodiff.functions import jacobian, value_and_grad
 
 __all__ = [
     "Comparison",
