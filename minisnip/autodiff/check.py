@@ -5,7 +5,7 @@
     >>> report = check_grads(lambda x, y: ops.tanh(x @ y), [np.ones((2, 3)), np.ones((3, 2))])
 
 Order 1 compares the gradient of s(x) = ⟨f(x), u⟩, u a random cotangent, with differences of s along random directions.
-`compare.py` says how, and how exact a difference is.
+`differences.py` says how, and how exact a difference is.
 
 Order 2 is order 1 of the gradient, as in HIPS autograd: it compares the derivatives of ⟨∇s(x), v⟩ by x, which are
 Hessian-vector products, and by u, in which every VJP is linear. Order 3 is order 2 of the gradient, and so on.
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.compare import (
+from minisnip.autodiff.differences import (
     COTANGENT,
     PRECISION,
     CheckError,
@@ -145,7 +145,8 @@ def _check_orders(f: Function, inputs: Any, order: int, seed: int, dtype: np.dty
     def contracted(xs: list[Tensor], record: bool) -> Any:
         return ops.sum(ops.multiply(call(f, inputs, xs[:-1]), xs[-1]))
 
-    scalar, report = contracted, []
+    scalar: Scalar = contracted
+    report = []
     for k in range(1, order + 1):
         point = Point(
             value=partial(_value, scalar),
@@ -197,10 +198,11 @@ def _wrong_op(f: Function, inputs: Any, failure: CheckError, dtype: np.dtype[Any
         return ""
     tensors = [Tensor(x) for x in failure.point.arrays[: len(leaves_of(inputs))]]
     for node in reversed(list(backward_order(call(f, inputs, tensors)))):
+        if node.op is None:
+            continue
         try:
-            if node.op is not None:
-                alone, values = partial(_applied, node), [parent.value for _, parent in node.parents]
-                _check_orders(alone, values, failure.point.order, 0, dtype)
+            alone, values = partial(_applied, node), [parent.value for _, parent in node.parents]
+            _check_orders(alone, values, failure.point.order, 0, dtype)
         except CheckError as found:
             if found.wrong:
                 return f" The op {node.op.__name__}, here of shape {node.shape}, is wrong by itself."

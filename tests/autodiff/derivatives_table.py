@@ -3,7 +3,7 @@
     python -m tests.autodiff.derivatives_table    a few minutes; writes tests/benchmarks/results/derivatives
 
 Each op is checked on random arguments from its row in op_cases.py, which are the same in every run. A number is the
-largest distance between `grad` and the difference, as a part of the derivative.
+largest distance between `grad` and the difference, as a part of the derivative (or of 1, if the derivative is smaller).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minisnip import check_grads
-from minisnip.autodiff.compare import CONCLUSIVE, Comparison
+from minisnip.autodiff.differences import CONCLUSIVE, Comparison
+from tests.autodiff.budget import examples
 from tests.autodiff.op_cases import CASES, Case
 from tests.benchmarks.table import RESULTS, print_table, write_result
 
@@ -32,7 +33,7 @@ def largest_errors(case: Case) -> dict[Column, float]:
     """The largest relative error in each column."""
     errors: dict[Column, float] = defaultdict(float)
 
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
+    @settings(examples(EXAMPLES), derandomize=True, database=None)
     @given(data=st.data())
     def check(data: Any) -> None:
         arrays, metadata = data.draw(case.arguments)
@@ -46,9 +47,8 @@ def largest_errors(case: Case) -> dict[Column, float]:
 
 
 def relative_error(c: Comparison, dtype: np.dtype[Any]) -> float:
-    """The distance, as a part of the derivative; of a derivative that is zero, 0."""
-    size = c.limit / CONCLUSIVE[dtype]
-    return c.apart / size if size else 0.0
+    """The distance, as a part of the derivative, or of 1 if the derivative is smaller."""
+    return c.apart / max(c.limit / CONCLUSIVE[dtype], 1.0)
 
 
 def rows() -> Iterator[list[str]]:

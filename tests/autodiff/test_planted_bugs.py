@@ -298,3 +298,18 @@ def test_a_closed_over_tensor_is_a_constant_and_grad_may_be_called_inside() -> N
     t = Tensor(X)
     check_grads(lambda x: x * t, X)
     check_grads(lambda x: grad(ops.sum(ops.tanh(x) * t), x, create_graph=True) * x, X)
+
+
+straight_through = primitive(lambda x: np.round(np.real(x)) + (x - np.real(x)), lambda g, out, x: g)
+
+
+def test_a_straight_through_gradient_is_caught_though_the_complex_step_agrees_with_it() -> None:
+    with pytest.raises(AssertionError, match="the central difference 0;"):
+        check_grads(straight_through, np.array([0.3, 1.2]), order=1)
+
+
+@pytest.mark.parametrize("x", [[1.0, 0.0], [0.0, 0.0], [-2.0, 0.0, 3.0]])
+@pytest.mark.parametrize("f", [ops.abs, ops.relu, lambda x: ops.maximum(x, 0.0) - x])
+def test_a_kink_is_refused_even_where_the_gradient_is_the_mean_of_both_slopes(f: Any, x: list[float]) -> None:
+    with pytest.raises(AssertionError, match="f has a kink here"):
+        check_grads(f, np.array(x), order=1)

@@ -192,8 +192,8 @@ assert [["passes" in word for word in words] for words in verdicts] == [[False, 
 # **Explain.** In the first row the step is far to the left in the figure: round-off alone is more than the tolerance.
 # Who sees that makes the tolerance larger. Or the check is done in float32, where at the usual step of 10⁻³ one cannot
 # ask for much more than three digits; and the forgotten ε, an error of 5 · 10⁻⁴, passes. Only the last row tells right
-# from wrong. `check_grads` takes differences in float64, at several steps, so that it knows how exact they are; and where
-# f allows it the complex step as well, with a tolerance of 10⁻¹².
+# from wrong. `check_grads` takes differences in float64, at several steps, so that it knows how exact they are. Where f
+# allows it, it takes the complex step as well, with a tolerance of 10⁻¹².
 #
 # ### Exercise 2.3
 # Now an op of your own: the **soft maximum** out = log(eᵃ + eᵇ), element by element; a and b may be stretched.
@@ -332,7 +332,7 @@ lesson_2.property_test(my_test)
 # `jax.test_util.check_grads` do the same by differences; both warn to use float64.
 #
 # ## Further reading
-# - `minisnip/autodiff/check.py`, `compare.py` beside it, and `minisnip/testing.py`: what was used here.
+# - `minisnip/autodiff/check.py`, `differences.py` beside it, and `minisnip/testing.py`: what was used here.
 # - W. Squire and G. Trapp, *Using complex variables to estimate derivatives of real functions*, SIAM Review 40 (1998).
 # - [Hypothesis](https://hypothesis.readthedocs.io): how it draws, and how it simplifies.
 # - Next: [train a network from nothing](03_train_from_nothing.ipynb).

@@ -178,7 +178,8 @@ def compare(
         return [replace(central, note=f"; no complex step: {exact.note or 'f is not analytic'}")]
     for roundoff in (_jumps, _last_digits):
         if not exact.agrees:
-            exact = replace(exact, tolerance=exact.tolerance + roundoff(point, i, direction))
+            wider = replace(exact, tolerance=exact.tolerance + roundoff(point, i, direction))
+            exact = wider if wider.agrees else exact
     tolerance = max(central.tolerance + exact.tolerance, 2 * abs(exact.numeric - central.numeric))
     return [replace(central, tolerance=tolerance), exact]  # where the two are close, they are right or wrong together
 
