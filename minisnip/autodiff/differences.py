@@ -243,18 +243,17 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
     with np.errstate(all="ignore"):
         h, center = np.array(steps), s(0.0)
         up, down = np.array([(s(t), s(-t)) for t in steps]).T
-        change = np.maximum(abs(up - center), abs(down - center))[2:]
-        coarse = (up - down) / (2 * h)
+        change = np.maximum(abs(up - center), abs(down - center))
+        steep, bend, coarse = change / h, abs(up - 2 * center + down) / h, (up - down) / (2 * h)
         slopes = coarse[1:] + np.diff(coarse) / 99
-        h, gaps = h[2:], abs(np.diff(slopes))
-        noise = np.fmax.accumulate((gaps * h)[::-1])[::-1]
-        error = (3 * noise + 10 * EPS * (abs(center) + change + rounded)) / h
-        seen = np.maximum(abs(slopes[1:]), change / h)
-        error[(change == 0) & change.any()] = np.inf  # s does not see so small a step
+        gaps = abs(np.diff(slopes))
+        noise = np.fmax.accumulate((gaps * h[2:])[::-1])[::-1]
+        error = (3 * noise + 10 * EPS * (abs(center) + change[2:] + rounded)) / h[2:]
+        error[(change[2:] == 0) & change.any() | (steep[2:] > 5 * steep[1:-1])] = np.inf  # a step, or no change at all
+        seen = np.maximum(abs(slopes[1:]), steep[2:])
         rank = error / seen if steps[0] > 1.0 else error  # at x = 0 the best step may be of any size
         best = np.lexsort((error, rank))[0]  # NaN comes last
-        bend = abs(up - 2 * center + down)[-3:] / steps[-3:]
-        bends = bool(bend.max() < 2 * bend.min() and bend.min() > 1e-4 * seen[-1])
+        bends = bool(bend[-3:].max() < 2 * bend[-3:].min() and bend[-3:].min() > 1e-4 * seen[-1])
     return float(slopes[1:][best]), float(error[best]), float(seen[best]), bends
 
 

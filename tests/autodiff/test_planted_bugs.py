@@ -1,7 +1,7 @@
 """check_grads sees wrong derivatives: each bug that others shipped is planted and must be caught."""
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -313,3 +313,20 @@ def test_a_straight_through_gradient_is_caught_though_the_complex_step_agrees_wi
 def test_a_kink_is_refused_even_where_the_gradient_is_the_mean_of_both_slopes(f: Any, x: list[float]) -> None:
     with pytest.raises(AssertionError, match="f has a kink here"):
         check_grads(f, np.array(x), order=1)
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1e-2, 0.1, 1.0])
+def test_a_deep_network_with_a_tiny_gradient_and_biases_of_zero_is_right(spread: float) -> None:
+    rng = np.random.default_rng(0)
+    sizes, x = [2, 32, 32, 32, 2], rng.standard_normal((8, 2))
+    params = {f"w{i}": spread * rng.standard_normal((n, m)) for i, (n, m) in enumerate(pairwise(sizes))}
+    params |= {f"b{i}": np.zeros(m) for i, m in enumerate(sizes[1:])}
+
+    def loss(p: Any) -> Any:
+        out: Any = x
+        for i in range(4):
+            out = ops.tanh(out @ p[f"w{i}"] + p[f"b{i}"])
+        return -ops.mean(ops.log_softmax(out)[:, 0])
+
+    for seed in range(5):
+        check_grads(loss, params, seed=seed)
