@@ -51,11 +51,16 @@ def relative_error(c: Comparison, dtype: np.dtype[Any]) -> float:
     return c.apart / max(c.limit / CONCLUSIVE[dtype], 1.0)
 
 
+def cell(error: float | None) -> str:
+    """One digit; a dash where f does not allow the method."""
+    return "–" if error is None else f"{error:.0e}" if error else "0"
+
+
 def rows() -> Iterator[list[str]]:
     """A row for each op."""
     for case in CASES:
         errors = largest_errors(case)
-        yield [f"`{case.name}`", *(f"{errors[column]:.0e}" if column in errors else "–" for column in COLUMNS)]
+        yield [f"`{case.name}`", *(cell(errors.get(column)) for column in COLUMNS)]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from minisnip.pruning import (
     keep_top,
 )
 from tests.benchmarks.problem import Problem, first, mnist_or_glyphs
-from tests.benchmarks.table import RESULTS, milliseconds, print_table, write_result
+from tests.benchmarks.table import RESULTS, line, milliseconds, print_table, write_result
 from tests.benchmarks.turns import Entry, Turns, ratio, take_turns
 
 EVALUATED = 10_000  # images
@@ -129,10 +129,17 @@ def timed(pairs: int, steps: int, evaluations: int, records: list[dict[str, Any]
             yield [*words, *cells(step), *cells(evaluation)]
 
 
-def for_lesson(rows: Iterable[str]) -> str:
+def parts(times: Sequence[str]) -> dict[str, list[str]]:
+    """The wide table, as three that fit a page."""
+    rows = [text.strip("| ").split("|") for text in times]
+    columns = {"1_left": range(2, 6), "2_step": range(6, 10), "3_evaluation": range(10, 14)}
+    return {name: [line([row[i].strip() for i in (0, 1, *kept)]) for row in rows] for name, kept in columns.items()}
+
+
+def for_lesson(table: Sequence[str]) -> str:
     """The milliseconds of the steps, as CSV."""
-    table = ([cell.strip(" %") for cell in row.strip("|").split("|")] for row in rows)
-    return LESSON_HEADER + "".join(",".join([*row[:2], *row[6:9]]) + "\n" for row in table)
+    rows = ([cell.strip(" %") for cell in row.strip("|").split("|")] for row in table[2:])
+    return LESSON_HEADER + "".join(",".join(row[:5]) + "\n" for row in rows)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -152,10 +159,9 @@ def main(argv: list[str] | None = None) -> None:
     header += [f"{work}: {name}" for work in ("step", "evaluation") for name in TIMES]
     records: list[dict[str, Any]] = []
     times = print_table(header, timed(options.pairs, options.steps, options.evaluations, records))
-    tables = {"1_times": times, "2_bytes": bytes_table}
-    write_result(options.out, tables, data=label, pairs=options.pairs, turns=records)
+    write_result(options.out, {**parts(times), "4_bytes": bytes_table}, data=label, pairs=options.pairs, turns=records)
     if options.out == RESULTS / "compaction":
-        save_text(LESSON, for_lesson(times[2:]))
+        save_text(LESSON, for_lesson(parts(times)["2_step"]))
 
 
 if __name__ == "__main__":
