@@ -18,7 +18,8 @@ from minisnip.data.dataset import SIDE, Bytes, Floats, Labels
 
 FONTS = (
     "DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSansMono DejaVuSansMono-Bold DejaVuSerif DejaVuSerif-Bold "
-    "DejaVuSans-BoldOblique STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmr10 cmb10 cmss10 cmtt10"
+    "DejaVuSans-BoldOblique STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmr10 cmb10 cmss10 cmtt10 "
+    "DejaVuSansMono-Oblique"
 ).split()  # every matplotlib since 3.8 has these
 DIGIT_HEIGHT = 20.0  # pixels, as in MNIST
 REACH = 12.0  # a field covers [-12, 12] pixels around the middle of its digit
@@ -90,7 +91,7 @@ def _draw_chunk(digits: Labels, rng: np.random.Generator) -> Bytes:
 
 def _affine(n: int, rng: np.random.Generator) -> tuple[Points, Points]:
     """The point of the undistorted digit under each pixel: x and y, each (n, SIDE, SIDE), (0, 0) in the middle."""
-    normal = rng.standard_normal((6, n, 1, 1))
+    normal = rng.standard_normal((6, n, 1, 1), np.float32).astype(np.float64)
     angle, shear = ROTATION * normal[0], SHEAR * normal[1]
     narrower, flatter = np.exp(STRETCH * normal[2:4])
     pixel = np.arange(SIDE) - (SIDE - 1) / 2
@@ -105,7 +106,7 @@ def _bend(x: Points, y: Points, rng: np.random.Generator) -> tuple[Points, Point
     pixels = np.arange(SIDE)[:, None]
     spread = np.exp(-0.5 * ((pixels - knots) / (0.6 * knots[1])) ** 2)  # (SIDE, KNOTS)
     spread /= spread.sum(1, keepdims=True)
-    shifts = BEND * rng.standard_normal((2, len(x), KNOTS, KNOTS))
+    shifts = BEND * rng.standard_normal((2, len(x), KNOTS, KNOTS), np.float32).astype(np.float64)
     dx, dy = spread @ shifts @ spread.T  # (2, n, KNOTS, KNOTS) -> (2, n, SIDE, SIDE)
     return x + dx, y + dy
 

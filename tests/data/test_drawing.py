@@ -10,7 +10,7 @@ import pytest
 from minisnip.data import glyphs, load
 from minisnip.data.drawing import draw_digits
 
-DIGEST = "64c7b75668682ea2aaf24856e46a275fdfba8a998e451a3cedb1f0b89d004d42"
+DIGEST = "eb74d217c119a428aceff84c07fc118b2c0839f02b3d69b9f9dd1dfd09954021"
 
 
 def test_shapes_types_and_range() -> None:
