@@ -84,18 +84,18 @@ def shares(counts: Mapping[Any, int], total: int) -> dict[Any, int]:
 
 
 def changes(item: WorkItem) -> bool:
-    """Whether the mutant compiles and differs in more than its type hints, which nothing evaluates."""
+    """Whether the mutant compiles and differs in more than type hints and `zip(strict=True)`, which only assert."""
     mutation = item.mutations[0]
     source = mutation.module_path.read_text(encoding="utf-8")
     mutant = mutate_code(source, plugins.get_operator(mutation.operator_name)(), mutation.occurrence)
     try:
-        return mutant is not None and _without_hints(mutant) != _without_hints(source)
+        return mutant is not None and _without_assertions(mutant) != _without_assertions(source)
     except SyntaxError:
         return False
 
 
 @cache
-def _without_hints(source: str) -> str:
+def _without_assertions(source: str) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
@@ -104,4 +104,6 @@ def _without_hints(source: str) -> str:
             node.annotation = None
         if isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(None)
+        if isinstance(node, ast.Call):
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "strict"]
     return ast.dump(tree)

@@ -1,0 +1,54 @@
+"""What commands do around the work: refuse a folder first, add the second half of a search, clear what kills left."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minisnip.lab import agree, cli, runs
+from minisnip.lab.cli import main
+from minisnip.lab.experiment import Experiment
+from minisnip.lab.reproduce import search
+from tests.lab.fakes import fake
+
+
+@pytest.mark.parametrize("command", [["compare"], ["reproduce", "table3"], ["agree"]])
+def test_the_usual_folder_is_refused_before_the_work_too(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    for module, work in ((cli, "run_all"), (agree, "compare_scores")):
+        monkeypatch.setattr(module, work, lambda *_, **__: pytest.fail("work was begun"))
+    with pytest.raises(SystemExit):
+        main([*command, "--dataset", "glyphs"])
+    assert "cannot write to the folder runs/" in capsys.readouterr().err
+
+
+def better(config: Experiment) -> dict[str, Any]:
+    """He's initialization helps."""
+    result = fake(config)
+    return result | {"validation_error_percent": result["validation_error_percent"] - (config.init == "he")}
+
+
+def test_a_search_ends_with_what_it_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "record", better)
+    arguments = ["reproduce", "search", "--seeds", "1", "--dataset", "glyphs", "--jobs", "1", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    with (tmp_path / "search.csv").open(encoding="utf-8") as file:
+        cases = {row["case"]: row["init"] for row in csv.DictReader(file)}
+    assert {case: cases[case] for case in search.TOGETHER} == dict.fromkeys(search.TOGETHER, "he")
+
+
+def test_half_written_files_are_deleted_after_a_day(tmp_path: Path) -> None:
+    hours = {".young.json.1.tmp": 22, ".old.json.2.tmp": 26}
+    for name, age in hours.items():
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (time.time() - 3600 * age,) * 2)
+    runs.run_all(tmp_path, [], fake, 1, None)
+    assert [file.name for file in tmp_path.iterdir()] == [".young.json.1.tmp"]
