@@ -37,7 +37,7 @@ def signatures() -> str:
 
 
 def _is_of(module: Any, name: str) -> bool:
-    return getattr(getattr(module, name), "__module__", None) == module.__name__
+    return bool(getattr(getattr(module, name), "__module__", None) == module.__name__)
 
 
 def _has_arguments(f: Any) -> bool:
@@ -69,8 +69,8 @@ def test_every_dataclass_is_frozen_but_the_state_of_a_training() -> None:
 
 
 def _opens_text(call: ast.Call) -> bool:
-    """Whether this is `open`, `read_text` or `write_text`, and no mode says that the file is binary."""
-    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    """Whether this is `open`, `read_text` or `write_text`, and no mode says that the file is binary; not `os.open`."""
+    name = ast.unparse(call.func).replace("os.open", "").rpartition(".")[2]
     modes = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
     return name in ("read_text", "write_text") or (name == "open" and not any("b" in mode for mode in modes))
 
