@@ -22,7 +22,7 @@ from minisnip.nn.layers import Stateless
 from tests.count_lines import PACKAGE
 
 STORED = Path(__file__).parent / "signatures.txt"
-MODULES = ("nn", "nn.init", "pruning", "training", "data", "testing")
+MODULES = ("nn", "nn.init", "pruning", "pruning.criteria", "training", "data", "testing")
 
 
 def signatures() -> str:

@@ -77,3 +77,12 @@ def test_the_least_memory_has_a_row_for_each_thread(monkeypatch: pytest.MonkeyPa
     row = needed[2] - needed[1]
     assert row > 0
     assert needed[10] == needed[1] + 9 * row
+
+
+def test_what_a_row_needs_is_counted_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row before conv2 holds its unit's 576 positions four times, the next outputs three times, columns twice, ..."""
+    monkeypatch.setattr(deletion, "cores", lambda: 1)
+    conv1 = 4 * 576 + 3 * 576 + 2 * 49 * 2 * 576 + 3 * 576 + 3 * 4  # its unit, conv2, conv2's columns, flatten, fc
+    parameters = 2 + 2 + 98 + 1 + 4 * 576 + 4
+    image = (2 + 2 + 2 + 1) * 576 + (99 + 1 + 1) * 576 + 4 + (577 + 4 + 4 + 4)  # columns, outputs, what enters, leaves
+    assert least(wide_windows()) == 8 * (3 * parameters + 2 * image + conv1)

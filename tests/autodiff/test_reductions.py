@@ -1,0 +1,20 @@
+"""Reductions take away the axes that they are asked to, and no other of length 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minisnip import Tensor, grad, ops
+
+
+@pytest.mark.parametrize("reduce", [ops.sum, ops.mean, ops.max, ops.logsumexp])
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, (0, 2), (1,), ()])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_only_the_axes_asked_for_go(reduce: Any, axis: Any, keepdims: bool) -> None:
+    x = Tensor(np.arange(3.0).reshape(1, 3, 1))
+    y = reduce(x, axis, keepdims=keepdims)
+    assert y.shape == np.sum(x.value, axis, keepdims=keepdims).shape
+    assert grad(y.sum(), x).shape == (1, 3, 1)
