@@ -76,7 +76,7 @@ class Record:
 
     def pytest_sessionfinish(self) -> None:
         versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-        found = {"command": f"-m pytest {self.command}", "commit": commit(), "versions": versions}
+        found: dict[str, Any] = {"command": f"-m pytest {self.command}", "commit": commit(), "versions": versions}
         found |= {"platform": platform.platform(), "seconds": int(time.time() - self.started)}
         found |= {"counts": dict(self.counts), "cases": {file: n for file, n in sorted(self.cases.items()) if n}}
         self.folder.mkdir(parents=True, exist_ok=True)
