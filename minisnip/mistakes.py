@@ -54,8 +54,13 @@ class Registry(dict[str, Entry]):
         width = max(map(len, self), default=0)
         first = {name: [*(getdoc(f) or "").splitlines(), ""][0] for name, f in self.items()}
         text = "\n".join(f"{name:<{width}}  {line}" for name, line in first.items())
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        return text.encode(encoding, "backslashreplace").decode(encoding)  # PYTHONIOENCODING=ascii: ∂ as an escape
+        return printable(text)
+
+
+def printable(text: str) -> str:
+    """The text with an escape in place of each character that stdout cannot show, as ∂ if PYTHONIOENCODING=ascii."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def check_kind(given: object, attribute: str, expected: str, remedy: str) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing.resource_tracker
 import os
 import platform
+import signal
 import subprocess
 import time
 import warnings
@@ -25,6 +27,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import loky.backend.resource_tracker
 import numpy as np
 from loky import cpu_count, get_reusable_executor
 from tqdm import tqdm
@@ -312,19 +315,39 @@ def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Workers]
 @contextmanager
 def _processes(jobs: int) -> Iterator[Workers]:
     jobs = cpu_count() if jobs == -1 else jobs
-    executor = partial(get_reusable_executor, jobs, timeout=IDLE, env=ONE_THREAD)  # a new one if a worker died
+    options: dict[str, Any] = {"timeout": IDLE, "env": ONE_THREAD, "initializer": _ignore_ctrl_c}
+    executor = partial(get_reusable_executor, jobs, **options)  # a new one if a worker died
 
     def submit(*task: Any) -> Any:
-        try:
-            return executor().submit(*task)
-        except BrokenExecutor:  # a worker died at this very moment
-            return executor().submit(*task)
+        with _ctrl_c_later():
+            try:
+                return executor().submit(*task)
+            except BrokenExecutor:  # a worker died at this very moment
+                return executor().submit(*task)
 
     try:
         yield Workers(submit, jobs, BrokenExecutor)
     except BaseException:
         executor().shutdown(kill_workers=True)
         raise
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Ctrl-C waits; and a process that starts meanwhile can do its imports before it ignores it."""
+    for tracker in (multiprocessing.resource_tracker, loky.backend.resource_tracker):
+        tracker.ensure_running()  # the start of either would end the waiting
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ignore_ctrl_c() -> None:
+    """In a worker: the terminal sends Ctrl-C to all processes, and the command ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @contextmanager
