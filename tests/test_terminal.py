@@ -243,7 +243,12 @@ def test_a_warning_that_nobody_reads_does_not_stop_the_work(tmp_path: Path, monk
     ],
 )
 def test_closed_streams_are_no_error(tmp_path: Path, line: str, code: int) -> None:
-    environment = {**os.environ, "MINISNIP_DATA": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "MINISNIP_DATA": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path),
+        "PYTHONUNBUFFERED": "",
+    }
     shell = ["sh", "-c", f"{sys.executable} -m minisnip {line}"]
     done = subprocess.run(shell, env=environment, capture_output=True, text=True)
     assert done.returncode == code
