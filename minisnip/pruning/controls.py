@@ -12,13 +12,13 @@ overlap                 how alike two masks are, and how alike they would be by 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays
+from minisnip.mistakes import warn
 from minisnip.nn.init import Rng
 
 
@@ -43,7 +43,7 @@ def shuffle_masks(masks: Arrays, rng: Rng = None) -> dict[str, Array]:
     if len(stuck) == len(masks):
         raise ValueError("a shuffle would change nothing: every mask is all ones or all zeros; prune first")
     if weights := [name for name in stuck if not name.endswith("bias")]:
-        warnings.warn(f"{', '.join(weights)} is all ones or all zeros, so a shuffle leaves it as it is", stacklevel=2)
+        warn(f"{', '.join(weights)} is all ones or all zeros, so a shuffle leaves it as it is")
     return {name: c.copy() if name in stuck else _permuted(c, rng) for name, c in masks.items()}
 
 

@@ -294,7 +294,7 @@ def train(
     settings = {**fingerprint(net, dataset, state, kept), **{key: str(value) for key, value in vars(recipe).items()}}
     file = None if checkpoint is None else Path(checkpoint)
     if resume and file is not None and file.exists():
-        state = load_checkpoint(file, settings)
+        state = load_checkpoint(file, settings, state)
     splits = {"train": dataset.train, "validation": dataset.validation, **watch}
     body, images = precompute_head(net, *(split.images for split in splits.values()))
     splits = {name: Split(x, split.labels) for (name, split), x in zip(splits.items(), images, strict=True)}
