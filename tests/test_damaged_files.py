@@ -32,6 +32,7 @@ from tests.lab.jobs import Job
 from tests.networks import small_mlp, toy_dataset
 from tests.training.test_loop import start
 
+Recorder = Callable[[str, object], None]  # what pytest's record_property is
 TRIES = int(os.environ.get("MINISNIP_FUZZ", "3000"))
 NET, PARAMS, DATASET = small_mlp(), start(), toy_dataset()
 ARRAYS: dict[str, Any] = {
@@ -144,8 +145,9 @@ def is_a_sentence(text: str, file: Path) -> bool:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_damaged_file_with_a_checksum_is_refused_in_a_sentence_or_read_as_what_it_was(
-    tmp_path: Path, kind: Kind
+    tmp_path: Path, kind: Kind, record_property: Recorder
 ) -> None:
+    record_property("damaged files", TRIES // (len(KINDS) + 1))
     file, rng = tmp_path / kind.name, np.random.default_rng(len(kind.name))
     kind.write(file)
     whole, value = file.read_bytes(), kind.read(file)
@@ -156,7 +158,10 @@ def test_a_damaged_file_with_a_checksum_is_refused_in_a_sentence_or_read_as_what
         assert is_a_sentence(sentence, file) if sentence else kind.read(file) in (value, None), content
 
 
-def test_a_damaged_table_is_refused_in_a_sentence_or_has_the_same_columns(tmp_path: Path) -> None:
+def test_a_damaged_table_is_refused_in_a_sentence_or_has_the_same_columns(
+    tmp_path: Path, record_property: Recorder
+) -> None:
+    record_property("damaged files", TRIES // (len(KINDS) + 1))
     file, rng, whole = tmp_path / "results.csv", np.random.default_rng(9), report.as_csv(ROWS).encode()
     file.write_bytes(whole)
     assert report.read_csv(file) == ROWS

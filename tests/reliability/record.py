@@ -2,7 +2,8 @@
 
     python -m pytest -n 2 -p tests.reliability.record --record FOLDER
 
-A case is one set of arguments that Hypothesis drew for a property.
+A case is one set of arguments that Hypothesis drew for a property. What a test counts itself, by
+`record_property("damaged files", 100)`, is stored too.
 """
 
 from __future__ import annotations
@@ -63,22 +64,22 @@ class Record:
 
     def __init__(self, folder: Path, command: str) -> None:
         self.folder, self.command, self.started = folder, command, time.time()
-        self.counts: Counter[str] = Counter()
-        self.cases: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.totals: Counter[str] = Counter()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
-            self.counts[report.outcome] += 1
+            self.outcomes[report.outcome] += 1
         if report.when == "call" and report.passed:
             for name, value in report.user_properties:
-                self.cases[report.nodeid.split("::")[0]] += int(str(value)) if name == CASES else 0
-                self.counts["properties"] += name == CASES
+                self.totals[name] += int(str(value))
+                self.totals["properties"] += name == CASES
 
     def pytest_sessionfinish(self) -> None:
         versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
         found: dict[str, Any] = {"command": f"-m pytest {self.command}", "commit": commit(), "versions": versions}
         found |= {"platform": platform.platform(), "seconds": int(time.time() - self.started)}
-        found |= {"counts": dict(self.counts), "cases": {file: n for file, n in sorted(self.cases.items()) if n}}
+        found |= {"outcomes": self.outcomes, "totals": self.totals}
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"python-{versions['python']}-numpy-{versions['numpy']}.json"
         (self.folder / name).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
