@@ -106,7 +106,7 @@ def test_help_of_an_op_without_source_still_tells_what_an_op_is() -> None:
 
 def test_the_class_of_ops_keeps_its_own_documentation() -> None:
     assert (Primitive.__doc__ or "").startswith("A differentiable op")
-    assert list(inspect.signature(Primitive).parameters) == ["forward", "vjps", "remedy"]
+    assert list(inspect.signature(Primitive).parameters) == ["forward", "vjps", "name", "remedy"]
 
 
 def test_all_lists_every_public_op() -> None:

@@ -384,7 +384,7 @@ def loss_gradient(
     """The mean loss, the number of wrong answers and ∂L/∂w, summed over the shards of a batch."""
 
     def shard(part: slice) -> tuple[float, int, dict[str, Array]]:
-        weights = {name: Tensor(w) for name, w in params.items()}
+        weights = {name: Tensor(w, copy=False) for name, w in params.items()}
         logits = net(weights, images[part])
         loss = cross_entropy(logits, labels[part]) * (len(labels[part]) / len(labels))
         wrong = np.count_nonzero(logits.value.argmax(axis=1) != labels[part])
