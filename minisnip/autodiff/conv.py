@@ -210,18 +210,19 @@ def _winners(x: Array, out: Array, kernel: Pair, stride: int) -> Array:
 def _pick(x: Array, winners: Array, kernel: Pair, stride: int) -> Array:
     images, out = _batch_last(x), np.zeros(winners.shape[1:], x.dtype)
     for k, window in windows(images.shape, kernel, stride):
-        np.copyto(out, images[window], where=winners[k])  # no product: 0 · inf is NaN
+        out += ops.selected(images[window], winners[k])
     return _batch_first(out)
 
 
 def _unpick(g: Array, winners: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -> Array:
     n, channels, height, width = shape
     images, rows = np.zeros((channels, height, width, n), g.dtype), _batch_last(g)
+    in_place = stride >= max(kernel) and np.isfinite(rows).all()  # no two windows overlap, and no product is NaN
     for k, window in windows(images.shape, kernel, stride):
-        if stride >= max(kernel):  # no two windows overlap: write in place
-            np.copyto(images[window], rows, where=winners[k])
+        if in_place:
+            np.multiply(rows, winners[k], out=images[window])
         else:
-            np.add(images[window], rows, out=images[window], where=winners[k])
+            images[window] += ops.selected(rows, winners[k])
     return _batch_first(images)
 
 

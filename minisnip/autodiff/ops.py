@@ -150,6 +150,11 @@ def elementwise(forward: Op, *partials: VJP | None) -> Op:
     return primitive(forward, *vjps, remedy="Shapes must be equal or broadcast: trailing sizes equal, or 1.")
 
 
+def selected(x: Array, keep: Array) -> Any:
+    """x where `keep` is true, elsewhere 0. A product takes a quarter of the time of `where`, but 0 · ∞ is NaN."""
+    return x * keep if np.isfinite(x).all() else np.where(keep, x, 0)
+
+
 def _relu(x: Array) -> Any:
     return np.maximum(x, 0)
 
@@ -201,9 +206,10 @@ logaddexp: Op = elementwise(
     _logaddexp, lambda g, out, a, b: g * sigmoid(a - b), lambda g, out, a, b: g * sigmoid(b - a)
 )
 where: Op = elementwise(np.where, None, lambda g, out, c, a, b: where(c, g, 0), lambda g, out, c, a, b: where(c, 0, g))
-# The first of equals wins. The loser gets 0, even of an infinite g; NaN passes g on to both.
-maximum = elementwise(np.maximum, lambda g, out, a, b: where(a < b, 0, g), lambda g, out, a, b: where(a >= b, 0, g))
-minimum = elementwise(np.minimum, lambda g, out, a, b: where(a > b, 0, g), lambda g, out, a, b: where(a <= b, 0, g))
+_select: Op = elementwise(selected, lambda g, out, x, keep: _select(g, keep))
+# a wins ties; NaN beats every number, and passes g on to both
+maximum = elementwise(np.maximum, lambda g, out, a, b: _select(g, ~(a < b)), lambda g, out, a, b: _select(g, ~(a >= b)))
+minimum = elementwise(np.minimum, lambda g, out, a, b: _select(g, ~(a > b)), lambda g, out, a, b: _select(g, ~(a <= b)))
 
 negative = elementwise(np.negative, lambda g, out, x: -g)
 exp = elementwise(np.exp, lambda g, out, x: g * out)
@@ -211,18 +217,20 @@ expm1 = elementwise(np.expm1, lambda g, out, x: g * exp(x))
 log = elementwise(np.log, lambda g, out, x: g / x)
 log1p = elementwise(np.log1p, lambda g, out, x: g / (1.0 + x))
 sin: Op = elementwise(np.sin, lambda g, out, x: g * cos(x))
-cos = elementwise(np.cos, lambda g, out, x: -g * sin(x))
+cos: Op = elementwise(np.cos, lambda g, out, x: -g * sin(x))
 square = elementwise(np.square, lambda g, out, x: g * 2.0 * x)
 sqrt = elementwise(np.sqrt, lambda g, out, x: g * 0.5 / out)
 tanh = elementwise(np.tanh, lambda g, out, x: g * (1.0 - out * out))
-sigmoid = elementwise(_sigmoid, lambda g, out, x: g * out * (1.0 - out))
-relu = elementwise(_relu, lambda g, out, x: where(x <= 0, 0, g))  # ReLU'(0) = 0
+sigmoid: Op = elementwise(_sigmoid, lambda g, out, x: g * out * (1.0 - out))
+relu = elementwise(_relu, lambda g, out, x: _select(g, ~(x <= 0)))  # ReLU'(0) = 0
 abs = elementwise(_abs, lambda g, out, x: g * np.sign(value_of(x).real))
-sign = elementwise(_sign, lambda g, out, x: where(True, 0, g))
+sign = elementwise(_sign, lambda g, out, x: where(True, 0, g))  # NaN of NaN, as in NumPy; 0 in PyTorch
 
 
 def clip(x: Value, low: Value | None = None, high: Value | None = None) -> Any:
-    """min(max(x, low), high); None for no bound. At a bound the derivative is that of x, 1, as in PyTorch.
+    """min(max(x, low), high); None for no bound. At a bound the derivative is 1, as in PyTorch.
+
+    NaN passes the gradient on; in PyTorch it gets 0.
 
     Shapes: x, low and high broadcast. Made of `maximum` and `minimum`.
     """
@@ -299,9 +307,9 @@ def _extreme(find: Op, x: Value, axis: Axis, keepdims: bool) -> Any:
 
     def found(rows: Value) -> Any:
         n, size = shape_of(rows)
-        if n and not size:
+        if not size:
             raise ValueError(f"{find.__name__[3:]} of shape {shape_of(x)}, axis {axis}: there is no number to choose")
-        return take(rows, (np.arange(n), find(value_of(rows), axis=1) if n else np.arange(0)))
+        return take(rows, (np.arange(n), find(value_of(rows), axis=1)))
 
     return _along_rows(found, x, axis, keepdims)
 
@@ -327,7 +335,7 @@ def _product(rows: Value) -> Any:
     while (size := shape_of(rows)[1]) > 1:
         left, right = (take(rows, (slice(None), slice(i, i + size // 2))) for i in (size % 2, size % 2 + size // 2))
         rows = concatenate([take(rows, (slice(None), slice(size % 2))), multiply(left, right)], 1)
-    return sum(rows, 1) if size else sum(rows, 1) + 1.0  # a product of nothing is 1
+    return take(rows, (slice(None), 0)) if size else sum(rows, 1) + 1.0  # a product of nothing is 1
 
 
 def prod(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:

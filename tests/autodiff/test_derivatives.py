@@ -40,7 +40,7 @@ def test_every_op_has_a_row_in_the_table() -> None:
         "pick",
         "unpick",
     }  # test_adjoints.py has the last
-    helpers = {"out_sizes", "windows", "image_shape", "plus_bias"}
+    helpers = {"out_sizes", "windows", "image_shape", "plus_bias", "selected"}
 
     for module in (ops, conv):
         for name, op in vars(module).items():
