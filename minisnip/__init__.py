@@ -22,11 +22,32 @@ details that these files call by name. `minisnip.lab` compares, reproduces and p
 from importlib import import_module
 from typing import Any
 
-from minisnip.autodiff import Tensor, check_grads, grad, hvp, ops, primitive
+from minisnip.autodiff import (
+    Tensor,
+    check_gradient,
+    check_grads,
+    grad,
+    hvp,
+    jacobian,
+    ops,
+    primitive,
+    value_and_grad,
+)
 from minisnip.mistakes import nearest
 
 __version__ = "0.2.0"
-__all__ = ["Tensor", "__version__", "check_grads", "grad", "hvp", "ops", "primitive"]
+__all__ = [
+    "Tensor",
+    "__version__",
+    "check_gradient",
+    "check_grads",
+    "grad",
+    "hvp",
+    "jacobian",
+    "ops",
+    "primitive",
+    "value_and_grad",
+]
 
 _PACKAGES = ("autodiff", "data", "exercises", "files", "lab", "nn", "pruning", "testing", "training")
 

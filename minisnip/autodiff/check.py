@@ -4,169 +4,295 @@
     >>> from minisnip import check_grads, ops
     >>> report = check_grads(lambda x, y: ops.tanh(x @ y), [np.ones((2, 3)), np.ones((3, 2))])
 
-Order 1 compares ⟨∇s, d⟩, s = ⟨f(x), u⟩ with a random cotangent u, along a random direction d with
+Order 1 compares the gradient of s(x) = ⟨f(x), u⟩, u a random cotangent, with differences of s along random directions.
+`differences.py` says how, and how exact a difference is.
 
-- the central difference (s(x + h d) - s(x - h d)) / 2h: error O(h²) plus round-off O(ε/h), good to 1e-6;
-- the complex step Im s(x + i h d) / h (Squire and Trapp 1998): nothing is subtracted, so h can be 1e-20 and the
-  answer is good to 1e-12. It needs an f that is analytic and accepts complex numbers; all of our ops do.
-
-Order 2 does the same to the slope ⟨∇s(x), v⟩, whose gradient is a Hessian-vector product.
+Order 2 is order 1 of the gradient, as in HIPS autograd: it compares the derivatives of ⟨∇s(x), v⟩ by x, which are
+Hessian-vector products, and by u, in which every VJP is linear. Order 3 is order 2 of the gradient, and so on.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from functools import partial
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.engine import Array, Tensor, backward, leaves_of, value_of
+from minisnip.autodiff.differences import (
+    COTANGENT,
+    PRECISION,
+    CheckError,
+    Comparison,
+    Point,
+    check_point,
+    random_direction,
+)
+from minisnip.autodiff.engine import Array, Tensor, backward_order, leaves_of, value_of
+from minisnip.autodiff.functions import Function, call, gradients, tensor_of
 
-Scalar: TypeAlias = Callable[[list[Any]], Any]  # a list of arrays (or Tensors) -> one number (or Tensor)
-
-CENTRAL_STEP, CENTRAL_TOLERANCE = 6e-6, 1e-6  # the cube root of ε balances truncation against round-off
-COMPLEX_STEP, COMPLEX_TOLERANCE = 1e-20, 1e-12
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One derivative along one direction, from `grad` and from differences."""
-
-    order: int
-    input: str
-    method: str
-    direction: Array = field(repr=False)
-    analytic: float
-    numeric: float
-    tolerance: float
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the two numbers agree; NaN and infinity agree with nothing."""
-        return bool(np.isfinite(self.analytic) and np.abs(self.analytic - self.numeric) <= self.tolerance)
-
-    def __str__(self) -> str:
-        direction = np.array2string(self.direction, precision=4, threshold=12, separator=", ")
-        return (
-            f"derivative of order {self.order} by {self.input} along the direction {direction}: grad gives "
-            f"{self.analytic:.12g}, the {self.method} {self.numeric:.12g}; they differ by "
-            f"{abs(self.analytic - self.numeric):.3g}, more than the tolerance {self.tolerance:.3g}"
-        )
+Scalar: TypeAlias = Callable[[list[Tensor], bool], Any]  # Tensors, and whether to record -> one number, or its Tensor
 
 
-def check_grads(f: Callable[..., Any], inputs: Any, order: int = 2, *, seed: int = 0) -> list[Comparison]:
+def check_grads(
+    f: Function, inputs: Any, order: int = 2, *, seed: int = 0, dtype: npt.DTypeLike = np.float64
+) -> list[Comparison]:
     """Check the derivatives of f against central differences and, where f allows it, the complex step.
 
     Parameters
     ----------
     f : callable
-        A function made of ops. It takes Tensors or arrays, and returns one of any shape.
+        A function made of ops. It takes Tensors, and returns one of any shape.
     inputs : array, or list or tuple of arrays, or dict of arrays
-        The point to check at, away from kinks: f(array), f(*arrays) or f(dict). Converted to float64.
+        The point to check at, away from kinks: f(array), f(*arrays) or f(dict).
     order : int
         1 for gradients, 2 for Hessian-vector products as well, and so on.
     seed : int
         Seed of the random directions and cotangents.
+    dtype : float64 or float32
+        The precision in which `grad` computes. The differences are computed in float64 always.
 
     Returns
     -------
     list of Comparison
-        All comparisons: by order, by input, and by method ("central difference" or "complex step").
+        By order, by input (from order 2 on, the cotangent is one), and by method ("central difference" or "complex
+        step"): among several directions, the comparison with the largest difference for its tolerance.
 
     Raises
     ------
     AssertionError
-        At the first disagreement: names the input, the direction, both numbers and the tolerance.
+        At the first disagreement, or where no method can decide: names the input, the direction, both numbers and the
+        tolerance, says what they suggest, and ends with a line that repeats the check.
     TypeError
-        If f is not a function, or, given Tensors, does not return a Tensor.
+        If f is not a function or does not return a Tensor, or an input is not an array of real numbers.
+    ValueError
+        If there is no input, f does not depend on any, or `order` or `dtype` is none of the above.
     """
-    if not callable(f):
-        raise TypeError(f"check_grads(f, inputs): f is a {type(f).__name__}, expected a function: pass f, not f(x)")
-    rng = np.random.default_rng(seed)
-    names, arrays, call = _unpacked(f, inputs)
-    scalar = _contracted(call, arrays, rng)
-    comparisons: list[Comparison] = []
+    __tracebackhide__ = True  # pytest shows the caller's line
+    _check_callable("check_grads(f, inputs)", f=f)
+    if not isinstance(order, int) or order < 1:
+        raise ValueError(f"check_grads: order is {order}, expected 1 for gradients, 2 for their derivatives too, ...")
+    precision = _checked_dtype("check_grads", dtype)
+    try:
+        return _check_orders(f, inputs, order, seed, precision)
+    except CheckError as error:
+        message = f"{error}{_wrong_op(f, inputs, error, precision)}"
+        repeat = f"{_name(f, 'f')}, {_literal(inputs)}, order={error.point.order}, seed={seed}"
+    raise _failed("check_grads", message, repeat, precision)
+
+
+def check_gradient(
+    f: Function, df: Function, x: Any, *, seed: int = 0, dtype: npt.DTypeLike = np.float64
+) -> list[Comparison]:
+    """Check a gradient from anywhere: written by hand in NumPy, or computed by another library.
+
+    Parameters
+    ----------
+    f : callable
+        Takes arrays, returns one number.
+    df : callable
+        Takes the same arrays, returns the gradient of f: an array of the shape of x, or one for each input.
+    x : array, or list or tuple of arrays, or dict of arrays
+        The point to check at: f(array), f(*arrays) or f(dict).
+    seed : int
+        Seed of the random directions.
+    dtype : float64 or float32
+        The precision in which df computes, and f too if it cannot do better.
+
+    Returns
+    -------
+    list of Comparison, as `check_grads`
+
+    Raises
+    ------
+    AssertionError, TypeError, ValueError
+        As `check_grads`; and if f does not give one number, or df not an array of the shape of each input.
+
+    Examples
+    --------
+    >>> report = check_gradient(lambda x: np.sum(np.sin(x)), np.cos, np.array([0.5, 1.0]))
+    """
+    __tracebackhide__ = True
+    _check_callable("check_gradient(f, df, x)", f=f, df=df)
+    precision = _checked_dtype("check_gradient", dtype)
+    arrays = _float_arrays("check_gradient", x, precision)
+    point = Point(
+        value=lambda xs: _number(call(f, x, [np.array(a) for a in xs])),
+        gradient=lambda xs: _gradients_given(call(df, x, [a.astype(precision) for a in xs]), xs),
+        arrays=arrays,
+        names=_names(x),
+        dtype=precision,
+        computed_by=_name(df, "df"),
+    )
+    try:
+        return check_point(point, np.random.default_rng(seed))
+    except CheckError as error:
+        message = str(error)
+    repeat = f"{_name(f, 'f')}, {_name(df, 'df')}, {_literal(x)}, seed={seed}"
+    raise _failed("check_gradient", message, repeat, precision)
+
+
+# ---- Orders: a gradient is a function, too ---------------------------------------------------------------------------
+
+
+def _check_orders(f: Function, inputs: Any, order: int, seed: int, dtype: np.dtype[Any]) -> list[Comparison]:
+    arrays, rng = _float_arrays("check_grads", inputs, dtype), np.random.default_rng(seed)
+    cotangent = random_direction(np.ones(_shape_of_output(f, inputs, arrays, dtype)), rng).astype(dtype)
+
+    def contracted(xs: list[Tensor], record: bool) -> Any:
+        return ops.sum(ops.multiply(call(f, inputs, xs[:-1]), xs[-1]))
+
+    scalar: Scalar = contracted
+    report = []
     for k in range(1, order + 1):
-        for comparison in _compare(scalar, arrays, names, k, rng):
-            if not comparison.agrees:
-                raise AssertionError(f"check_grads: {comparison}")
-            comparisons.append(comparison)
-        scalar = _slope(scalar, [rng.standard_normal(x.shape) for x in arrays])
-    return comparisons
-
-
-def _unpacked(f: Callable[..., Any], inputs: Any) -> tuple[list[str], list[Array], Scalar]:
-    """Names, float64 arrays, and f as a function of the list of arrays."""
-    if isinstance(inputs, dict):
-        names, call = [f"input {key!r}" for key in inputs], lambda xs: f(dict(zip(inputs, xs, strict=True)))
-    elif isinstance(inputs, list | tuple):
-        names, call = [f"input {i}" for i in range(len(inputs))], lambda xs: f(*xs)
-    else:
-        names, call = ["the input"], lambda xs: f(*xs)
-    return names, [np.array(value_of(x), dtype=np.float64) for x in leaves_of(inputs)], call
-
-
-def _contracted(call: Scalar, arrays: list[Array], rng: np.random.Generator) -> Scalar:
-    """s(x) = ⟨f(x), u⟩ with a random cotangent u: a cotangent of ones would hide a wrong transposition."""
-    out = call([Tensor(x) for x in arrays])
-    if not isinstance(out, Tensor):
-        raise TypeError(
-            f"check_grads: f was given Tensors and answered with a {type(out).__name__}: it must be made of "
-            "minisnip.ops and Tensor's operators, all the way from its inputs to its answer"
+        point = Point(
+            value=partial(_value, scalar),
+            gradient=partial(_gradient, scalar, dtype),
+            arrays=[*arrays, cotangent.astype(np.float64)],
+            names=[*_names(inputs), COTANGENT],
+            dtype=dtype,
+            order=k,
         )
-    cotangent = rng.standard_normal(out.shape)
-    return lambda xs: ops.sum(ops.multiply(call(xs), cotangent))
+        report += check_point(point, rng, len(arrays) if k == 1 else None)
+        scalar = _slope(scalar, [random_direction(x, rng) for x in arrays])
+    return report
 
 
-def _gradients(scalar: Scalar, tensors: list[Tensor], create_graph: bool = False) -> list[Any]:
-    """Gradients by every input; zero where the scalar does not depend on it."""
-    out = scalar(tensors)
-    found = backward(out, tensors, create_graph) if isinstance(out, Tensor) else [None] * len(tensors)
-    return [np.zeros_like(x.value) if g is None else g for g, x in zip(found, tensors, strict=True)]
+def _shape_of_output(f: Function, inputs: Any, arrays: list[Array], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    tensors = [Tensor(x.astype(dtype)) for x in arrays]
+    out = tensor_of("check_grads", call(f, inputs, tensors))
+    if not {id(x) for x in tensors} & {id(node) for node in backward_order(out)}:
+        raise ValueError("check_grads: f does not depend on any of its inputs, but on a Tensor from outside")
+    return out.value.shape
 
 
 def _slope(scalar: Scalar, directions: list[Array]) -> Scalar:
-    """x -> ⟨∇s(x), v⟩, itself a function of arrays or Tensors."""
+    """(x, u) -> ⟨∇s(x, u), v⟩, where ∇ is by x."""
 
-    def slope(xs: list[Any]) -> Any:
-        tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in xs]
-        gradients = _gradients(scalar, tensors, create_graph=True)
-        terms = [ops.sum(ops.multiply(g, v)) for g, v in zip(gradients, directions, strict=True)]
-        total = sum(terms[1:], start=terms[0])
-        return total if any(isinstance(x, Tensor) for x in xs) else value_of(total)
+    def slope(xs: list[Tensor], record: bool) -> Any:
+        slopes = gradients(scalar(xs, True), xs[:-1], create_graph=record)
+        terms = [ops.sum(g * v.astype(value_of(g).real.dtype)) for g, v in zip(slopes, directions, strict=True)]
+        return sum(terms[1:], start=terms[0])
 
     return slope
 
 
-def _compare(
-    scalar: Scalar, arrays: list[Array], names: list[str], order: int, rng: np.random.Generator
-) -> Iterator[Comparison]:
-    gradients = _gradients(scalar, [Tensor(x) for x in arrays])
-    for i, (name, g) in enumerate(zip(names, gradients, strict=True)):
-        direction = rng.standard_normal(arrays[i].shape)
-        analytic, scale = float(np.sum(g * direction)), max(1.0, float(np.sum(np.abs(g * direction))))
-
-        def along(h: complex, i: int = i, direction: Array = direction) -> Any:
-            return scalar([x + h * direction if j == i else x for j, x in enumerate(arrays)])
-
-        central = (along(CENTRAL_STEP) - along(-CENTRAL_STEP)) / (2 * CENTRAL_STEP)
-        found = [("central difference", central, CENTRAL_TOLERANCE * scale)]
-        stepped = _complex_step(along)
-        if stepped is not None and abs(stepped - central) <= 1e-4 * scale:  # otherwise f is not analytic
-            found.append(("complex step", stepped, COMPLEX_TOLERANCE * scale))
-        for method, numeric, tolerance in found:
-            yield Comparison(order, name, method, direction, analytic, numeric, tolerance)
+def _value(scalar: Scalar, arrays: list[Array]) -> Any:
+    return value_of(scalar([Tensor(x) for x in arrays], False))
 
 
-def _complex_step(along: Callable[[complex], Any]) -> float | None:
-    """Im s(x + i h d) / h; None where f does not take complex numbers or drops the imaginary part."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            value = along(1j * COMPLEX_STEP)
-    except (TypeError, np.exceptions.ComplexWarning):
-        return None
-    return float(value.imag) / COMPLEX_STEP if np.iscomplexobj(value) else None
+def _gradient(scalar: Scalar, dtype: np.dtype[Any], arrays: list[Array]) -> list[Any]:
+    tensors = [Tensor(x.astype(dtype)) for x in arrays]
+    return gradients(scalar(tensors, True), tensors)
+
+
+# ---- What the message says -------------------------------------------------------------------------------------------
+
+
+def _wrong_op(f: Function, inputs: Any, failure: CheckError, dtype: np.dtype[Any]) -> str:
+    """A sentence on the first op of the computation that is wrong by itself, at the arrays that it met."""
+    if not failure.wrong:
+        return ""
+    tensors = [Tensor(x) for x in failure.point.arrays[: len(leaves_of(inputs))]]
+    for node in reversed(list(backward_order(call(f, inputs, tensors)))):
+        if node.op is None:
+            continue
+        try:
+            alone, values = partial(_applied, node), [parent.value for _, parent in node.parents]
+            _check_orders(alone, values, failure.point.order, 0, dtype)
+        except CheckError as found:
+            if found.wrong:
+                return f" The op {node.op.__name__}, here of shape {node.shape}, is wrong by itself."
+    return ""
+
+
+def _applied(node: Any, *xs: Any) -> Any:
+    """The op of a node, with the x's in place of its parents."""
+    args = [*map(value_of, node.args)]
+    for (i, _), x in zip(node.parents, xs, strict=True):
+        args[i] = x
+    return node.op(*args, **node.metadata)
+
+
+def _failed(caller: str, message: str, call: str, dtype: np.dtype[Any]) -> AssertionError:
+    precision = ", dtype=np.float32" if dtype == np.float32 else ""
+    return AssertionError(f"{caller}: {message}\nrepeat: {caller}({call}{precision})")
+
+
+def _names(inputs: Any) -> list[str]:
+    if isinstance(inputs, list | tuple):
+        return [f"input {i}" for i in range(len(inputs))]
+    return [f"input {key!r}" for key in inputs] if isinstance(inputs, dict) else ["the input"]
+
+
+def _literal(inputs: Any) -> str:
+    """The inputs as they can be pasted; if they are large, their name."""
+    arrays = [np.asarray(value_of(x)) for x in leaves_of(inputs)]
+    if sum(x.size for x in arrays) > 40:
+        return "inputs"
+    words = [f"np.array({x.tolist()})" for x in arrays]
+    if isinstance(inputs, dict):
+        return "{" + ", ".join(f"{key!r}: {word}" for key, word in zip(inputs, words, strict=True)) + "}"
+    return f"[{', '.join(words)}]" if isinstance(inputs, list | tuple) else words[0]
+
+
+def _name(f: Function, otherwise: str) -> str:
+    """The name that a `def` gave; other names, as that of a lambda or an op, may mean something else to the caller."""
+    return f.__name__ if isinstance(f, FunctionType) and f.__name__.isidentifier() else otherwise
+
+
+# ---- What is refused -------------------------------------------------------------------------------------------------
+
+
+def _check_callable(call: str, **functions: Any) -> None:
+    for name, f in functions.items():
+        if not callable(f):
+            raise TypeError(f"{call}: {name} is a {type(f).__name__}, expected a function: pass {name}, not {name}(x)")
+
+
+def _checked_dtype(caller: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
+    if (found := np.dtype(dtype)) in PRECISION:
+        return found
+    raise ValueError(f"{caller}: dtype is {found}, expected np.float32 or np.float64")
+
+
+def _float_arrays(caller: str, inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
+    """The inputs in float64, rounded to the dtype."""
+    leaves = leaves_of(inputs)
+    if not leaves:
+        raise ValueError(f"{caller}: no inputs: pass an array, or a list or dict of arrays")
+    if isinstance(inputs, list | tuple) and all(isinstance(x, int | float) for x in leaves):
+        raise TypeError(
+            f"{caller}: the inputs are a list of numbers: pass np.array({leaves}) for one vector, or a list of arrays, "
+            "one for each argument of f"
+        )
+    arrays = [np.asarray(value_of(x)) for x in leaves]
+    for name, x in zip(_names(inputs), arrays, strict=True):
+        if x.dtype.kind not in "fiub":
+            raise TypeError(f"{caller}: {name} has dtype {x.dtype}, expected an array of real numbers")
+    return [x.astype(dtype).astype(np.float64) for x in arrays]
+
+
+def _number(out: Any) -> Any:
+    array = np.asarray(out)
+    if array.size == 1:
+        return array.reshape(())[()]
+    raise ValueError(
+        f"check_gradient: f gives shape {array.shape}, and a gradient is of one number: weight it at random and sum, "
+        "or make it an op and use check_grads(primitive(f, vjp), x)"
+    )
+
+
+def _gradients_given(found: Any, arrays: list[Array]) -> list[Array]:
+    """What df gave, as an array for each input."""
+    gradients = [np.asarray(g) for g in leaves_of(found)]
+    shapes, expected = [g.shape for g in gradients], [x.shape for x in arrays]
+    if shapes != expected or any(g.dtype.kind not in "fiub" for g in gradients):
+        given = ", ".join(f"shape {g.shape} and dtype {g.dtype}" for g in gradients) or "nothing"
+        raise ValueError(
+            f"check_gradient: df gives {given}; expected real numbers of the shapes {expected} of the inputs"
+        )
+    return [g.astype(np.float64) for g in gradients]

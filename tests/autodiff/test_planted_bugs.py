@@ -1,13 +1,14 @@
 """check_grads sees wrong derivatives: each bug that others shipped is planted and must be caught."""
 
 from dataclasses import dataclass
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from minisnip import check_grads, ops, primitive
+from minisnip import Tensor, check_gradient, check_grads, grad, ops, primitive
 from minisnip.autodiff.engine import Array, value_of
 from minisnip.testing import arrays, nonzero_arrays
 from tests.autodiff.budget import examples
@@ -121,3 +122,211 @@ def test_hypothesis_finds_a_bug_that_only_some_inputs_show() -> None:
 
     with pytest.raises(AssertionError, match="grad gives"):
         test_clipped()
+
+
+# ---- Scale: the verdict does not depend on the units of f and of x ---------------------------------------------------
+
+no_gradient = primitive(np.tanh, lambda g, out, x: 0.0 * g * x)
+real_tanh = primitive(lambda x: np.tanh(np.real(x)), lambda g, out, x: g * (1.0 - out * out))  # no complex step
+twice_real_tanh = primitive(lambda x: np.tanh(np.real(x)), lambda g, out, x: 2.0 * g * (1.0 - out * out))
+no_gradient_real = primitive(lambda x: np.tanh(np.real(x)), lambda g, out, x: 0.0 * g * x)
+X = np.array([0.25, -1.5, 0.75])
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e-8, 1e-6, 1.0, 1e8, 1e30, 1e200])
+@pytest.mark.parametrize("op", [no_gradient, no_gradient_real, twice, twice_real_tanh, unscaled])
+def test_a_wrong_gradient_is_caught_at_any_scale(op: Any, scale: float) -> None:
+    with pytest.raises(AssertionError, match="derivative of order 1"):
+        check_grads(lambda x: scale * op(x), X)
+
+
+RIGHT: dict[str, tuple[Any, Array]] = {
+    "a sum beside a large constant": (lambda x: ops.sum(x) + 1e8, X),
+    "a square at a million": (lambda x: x * x, 1e6 * X),
+    "a logarithm near zero": (ops.log, np.array([1e-4, 3e-4])),
+    "a logarithm near and far from zero": (ops.log, np.array([1e-7, 1.0, 1e3])),
+    "a steep function": (lambda x: ops.tanh(1000.0 * x), 1e-3 * X),
+    "a steep function at steep and at flat points": (lambda x: ops.tanh(1000.0 * x), np.array([1e-3, 1.0])),
+    "a saturated function": (ops.tanh, np.array([8.0, -9.0])),
+    "a small loss": (lambda z: -ops.log_softmax(z)[0, 0], np.array([[20.0, 0.0, 1.0]])),
+    "a zero": (ops.exp, np.zeros(3)),
+    "a minimum": (lambda x: x * x, np.zeros(3)),
+    "a steep function at zero": (lambda x: ops.tanh(1e12 * x), np.zeros(3)),
+    "a flat function at zero": (lambda x: ops.exp(1e-12 * x), np.zeros(3)),
+    "a zero of the logarithm": (ops.log, np.ones(2)),
+    "a Hessian of round-off": (lambda x: ops.sqrt(x) * ops.sqrt(x), np.array([0.3, 0.7])),
+    "real numbers only": (real_tanh, X),
+    "real numbers only, and a constant": (lambda x: ops.sum(real_tanh(x)) + 1e6, X),
+    "real numbers only, steep": (lambda x: real_tanh(1000.0 * x), 1e-3 * X),
+    "real numbers only, saturated": (real_tanh, np.array([8.0, -9.0])),
+    "real numbers only, at zero": (lambda x: real_tanh(1e12 * x), np.zeros(3)),
+    "close to a kink": (lambda x: ops.relu(x) * x, np.array([1e-9, 1.0, -1e-8])),
+    "no elements": (ops.tanh, np.zeros((0, 3))),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_gradient_passes_wherever_it_is(name: str) -> None:
+    f, x = RIGHT[name]
+    for seed in range(20):
+        check_grads(f, x, order=1 if "real" in name else 2, seed=seed)
+
+
+VERDICTS: dict[str, tuple[Any, bool]] = {
+    "right": (lambda x: ops.tanh(x) * x, True),
+    "right, real": (real_tanh, True),
+    "a factor": (twice, False),
+    "a factor, real": (twice_real_tanh, False),
+    "no gradient": (no_gradient_real, False),
+    "one in a thousand": (lambda x: x * x + leaky(x), False),
+}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_units_change_no_verdict(name: str) -> None:
+    f, right = VERDICTS[name]
+    for i, j in product(range(-12, 13), range(-12, 13)):
+        if (i + 2 * j) % 5 == 0:  # a fifth of the pairs, with every i and every j
+            a, b = 10.0**i, 10.0**j
+            words = verdict(lambda x, a=a, b=b: a * f(x / b), b * X, 1 if "real" in name else 2)
+            assert words == ("right" if right else "wrong"), f"a = {a}, b = {b}"
+
+
+def verdict(f: Any, x: Array, order: int) -> str:
+    try:
+        check_grads(f, x, order)
+    except AssertionError as error:
+        return "wrong" if "more than the tolerance" in str(error) else "inconclusive"
+    return "right"
+
+
+@pytest.mark.parametrize(("forward", "seeds"), [(np.tanh, 1000), (lambda x: np.tanh(np.real(x)), 250)])
+def test_one_wrong_element_of_a_thousand_is_found_in_every_seed(forward: Any, seeds: int) -> None:
+    x = RNG.standard_normal(1000)
+    factor = np.ones(1000)
+    one_off = primitive(forward, lambda g, out, x: g * factor * (1.0 - out * out))
+    check_grads(one_off, x, order=1)
+    missed = []
+    for seed in range(seeds):
+        factor[:] = 1.0
+        factor[seed] += 1e-3  # relative to that element
+        try:
+            check_grads(one_off, x, order=1, seed=seed)
+            missed.append(seed)
+        except AssertionError:
+            pass
+    assert missed == []
+
+
+def test_a_vjp_that_is_not_linear_in_the_cotangent_is_caught_at_order_two() -> None:
+    by_value = primitive(np.negative, lambda g, out, x: -value_of(g))  # right numbers; not to be differentiated by g
+
+    check_grads(by_value, X, order=1)
+    with pytest.raises(AssertionError, match="derivative of order 2 by the cotangent"):
+        check_grads(by_value, X, order=2)
+
+
+# ---- float32 ---------------------------------------------------------------------------------------------------------
+
+naive = primitive(lambda x: np.log(1 + np.exp(x)), lambda g, out, x: g * ops.exp(x) / (1.0 + ops.exp(x)))
+cancelled = primitive(np.tanh, lambda g, out, x: g * ((1.0 + 3e4 - out * out) - 3e4))
+
+
+def in_single(x: Any) -> Any:
+    return 2.0 if value_of(x).dtype == np.float32 else 1.0
+
+
+only_there = primitive(np.tanh, lambda g, out, x: g * (1.0 - out * out) * in_single(x))
+
+
+@pytest.mark.parametrize(("op", "x"), [(naive, [100.0]), (cancelled, [0.5, 1.0]), (only_there, [0.5])])
+def test_what_only_float32_does_wrong_is_found_in_float32(op: Any, x: Any) -> None:
+    check_grads(op, np.array(x))
+    with np.errstate(all="ignore"), pytest.raises(AssertionError):
+        check_grads(op, np.array(x), dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "f", [ops.tanh, ops.exp, ops.sigmoid, lambda x: ops.log_softmax(x), lambda x: x / (1.0 + x * x)]
+)
+@pytest.mark.parametrize("size", [1, 3, 300])
+def test_a_right_op_passes_in_float32(f: Any, size: int) -> None:
+    for seed in range(10):
+        check_grads(f, np.random.default_rng(seed).standard_normal(size), dtype=np.float32, seed=seed)
+
+
+# ---- Gradients from anywhere -----------------------------------------------------------------------------------------
+
+
+def test_a_backward_pass_written_by_hand_is_checked() -> None:
+    a = RNG.standard_normal((4, 3))
+
+    def loss(w: Array) -> Any:
+        return np.sum(np.tanh(a @ w) ** 2)
+
+    def backward(w: Array) -> Array:
+        out = np.tanh(a @ w)
+        return a.T @ (2.0 * out * (1.0 - out**2))
+
+    def hasty(w: Array) -> Array:
+        out = np.tanh(a @ w)
+        return a.T @ (out * (1.0 - out**2))
+
+    report = check_gradient(loss, backward, np.ones((3, 2)))
+    assert {c.method for c in report} == {"central difference", "complex step"}
+    assert all(c.agrees for c in report)
+    with pytest.raises(
+        AssertionError, match=r"(?s)^check_gradient: .*hasty gives .*0\.50.*repeat: check_gradient\(loss, hasty"
+    ):
+        check_gradient(loss, hasty, np.ones((3, 2)))
+
+
+def test_a_gradient_that_another_program_computes_in_float32_is_judged_by_its_own_noise() -> None:
+    def f(x: Array) -> Any:
+        return float(np.sum(np.tanh(x.astype(np.float32))))  # as PyTorch would: float32 inside, real numbers only
+
+    def df(x: Array) -> Array:
+        return 1 - np.tanh(x.astype(np.float32)) ** 2
+
+    for seed in range(20):
+        check_gradient(f, df, X, seed=seed, dtype=np.float32)
+        with pytest.raises(AssertionError, match="more than the tolerance"):
+            check_gradient(f, lambda x: 1.01 * df(x), X, seed=seed, dtype=np.float32)
+
+
+def test_a_closed_over_tensor_is_a_constant_and_grad_may_be_called_inside() -> None:
+    t = Tensor(X)
+    check_grads(lambda x: x * t, X)
+    check_grads(lambda x: grad(ops.sum(ops.tanh(x) * t), x, create_graph=True) * x, X)
+
+
+straight_through = primitive(lambda x: np.round(np.real(x)) + (x - np.real(x)), lambda g, out, x: g)
+
+
+def test_a_straight_through_gradient_is_caught_though_the_complex_step_agrees_with_it() -> None:
+    with pytest.raises(AssertionError, match="the central difference 0;"):
+        check_grads(straight_through, np.array([0.3, 1.2]), order=1)
+
+
+@pytest.mark.parametrize("x", [[1.0, 0.0], [0.0, 0.0], [-2.0, 0.0, 3.0]])
+@pytest.mark.parametrize("f", [ops.abs, ops.relu, lambda x: ops.maximum(x, 0.0) - x])
+def test_a_kink_is_refused_even_where_the_gradient_is_the_mean_of_both_slopes(f: Any, x: list[float]) -> None:
+    with pytest.raises(AssertionError, match="f has a kink here"):
+        check_grads(f, np.array(x), order=1)
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1e-2, 0.1, 1.0])
+def test_a_deep_network_with_a_tiny_gradient_and_biases_of_zero_is_right(spread: float) -> None:
+    rng = np.random.default_rng(0)
+    sizes, x = [2, 32, 32, 32, 2], rng.standard_normal((8, 2))
+    params = {f"w{i}": spread * rng.standard_normal((n, m)) for i, (n, m) in enumerate(pairwise(sizes))}
+    params |= {f"b{i}": np.zeros(m) for i, m in enumerate(sizes[1:])}
+
+    def loss(p: Any) -> Any:
+        out: Any = x
+        for i in range(4):
+            out = ops.tanh(out @ p[f"w{i}"] + p[f"b{i}"])
+        return -ops.mean(ops.log_softmax(out)[:, 0])
+
+    for seed in range(5):
+        check_grads(loss, params, seed=seed)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip import Tensor, grad, hvp, ops
+from minisnip import Tensor, check_gradient, grad, hvp, ops
 from minisnip.autodiff import avg_pool2d, conv2d, max_pool2d
 from minisnip.autodiff.engine import Array
 from minisnip.nn import cross_entropy, lenet_5_caffe
@@ -151,3 +151,23 @@ def test_nan_and_an_infinite_cotangent_in_windows_are_as_in_pytorch(stride: int)
 @pytest.mark.parametrize("shape", [(3, 0), (0, 3), (2, 0, 3)])
 def test_logsumexp_of_nothing_is_pytorchs(shape: Any) -> None:
     np.testing.assert_array_equal(ops.logsumexp(np.zeros(shape), 1), torch.logsumexp(torch.zeros(shape), 1).numpy())
+
+
+def test_a_gradient_that_pytorch_computes_is_checked() -> None:
+    """The example of the how-to page, in both precisions, and with a backward pass that is wrong."""
+    weight = torch.arange(12.0).reshape(3, 4) / 10
+
+    def loss(x: Array) -> float:
+        return float(torch.tanh(weight.double() @ torch.tensor(x)).square().sum())
+
+    def gradient(x: Array, wrong: float = 1.0) -> Array:
+        variable = torch.tensor(x, requires_grad=True)
+        out = torch.tanh(weight.to(variable.dtype) @ variable).square().sum()
+        (found,) = torch.autograd.grad(wrong * out, variable)
+        return np.asarray(found)
+
+    x = np.array([0.1, -0.2, 0.3, 0.4])
+    for dtype in (np.float64, np.float32):
+        check_gradient(loss, gradient, x, dtype=dtype)
+        with pytest.raises(AssertionError, match="factor"):
+            check_gradient(loss, lambda x: gradient(x, wrong=2.0), x, dtype=dtype)

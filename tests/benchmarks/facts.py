@@ -12,9 +12,10 @@ from typing import Any
 
 import threadpoolctl
 
+from minisnip import __version__
 from minisnip.lab.runs import commit
 
-PACKAGES = ("minisnip", "numpy", "torch", "autograd", "mygrad")
+PACKAGES = ("numpy", "torch", "autograd", "mygrad")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -29,7 +30,11 @@ def facts() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "thread_variables": {name: os.environ[name] for name in THREADS if name in os.environ},
         "blas": [f"{pool['internal_api']} {pool['version']}" for pool in threadpoolctl.threadpool_info()],
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            "minisnip": __version__,
+            **{name: version(name) for name in PACKAGES},
+        },
     }
 
 

@@ -307,8 +307,8 @@ costs = {"memory of the parameters, kB": kilobytes, "a training step (recorded o
 collapse_and_cost(100 * (1 - sparsities), masks, shares, costs, title)
 
 # %% [markdown]
-# **Explain.** Memory falls with the rows. Time falls too, but less, and at 90 % not at all: hardly a row is gone, and
-# choosing the pixels costs something. LeNet-5-Caffe gains little even at 99 %: its time is spent in the convolutions,
+# **Explain.** Memory falls with the rows. Time falls too, but less, and at 90 % hardly: few rows are gone, and choosing
+# the pixels costs something. LeNet-5-Caffe gains little even at 99 %: its time is spent in the convolutions,
 # and SNIP prunes its fully connected layer.
 #
 # ### Exercise 8.4

@@ -1,0 +1,336 @@
+"""Compare one gradient with differences of its function; say what a disagreement suggests.
+
+A `Point` is a function s of arrays that gives a number, its gradient as it is claimed, and where to compare the two.
+Along a direction d the gradient gives ⟨∇s, d⟩, and differences of s(x + t d) give the same number without it:
+
+- the central difference (s(h) - s(-h)) / 2h, extrapolated from two steps, for any s (`central_difference`);
+- the complex step Im s(ih) / h (Squire and Trapp 1998): nothing is subtracted, so h can be 1e-20 and the answer is good
+  to 1e-12. It needs an s that is analytic and accepts complex numbers; all of our ops do.
+
+All tolerances are relative, so the units of s and of x change no verdict. A difference is held to what it can know. A
+tolerance above 1e-4 of the derivative decides nothing: the comparison is inconclusive.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from minisnip.autodiff.engine import Array
+
+Line: TypeAlias = Callable[[complex], Any]  # t -> s(x + t d), a number
+
+EPS = float(np.finfo(np.float64).eps)
+STEPS = [1e-4, 1e-5, 1e-6]  # of the central difference, relative to x
+LADDER = [10.0**k for k in range(-1, -15, -1)]  # where those decide nothing
+LONG_LADDER = [10.0**k for k in range(14, -27, -1)]  # at x = 0, which says nothing about the scale of x
+COMPLEX_STEP = 1e-20
+PRECISION = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 5e-5}  # a gradient in this dtype is held to it
+CONCLUSIVE = {np.dtype(np.float64): 1e-4, np.dtype(np.float32): 1e-2}  # a larger tolerance decides nothing
+DIRECTIONS = 3
+COTANGENT = "the cotangent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One derivative along one direction, as computed and from differences."""
+
+    order: int
+    input: str
+    method: str
+    direction: Array = field(repr=False)
+    analytic: float
+    numeric: float
+    tolerance: float
+    limit: float = field(repr=False)  # a larger tolerance decides nothing
+    bends: bool = field(repr=False, default=False)  # the slopes on both sides differ, by as much at every step
+    computed_by: str = field(repr=False, default="grad")
+    note: str = field(repr=False, default="")  # why there is no complex step
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two numbers agree; NaN and infinity agree with nothing."""
+        return bool(np.isfinite(self.analytic) and self.apart <= self.tolerance)
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the tolerance is a small part of the derivative, so that agreement means something."""
+        return self.tolerance <= self.limit
+
+    @property
+    def apart(self) -> float:
+        """The distance between the two numbers."""
+        return abs(self.analytic - self.numeric)
+
+    def __str__(self) -> str:
+        direction = np.array2string(self.direction, precision=4, threshold=12, separator=", ")
+        verdict = f"differ by {self.apart:.3g}, more than the tolerance {self.tolerance:.3g}"
+        if self.agrees and self.conclusive:
+            verdict = f"agree: they differ by {self.apart:.3g}, and the tolerance is {self.tolerance:.3g}"
+        elif self.agrees:
+            verdict = f"differ by {self.apart:.3g}, and the tolerance {self.tolerance:.3g} is too large to tell"
+            verdict += ": inconclusive"
+        return (
+            f"derivative of order {self.order} by {self.input} along the direction {direction}: {self.computed_by} "
+            f"gives {self.analytic:.12g}, the {self.method} {self.numeric:.12g}; they {verdict}{self.note}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A function of arrays that gives a number, its gradient as it is claimed, and where to compare the two."""
+
+    value: Callable[[list[Array]], Any]
+    gradient: Callable[[list[Array]], list[Array]]
+    arrays: list[Array]  # float64
+    names: list[str]
+    dtype: np.dtype[Any]  # in which the gradient is computed
+    order: int = 1
+    computed_by: str = "grad"
+
+    def moved(self, i: int, direction: Array, t: complex) -> Point:
+        """The same functions, with x + t d in place of input i."""
+        x = np.asarray(self.arrays[i] + t * direction)
+        return replace(self, arrays=[*self.arrays[:i], x, *self.arrays[i + 1 :]])
+
+    def line(self, i: int, direction: Array) -> Line:
+        """The function t -> s(x + t d)."""
+        return lambda t: self.moved(i, direction, t).here()
+
+    def here(self) -> Any:
+        """The value at the arrays."""
+        return self.value(self.arrays)
+
+    def slopes(self) -> list[Array]:
+        """The gradient at the arrays."""
+        return self.gradient(self.arrays)
+
+
+class CheckError(Exception):
+    """Comparisons that do not agree, or do not decide; or a sentence on the function itself."""
+
+    def __init__(self, point: Point, sentence: str = "", comparisons: Sequence[Comparison] = (), i: int = 0) -> None:
+        self.point, self.sentence, self.i = point, sentence, i
+        self.comparisons = sorted(comparisons, key=lambda c: c.agrees)  # what disagrees comes first
+        self.wrong = any(not c.agrees for c in comparisons)
+
+    def __str__(self) -> str:
+        return self.sentence or f"{self.comparisons[0]}. {_suspicion(self)}"
+
+
+def check_point(point: Point, rng: np.random.Generator, count: int | None = None) -> list[Comparison]:
+    """The comparisons by each of the first `count` inputs, one for each method; CheckError at the first failure."""
+    value, again = point.here(), point.here()
+    if not np.isfinite(value):
+        raise CheckError(point, f"f is not finite here: it gives {value}.")
+    if abs(value - again) > 1e-9 * abs(value):
+        sentence = f"f gives {value:.9g}, and another value at the second call: f is random ({again:.9g})."
+        raise CheckError(point, sentence)
+    report, gradients = [], point.slopes()
+    for i, x in enumerate(point.arrays[:count]):
+        found: list[Comparison] = []
+        for _ in range(DIRECTIONS):
+            comparisons = compare(point, i, random_direction(x, rng), gradients[i], found)
+            bent = comparisons[0].bends and has_kink(point.line(i, comparisons[0].direction))
+            if bent or not _settled(comparisons):
+                raise CheckError(point, comparisons=comparisons, i=i)
+            found += comparisons
+        for method in dict.fromkeys(c.method for c in found):
+            same = [c for c in found if c.method == method]
+            report.append(max(same, key=lambda c: c.apart / c.tolerance if c.tolerance else 0.0))
+    return report
+
+
+def random_direction(x: Array, rng: np.random.Generator) -> Array:
+    """Random signs and magnitudes from ½ to 1½, in units of the largest |x|: no element counts for nearly nothing."""
+    size = float(np.max(np.abs(x), initial=0.0)) or 1.0
+    return np.asarray(rng.choice([-size, size], x.shape) * rng.uniform(0.5, 1.5, x.shape))
+
+
+def _settled(comparisons: Sequence[Comparison]) -> bool:
+    """All agree, and one decides; or all say that a derivative of a gradient is zero, as far as can be known."""
+    zero = all(c.order > 1 and max(abs(c.analytic), abs(c.numeric)) <= c.tolerance for c in comparisons)
+    return all(c.agrees for c in comparisons) and (zero or any(c.conclusive for c in comparisons))
+
+
+def compare(
+    point: Point, i: int, direction: Array, gradient: Array, before: Sequence[Comparison] = ()
+) -> list[Comparison]:
+    """The central difference, and the complex step where it applies.
+
+    Where the complex step has applied along another direction `before`, it is enough if it agrees here.
+    """
+    exact = _by_complex_step(point, i, direction, gradient)
+    if exact.agrees and any(c.method == exact.method for c in before):
+        return [exact]
+    central = _by_difference(point, i, direction, gradient, STEPS)
+    if not central.conclusive or not (_close(central, exact) or central.agrees):
+        ladder = LADDER if np.any(point.arrays[i]) else LONG_LADDER
+        central = _by_difference(point, i, direction, gradient, ladder)
+    if exact.agrees and not _close(central, exact):  # a kink close to x misleads the larger steps
+        windows = (_by_difference(point, i, direction, gradient, LADDER[k : k + 3]) for k in range(len(LADDER) - 2))
+        central = next((c for c in windows if c.tolerance < 1000 * c.limit and _close(c, exact)), central)
+    if not (_close(central, exact) or (np.isfinite(exact.numeric) and not central.conclusive)):
+        return [replace(central, note=f"; no complex step: {exact.note or 'f is not analytic'}")]
+    for roundoff in (_jumps, _last_digits):
+        if not exact.agrees:
+            wider = replace(exact, tolerance=exact.tolerance + roundoff(point, i, direction))
+            exact = wider if wider.agrees else exact
+    tolerance = max(central.tolerance + exact.tolerance, 2 * abs(exact.numeric - central.numeric))
+    return [replace(central, tolerance=tolerance), exact]  # where the two are close, they are right or wrong together
+
+
+def _close(central: Comparison, exact: Comparison) -> bool:
+    """Whether the complex step gives what the difference gives, as far as that can tell: f is analytic."""
+    return abs(exact.numeric - central.numeric) <= max(exact.limit, central.limit, central.tolerance)
+
+
+def _by_complex_step(point: Point, i: int, direction: Array, gradient: Array) -> Comparison:
+    analytic, size = _along(gradient, direction)
+    numeric, reason = complex_step(point.line(i, direction))
+    return Comparison(
+        order=point.order,
+        input=point.names[i],
+        method="complex step",
+        direction=direction,
+        analytic=analytic,
+        numeric=numeric,
+        tolerance=PRECISION[point.dtype] * size,
+        limit=CONCLUSIVE[point.dtype] * max(size, abs(numeric)),
+        computed_by=point.computed_by,
+        note=reason,
+    )
+
+
+def _by_difference(point: Point, i: int, direction: Array, gradient: Array, steps: Sequence[float]) -> Comparison:
+    analytic, size = _along(gradient, direction)
+    rounded = size if np.any(point.arrays[i]) else 0.0  # x + h d is rounded, but not at x = 0
+    numeric, error, scale, bends = central_difference(point.line(i, direction), steps, rounded)
+    if analytic == numeric == scale == 0.0:
+        error = 0.0  # neither f nor its gradient knows of x
+    return Comparison(
+        order=point.order,
+        input=point.names[i],
+        method="central difference",
+        direction=direction,
+        analytic=analytic,
+        numeric=numeric,
+        tolerance=error + PRECISION[point.dtype] * size,
+        limit=CONCLUSIVE[point.dtype] * max(size, scale),
+        bends=bends,
+        computed_by=point.computed_by,
+    )
+
+
+def _along(gradient: Array, direction: Array) -> tuple[float, float]:
+    """The sum of g_j d_j, and the sum of |g_j d_j| where that is finite."""
+    products = gradient * direction
+    return float(np.sum(products)), float(np.sum(np.abs(products), where=np.isfinite(products)))
+
+
+def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) -> tuple[float, float, float, bool]:
+    """The slope s'(0), its uncertainty, its scale, and whether s bends; each step is a tenth of the one before.
+
+    D(h) = (s(h) - s(-h)) / 2h misses by c h², so R(h) = D(h) + (D(h) - D(10h)) / 99 does not (Richardson 1911). How
+    much R changes from 10h to h is the uncertainty: truncation shows at large steps, round-off at small ones. Round-off
+    grows as 1/h, so what it does at smaller steps is a bound, and so is that of s and of x, 10 ε (|s| + `rounded`) / h.
+    The slopes on both sides of 0 differ by O(h) if s is smooth, by O(1/h) if that is round-off, and by O(1) at a kink.
+    """
+    with np.errstate(all="ignore"):
+        h, center = np.array(steps), s(0.0)
+        up, down = np.array([(s(t), s(-t)) for t in steps]).T
+        change = np.maximum(abs(up - center), abs(down - center))
+        steep, bend, coarse = change / h, abs(up - 2 * center + down) / h, (up - down) / (2 * h)
+        slopes = coarse[1:] + np.diff(coarse) / 99
+        gaps = abs(np.diff(slopes))
+        noise = np.fmax.accumulate((gaps * h[2:])[::-1])[::-1]
+        error = (3 * noise + 10 * EPS * (abs(center) + change[2:] + rounded)) / h[2:]
+        error[(change[2:] == 0) & change.any() | (steep[2:] > 5 * steep[1:-1])] = np.inf  # a step, or no change at all
+        seen = np.maximum(abs(slopes[1:]), steep[2:])
+        rank = error / seen if steps[0] > 1.0 else error  # at x = 0 the best step may be of any size
+        best = np.lexsort((error, rank))[0]  # NaN comes last
+        bends = bool(bend[-3:].max() < 2 * bend[-3:].min() and bend[-3:].min() > 1e-4 * seen[-1])
+    return float(slopes[1:][best]), float(error[best]), float(seen[best]), bends
+
+
+def complex_step(s: Line) -> tuple[float, str]:
+    """Im s(i h) / h; NaN and the reason where s does not take complex numbers or drops the imaginary part."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            value = s(1j * COMPLEX_STEP)
+    except Exception as error:  # f is the caller's, and may refuse complex numbers in any way
+        return np.nan, f"{type(error).__name__}: {error}"
+    if not np.iscomplexobj(value):
+        return np.nan, "f drops the imaginary part"
+    slope = float(np.imag(value)) / COMPLEX_STEP
+    return slope, "" if np.isfinite(slope) else "it is not finite"
+
+
+def _jumps(point: Point, i: int, direction: Array) -> float:
+    """How irregular the error of the gradient is at close neighbors of x.
+
+    A wrong gradient has an error that is smooth in x. That of a right one is round-off, and jumps.
+    """
+    rng, errors = np.random.default_rng(0), []
+    moves = [random_direction(x, rng) for x in point.arrays]
+    for t in (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5):
+        near = replace(point, arrays=[np.asarray(x + t * move) for x, move in zip(point.arrays, moves, strict=True)])
+        errors.append(_along(near.slopes()[i], direction)[0] - complex_step(near.line(i, direction))[0])
+    return 3 * float(np.ptp(errors)) if np.all(np.isfinite(errors)) else 0.0
+
+
+def _last_digits(point: Point, i: int, direction: Array) -> float:
+    """The last digits of the value (in float64, 1e-14 of it), which a gradient that is nearly zero is made of."""
+    return 0.01 * PRECISION[point.dtype] * float(abs(point.here()))
+
+
+# ---- What the numbers suggest ----------------------------------------------------------------------------------------
+
+
+def _suspicion(failure: CheckError) -> str:
+    """A sentence on what may be wrong."""
+    point, i, c = failure.point, failure.i, failure.comparisons[0]
+    if not np.isfinite(c.analytic):
+        return "The gradient is not finite."
+    if has_kink(point.line(i, c.direction)):
+        return "f has a kink here, with another slope at x + h than at x - h: check it at another x."
+    if not failure.wrong:
+        return "f hardly changes beside its round-off: subtract constants from it, or check it where it does change."
+    if c.order > 1:
+        return "It is right at order 1: the VJP is not written in ops, or in ops that are wrong at order 2."
+    if point.names[-1] == COTANGENT and _right_with_ones(point, i, c.direction):
+        return "It is right with g = 1: the VJP does not multiply by g."
+    return _meaning(_ratios(point, i, c))
+
+
+def has_kink(s: Line) -> bool:
+    """Whether s bends at 0 itself, not only close to it."""
+    return central_difference(s, (1e-8, 1e-9, 1e-10))[3]
+
+
+def _right_with_ones(point: Point, i: int, direction: Array) -> bool:
+    ones = replace(point, arrays=[*point.arrays[:-1], np.ones_like(point.arrays[-1])])
+    return _settled(compare(ones, i, direction, ones.slopes()[i]))
+
+
+def _ratios(point: Point, i: int, c: Comparison) -> Array:
+    """Gradient / difference along this direction and two others."""
+    rng, gradient = np.random.default_rng(0), point.slopes()[i]
+    others = [compare(point, i, random_direction(point.arrays[i], rng), gradient)[0] for _ in range(2)]
+    with np.errstate(all="ignore"):
+        return np.array([np.divide(other.analytic, other.numeric) for other in (c, *others)])
+
+
+def _meaning(ratios: Array) -> str:
+    ratio = float(ratios[0])
+    if np.ptp(ratios) > 1e-3 * np.max(np.abs(ratios)):
+        return f"Along other directions the ratio is {ratios[1]:.3g} or {ratios[2]:.3g}: some elements are wrong."
+    if abs(ratio - 1) < 0.005:
+        return f"It is off by a relative {ratio - 1:.1e} along other directions, too."
+    meaning = {-1.0: "the sign", 0.0: "no gradient arrives"}.get(round(ratio, 3), "a factor")
+    return f"It is {ratio:.2f} times the difference: {meaning}."
