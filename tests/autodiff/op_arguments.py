@@ -76,8 +76,10 @@ def one_axis_or_none() -> ArgumentStrategy:
     return one_axis() | for_shape(lambda s: of(arrays(s), axis=st.none()))
 
 
-def of_ddof_1() -> ArgumentStrategy:
-    return of(spread((3, 2)), axis=st.sampled_from([None, 0, 1, -1, (0, 1)]), keepdims=st.booleans(), ddof=st.just(1))
+def deviations() -> ArgumentStrategy:
+    """At least three numbers: the deviation of two is linear, with a second derivative of 0."""
+    axes, ddofs = st.sampled_from([None, 0, 1, -1, (0, 1)]), st.sampled_from([0, 1])
+    return of(spread((3, 4)), axis=axes, keepdims=st.booleans(), ddof=ddofs)
 
 
 SINGLE_AXES = [((), None), ((1,), 0), ((1, 3, 1), None), ((1, 3, 1), 0), ((1, 3, 1), (0, -1)), ((2, 1), -1), ((2,), ())]
@@ -275,3 +277,7 @@ EINSUMS: list[tuple[str, list[Shape]]] = [
 
 def operands(subscripts: str, sizes: list[Shape]) -> ArgumentStrategy:
     return of(*map(arrays, sizes), subscripts=st.just(subscripts))
+
+
+def labeled() -> ArgumentStrategy:
+    return st.sampled_from(EINSUMS).flatmap(lambda row: operands(*row))

@@ -120,7 +120,7 @@ def spoil(structure: Any) -> None:
 
 
 @every_op
-@examples(10)
+@examples(5)
 @given(data=st.data())
 def test_no_later_change_of_an_argument_changes_a_derivative(case: Case, data: Any) -> None:
     arrays, metadata = data.draw(case.arguments)
