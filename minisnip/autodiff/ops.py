@@ -151,8 +151,10 @@ def elementwise(forward: Op, *partials: VJP | None) -> Op:
 
 
 def selected(x: Array, keep: Array) -> Any:
-    """x where `keep` is true, elsewhere 0. A product takes a quarter of the time of `where`, but 0 · ∞ is NaN."""
-    return x * keep if np.isfinite(x).all() else np.where(keep, x, 0)
+    """x where `keep` is true, elsewhere 0. A product of bits: 0 · ∞ is NaN, and `where` takes four times as long."""
+    if np.iscomplexobj(x) or x.itemsize > 8:
+        return np.where(keep, x, 0)
+    return (x.view(f"i{x.itemsize}") * keep).view(x.dtype)
 
 
 def _relu(x: Array) -> Any:

@@ -200,6 +200,17 @@ def test_a_loser_gets_0_even_of_an_infinite_gradient() -> None:
     np.testing.assert_array_equal(overlapping, [[0, 0, 0], [0, inf, inf], [0, inf, inf]])
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.complex64])
+def test_it_does_in_every_precision(dtype: Any) -> None:
+    x = Tensor(np.array([-1.0, -0.0, 2.0], dtype))
+    with np.errstate(invalid="ignore"):
+        gradient = grad((ops.relu(x) * np.array([np.inf, -np.inf, -np.inf], dtype)).sum(), x)
+
+    assert gradient.dtype == dtype
+    np.testing.assert_array_equal(gradient[:2], [0, 0])
+    assert gradient[2].real == -np.inf
+
+
 def test_the_second_derivative_of_a_window_takes_its_winner_even_beside_infinity() -> None:
     x, cotangent = Tensor(np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 1, 2, 2)), Tensor(np.ones((1, 1, 1, 1)))
     vector = np.array([[np.inf, 1.0], [1.0, 5.0]]).reshape(1, 1, 2, 2)

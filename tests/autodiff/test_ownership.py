@@ -202,15 +202,17 @@ def test_without_a_copy_the_array_is_shared_and_stays_its_owners_to_change() -> 
     assert not np.shares_memory(Tensor(w).value, w)
 
 
-def test_a_training_step_copies_no_weight() -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_a_training_step_copies_neither_weights_nor_images(dtype: Any) -> None:
     net = lenet_300_100()
-    params, images, labels = net.init(0), np.ones((2, 1, 28, 28), np.float32), np.array([0, 1])
+    params, images, labels = net.init(0), np.ones((2, 1, 28, 28), dtype), np.array([0, 1])
     seen: list[bool] = []
 
     def spy(weights: Any, x: Any) -> Any:
         seen.extend(np.shares_memory(weights[name].value, w) for name, w in params.items())
+        seen.append(np.shares_memory(x.value if isinstance(x, Tensor) else x, images))
         return net(weights, x)
 
     loss_gradient(cast(Any, spy), params, images, labels, uncut)
 
-    assert seen == [True] * len(params)
+    assert seen == [True] * (1 + len(params))
