@@ -20,6 +20,7 @@ import numpy as np
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.mistakes import warn
 from minisnip.nn.init import Rng
+from minisnip.pruning.masks import flatten, unflatten
 
 
 def shuffle_masks(masks: Arrays, rng: Rng = None) -> dict[str, Array]:
@@ -79,8 +80,12 @@ def random_masks(params: Arrays, counts: Mapping[str, int], rng: Rng = None) -> 
 
 
 def invert(scores: Arrays) -> dict[str, Array]:
-    """The scores in reverse order: what would be kept first is removed first."""
-    return {name: -s for name, s in scores.items()}
+    """The scores in reverse order: what would be kept first is removed first.
+
+    -s of floats; ~s of integers and booleans, which cannot overflow.
+    """
+    flat = flatten(scores)  # one dtype for all
+    return unflatten(-flat if flat.dtype.kind == "f" else ~flat, scores)
 
 
 def random_labels(y: Array, classes: int, rng: Rng = None) -> Array:

@@ -158,7 +158,8 @@ def _largest(flat: Array, kappa: int) -> Array:
 def descending_ranks(flat: Array) -> Array:
     """The rank of each number of a flat array, 0 for the largest; of equals the first comes first."""
     ranks = np.empty(flat.size, np.intp)
-    ranks[np.argsort(-flat, kind="stable")] = np.arange(flat.size)
+    ascending = np.argsort(flat[::-1], kind="stable")  # read from both ends: -flat of unsigned numbers would wrap
+    ranks[flat.size - 1 - ascending[::-1]] = np.arange(flat.size)
     return ranks
 
 
