@@ -71,7 +71,7 @@ class Tensor:
                 f"a Tensor holds floats, got dtype {array.dtype}: convert it with .astype(np.float64), "
                 "or leave it a plain array (an array is a constant)"
             )
-        array.flags.writeable = False
+        array.setflags(write=False)
         self._value = array
         self.op: Primitive | None = None  # how it was computed: op(*args, **metadata); None for a leaf
         self.args: tuple[Any, ...] = ()
@@ -197,7 +197,8 @@ class Primitive:
         """Run forward on the arrays; if there was a Tensor among them, remember how the answer was made."""
         parents = [(i, arg) for i, arg in enumerate(args) if isinstance(arg, Tensor)]
         if parents:
-            args, metadata = frozen(args), metadata and frozen(metadata)
+            args = tuple([arg if isinstance(arg, Tensor) else frozen(arg) for arg in args])
+            metadata = metadata and frozen(metadata)
         try:
             value = self.forward(*(map(value_of, args) if parents else args), **metadata)
         except (ValueError, IndexError) as error:

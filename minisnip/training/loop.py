@@ -385,8 +385,7 @@ def loss_gradient(
 
     def shard(part: slice) -> tuple[float, int, dict[str, Array]]:
         weights = {name: Tensor(w, copy=False) for name, w in params.items()}
-        x = images[part]
-        logits = net(weights, Tensor(x, copy=False) if x.dtype.kind == "f" else x)  # no op copies it
+        logits = net(weights, images[part])
         loss = cross_entropy(logits, labels[part]) * (len(labels[part]) / len(labels))
         wrong = np.count_nonzero(logits.value.argmax(axis=1) != labels[part])
         return float(loss), int(wrong), grad(loss, weights)
