@@ -20,20 +20,20 @@ details that these files call by name. `minisnip.lab` compares, reproduces and p
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from minisnip.autodiff import (
-    Tensor,
-    check_gradient,
-    check_grads,
-    grad,
-    hvp,
-    jacobian,
-    ops,
-    primitive,
-    value_and_grad,
-)
-from minisnip.mistakes import nearest
+if TYPE_CHECKING:
+    from minisnip.autodiff import (
+        Tensor,
+        check_gradient,
+        check_grads,
+        grad,
+        hvp,
+        jacobian,
+        ops,
+        primitive,
+        value_and_grad,
+    )
 
 __version__ = "0.2.0"
 __all__ = [
@@ -53,9 +53,16 @@ _PACKAGES = ("autodiff", "data", "exercises", "files", "lab", "nn", "pruning", "
 
 
 def __getattr__(name: str) -> Any:
-    """A sub-package is imported when it is first named (PEP 562): `import minisnip; minisnip.pruning`."""
+    """A name is imported when it is first used (PEP 562): `import minisnip; minisnip.pruning`.
+
+    So the command can answer Ctrl-C while NumPy is imported.
+    """
     if name in _PACKAGES:
         return import_module(f"minisnip.{name}")
+    if name in __all__:
+        return getattr(import_module("minisnip.autodiff"), name)
+    from minisnip.mistakes import nearest
+
     raise AttributeError(f"minisnip has no {name!r}: it has {', '.join(__dir__())}{nearest(name, __dir__())}")
 
 

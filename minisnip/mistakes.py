@@ -5,10 +5,13 @@ The public functions call these checks at their entrance. An error says what was
 
 from __future__ import annotations
 
+import re
 import sys
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from inspect import getdoc, isfunction
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -54,8 +57,40 @@ class Registry(dict[str, Entry]):
         width = max(map(len, self), default=0)
         first = {name: [*(getdoc(f) or "").splitlines(), ""][0] for name, f in self.items()}
         text = "\n".join(f"{name:<{width}}  {line}" for name, line in first.items())
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        return text.encode(encoding, "backslashreplace").decode(encoding)  # PYTHONIOENCODING=ascii: ∂ as an escape
+        return printable(text)
+
+
+_told: set[tuple[str, str, int]] = set()
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the first line outside minisnip; a line is told the same thing once, unless the user's filters say more.
+
+    Python has a record of what it told, but starts a new one whenever any code enters `warnings.catch_warnings`.
+    """
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith("minisnip."):
+        level, frame = level + 1, frame.f_back
+    told, action = (message, frame.f_code.co_filename, frame.f_lineno), _action(message, category, frame)
+    if action in ("error", "always", "all") or (action != "ignore" and told not in _told):
+        _told.add(told)
+        warnings.warn(message, category, stacklevel=level)
+
+
+def _action(message: str, category: type[Warning], frame: FrameType) -> str:
+    """What the first filter that fits does with a warning, as `warnings.warn` looks it up."""
+    module = str(frame.f_globals.get("__name__"))
+    for action, text, kind, name, line in warnings.filters:
+        fits = issubclass(category, kind) and line in (0, frame.f_lineno)
+        if fits and all(pattern is None or re.match(pattern, s) for pattern, s in ((text, message), (name, module))):
+            return action
+    return "default"
+
+
+def printable(text: str) -> str:
+    """The text with an escape in place of each character that stdout cannot show, as ∂ if PYTHONIOENCODING=ascii."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def check_kind(given: object, attribute: str, expected: str, remedy: str) -> None:

@@ -75,11 +75,13 @@ def test_compaction_prints_both_tables_and_writes_json(
     monkeypatch.setattr(compaction, "MODELS", {"lenet-300-100": MODELS["lenet-300-100"]})
     monkeypatch.setattr(compaction, "EVALUATED", 20)
     compaction.snip.cache_clear()
-    compaction.main(["--pairs", "2", "--steps", "2", "--evaluations", "3", "--out", str(tmp_path)])
+    out = tmp_path / "compaction"
+    compaction.main(["--pairs", "2", "--steps", "2", "--evaluations", "3", "--out", str(out)])
     compaction.snip.cache_clear()
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| LeNet")]
     assert [line.count("×") for line in lines] == [0, 2]
-    (row,) = json.loads((tmp_path / "compaction.json").read_text())["rows"]
+    assert sorted(file.name for file in out.glob("*.md")) == ["1_left.md", "2_step.md", "3_evaluation.md", "4_bytes.md"]
+    (row,) = json.loads((out / "compaction.json").read_text())["turns"]
     assert {len(ms) for work in row["turns_ms"].values() for ms in work.values()} == {2}
 
 

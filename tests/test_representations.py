@@ -106,13 +106,16 @@ def test_help_of_an_op_without_source_still_tells_what_an_op_is() -> None:
 
 def test_the_class_of_ops_keeps_its_own_documentation() -> None:
     assert (Primitive.__doc__ or "").startswith("A differentiable op")
-    assert list(inspect.signature(Primitive).parameters) == ["forward", "vjps", "remedy"]
+    assert list(inspect.signature(Primitive).parameters) == ["forward", "vjps", "name", "remedy"]
 
 
 def test_all_lists_every_public_op() -> None:
     public = {name for name, x in vars(ops).items() if isinstance(x, Primitive) and name[0] != "_"}
     made = {name for name, x in vars(ops).items() if inspect.isfunction(x) and x.__module__ == ops.__name__}
-    assert set(ops.__all__) == public | {name for name in made if name[0] != "_"} - {"plus_bias"}  # of conv and linear
+    assert set(ops.__all__) == public | {name for name in made if name[0] != "_"} - {
+        "plus_bias",
+        "selected",
+    }  # of conv too
     assert help_of(ops).count("tanh(x)") == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import shutil
@@ -14,9 +16,11 @@ import pytest
 import minisnip
 from minisnip import data
 from minisnip.data.storage import FileStatus
+from minisnip.exercises import lesson_5
 from minisnip.lab import report
 from minisnip.lab.cli import NOT_MNIST, main
 from minisnip.lab.experiment import Experiment
+from tests.data.files import few_digits
 
 COMMAND = [sys.executable, "-m", "minisnip"]
 WITHOUT_INSTALLATION = """
@@ -177,6 +181,98 @@ def test_a_plain_terminal_shows_words_that_are_alike_and_registries_do_not_fail(
     command = [*COMMAND[:1], "-c", "from minisnip.pruning import METHODS; print(METHODS)"]
     done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
     assert b"snip" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "cp437"])
+def test_what_a_terminal_cannot_show_is_replaced(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr(data, "cache_folder", lambda: Path("Δ κ ☃ \udcff"))
+    monkeypatch.setattr(data, "status", lambda: [FileStatus("mnist", "☃", None, 0, "missing")])
+    assert main(["data"]) == 0
+    lesson_5.exactly(lambda *_: None)  # its title has a κ
+    shown.flush()
+    text = shown.buffer.getvalue().decode(encoding)
+    assert "cache: d kappa ? ?" in text
+    assert "Exercise 5." in text
+
+
+class Broken(io.TextIOWrapper):
+    """A pipe that nobody reads, or a full disk."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8")
+        self.number = number
+
+    def write(self, text: str) -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.EPIPE, ""), (errno.ENOSPC, "No space left on device")])
+def test_the_work_is_done_even_if_nothing_can_be_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, said: str
+) -> None:
+    monkeypatch.setattr(data, "load", lambda name: few_digits())
+    monkeypatch.setattr(sys, "stdout", Broken(number))
+    assert main(["train", "--dataset", "glyphs", "--epochs", "1", "--out", str(tmp_path)]) == 1
+    assert (tmp_path / "result.json").exists()
+    assert said in capsys.readouterr().err
+
+
+def test_a_warning_that_nobody_reads_does_not_stop_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "load", lambda name: few_digits())
+    monkeypatch.setattr(sys, "stderr", Broken(errno.EPIPE))
+    arguments = ["train", "--dataset", "glyphs", "--epochs", "1", "--sparsity", "0.9999"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("data >&-", 0),
+        ("data 2>&-", 0),
+        ("data >&- 2>&-", 0),
+        ("data >/dev/full", 1),
+        ("data 2>/dev/full", 0),
+        ("data | true", 0),
+        ("--help | true", 0),
+    ],
+)
+def test_closed_streams_are_no_error(tmp_path: Path, line: str, code: int) -> None:
+    environment = {
+        **os.environ,
+        "MINISNIP_DATA": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path),
+        "PYTHONUNBUFFERED": "",
+    }
+    shell = ["sh", "-c", f"{sys.executable} -m minisnip {line}"]
+    done = subprocess.run(shell, env=environment, capture_output=True, text=True)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("module", ["numpy", "minisnip.lab.cli", "argparse"])
+def test_ctrl_c_during_the_imports_is_one_sentence(tmp_path: Path, module: str) -> None:
+    code = f"""
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+from minisnip.__main__ import main
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.strip() == "minisnip: interrupted"
 
 
 @pytest.mark.parametrize(

@@ -200,24 +200,29 @@ def _winners(x: Array, out: Array, kernel: Pair, stride: int) -> Array:
         np.equal(images[window], best, out=winners[k])
         winners[k] &= undecided  # the first of equals stays
         undecided ^= winners[k]
+    if undecided.any():  # NaN equals nothing: the first NaN of the window is its maximum
+        for k, window in windows(images.shape, kernel, stride):
+            winners[k] |= undecided & np.isnan(images[window])
+            undecided &= ~winners[k]
     return winners
 
 
 def _pick(x: Array, winners: Array, kernel: Pair, stride: int) -> Array:
     images, out = _batch_last(x), np.zeros(winners.shape[1:], x.dtype)
     for k, window in windows(images.shape, kernel, stride):
-        out += images[window] * winners[k]
+        out += ops.selected(images[window], winners[k])
     return _batch_first(out)
 
 
 def _unpick(g: Array, winners: Array, kernel: Pair, stride: int, shape: tuple[int, ...]) -> Array:
     n, channels, height, width = shape
     images, rows = np.zeros((channels, height, width, n), g.dtype), _batch_last(g)
+    in_place = stride >= max(kernel) and np.isfinite(rows).all()  # no two windows overlap, and no product is NaN
     for k, window in windows(images.shape, kernel, stride):
-        if stride >= max(kernel):  # no two windows overlap: write in place
+        if in_place:
             np.multiply(rows, winners[k], out=images[window])
         else:
-            images[window] += rows * winners[k]
+            images[window] += ops.selected(rows, winners[k])
     return _batch_first(images)
 
 
@@ -236,7 +241,8 @@ def max_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
     """The largest number of each window, (N, C, H, W) -> (N, C, oh, ow).
 
     Among equals the first counts, in reading order, and gets the whole gradient: MNIST's flat background ties whole
-    windows. The stride is the kernel's size if it is not given; rows and columns that fill no window are left out.
+    windows. NaN counts as the largest number; of several, the first gets the gradient (in PyTorch the last). The stride
+    is the kernel's size if it is not given; rows and columns that fill no window are left out.
     """
     image_shape("max_pool2d", x)
     return _max_pool2d_op(x, (kernel, kernel), kernel if stride is None else stride)

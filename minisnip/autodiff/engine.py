@@ -36,13 +36,23 @@ Op: TypeAlias = Callable[..., Any]  # arrays in, array out; a Tensor among them,
 VJP: TypeAlias = Callable[..., Any]  # vjp(g, out, *args, **metadata) -> gradient w.r.t. one of the args
 
 
+def _in_ops(*_: Any, **__: Any) -> Tensor:
+    """Holds the place of an op in the class below."""
+    raise NotImplementedError
+
+
 class Tensor:
     """A variable: an array of floats (or complex numbers) and how it was computed.
+
+    It owns its numbers. An op copies the plain arrays that it is given beside a Tensor, so no later change of an array
+    can make a gradient wrong. A large constant that many ops use is copied once if it is a Tensor too.
 
     Parameters
     ----------
     value : array_like of float32, float64 or complex
-        Kept as it is, not copied: do not change the array while the Tensor is in use.
+        Copied.
+    copy : bool
+        False reads the caller's own array, which must not change before the last `grad`: for training loops.
 
     Raises
     ------
@@ -50,55 +60,46 @@ class Tensor:
         If `value` does not hold floats: there is no derivative with respect to an integer.
     """
 
-    __slots__ = ("args", "metadata", "op", "parents", "value")
+    __slots__ = ("_value", "args", "metadata", "op", "parents")
 
-    def __init__(self, value: npt.ArrayLike) -> None:
+    def __init__(self, value: npt.ArrayLike, *, copy: bool = True) -> None:
         if isinstance(value, Tensor):
             raise TypeError("Tensor(t) of a Tensor t: it is a variable already; Tensor(t.value) starts a new one")
-        self.value: Array = np.asarray(value)
-        if self.value.dtype.kind not in "fc":
+        array: Array = np.array(value) if copy else np.asarray(value).view()
+        if array.dtype.kind not in "fc":
             raise TypeError(
-                f"a Tensor holds floats, got dtype {self.value.dtype}: convert it with .astype(np.float64), "
+                f"a Tensor holds floats, got dtype {array.dtype}: convert it with .astype(np.float64), "
                 "or leave it a plain array (an array is a constant)"
             )
+        array.setflags(write=False)
+        self._value = array
         self.op: Primitive | None = None  # how it was computed: op(*args, **metadata); None for a leaf
         self.args: tuple[Any, ...] = ()
         self.metadata: dict[str, Any] = {}
         self.parents: list[tuple[int, Tensor]] = []  # the Tensors among args, each with its position
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
-    dtype = property(lambda self: self.value.dtype)
+    @property
+    def value(self) -> Array:
+        """The numbers, read-only: change a copy, `t.value.copy()`."""
+        return self._value
+
+    shape = property(lambda self: self._value.shape)
+    ndim = property(lambda self: self._value.ndim)
+    size = property(lambda self: self._value.size)
+    dtype = property(lambda self: self._value.dtype)
     T = property(lambda self: self.transpose())
 
     # Operators and methods are ops: ops.py assigns them at its end.
-    __add__: Callable[[Tensor, Any], Tensor]
-    __radd__: Callable[[Tensor, Any], Tensor]
-    __sub__: Callable[[Tensor, Any], Tensor]
-    __rsub__: Callable[[Tensor, Any], Tensor]
-    __mul__: Callable[[Tensor, Any], Tensor]
-    __rmul__: Callable[[Tensor, Any], Tensor]
-    __truediv__: Callable[[Tensor, Any], Tensor]
-    __rtruediv__: Callable[[Tensor, Any], Tensor]
-    __pow__: Callable[[Tensor, Any], Tensor]
-    __rpow__: Callable[[Tensor, Any], Tensor]
-    __matmul__: Callable[[Tensor, Any], Tensor]
-    __rmatmul__: Callable[[Tensor, Any], Tensor]
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _in_ops
+    __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __neg__ = __abs__ = __getitem__ = _in_ops
     __lt__: Callable[[Tensor, Any], Array]
     __le__: Callable[[Tensor, Any], Array]
     __gt__: Callable[[Tensor, Any], Array]
     __ge__: Callable[[Tensor, Any], Array]
     __eq__: ClassVar[Callable[[Tensor, object], Any]]
     __ne__: ClassVar[Callable[[Tensor, object], Any]]
-    __neg__: Callable[[Tensor], Tensor]
-    __abs__: ClassVar[Callable[[Tensor], Tensor]]
-    __getitem__: Callable[[Tensor, Any], Tensor]
-    sum: Callable[..., Tensor]
-    mean: Callable[..., Tensor]
-    max: Callable[..., Tensor]
-    reshape: Callable[..., Tensor]
-    transpose: Callable[..., Tensor]
+    sum = mean = max = min = prod = var = std = _in_ops
+    reshape = ravel = flatten = squeeze = transpose = clip = astype = _in_ops
     ufuncs: ClassVar[dict[np.ufunc, Op]]  # what NumPy calls where an array is on the left: array + Tensor
 
     def __len__(self) -> int:
@@ -149,6 +150,20 @@ def shape_of(x: Any) -> tuple[int, ...]:
     return x.shape if hasattr(x, "shape") else np.shape(x)
 
 
+def frozen(x: Any) -> Any:
+    """What nobody else can change: arrays are copied and made read-only, in lists, tuples and dicts too."""
+    if isinstance(x, np.ndarray):
+        x = x.copy(order="K")
+        x.flags.writeable = False
+    elif isinstance(x, list):
+        return [*map(frozen, x)]
+    elif isinstance(x, tuple):
+        return tuple.__new__(type(x), map(frozen, x))  # a named tuple stays one
+    elif isinstance(x, dict):
+        return {key: frozen(value) for key, value in x.items()}
+    return x
+
+
 @dataclass(frozen=True, eq=False)
 class Primitive:
     """A differentiable op; `primitive` makes one.
@@ -162,6 +177,7 @@ class Primitive:
 
     forward: Callable[..., Any]
     vjps: tuple[VJP | None, ...]
+    name: str
     remedy: str
 
     # help(ops.tanh), its repr and its arguments are read from the source of the op
@@ -171,7 +187,7 @@ class Primitive:
 
     @property
     def __name__(self) -> str:
-        return self.forward.__name__.strip("_")
+        return self.name or getattr(self.forward, "__name__", type(self.forward).__name__).strip("_")
 
     def __get__(self, tensor: Tensor | None, owner: type | None = None) -> Any:
         """As a function in a class does, an op becomes a method: `Tensor.__add__ = add`."""
@@ -180,17 +196,29 @@ class Primitive:
     def __call__(self, *args: Any, **metadata: Any) -> Any:
         """Run forward on the arrays; if there was a Tensor among them, remember how the answer was made."""
         parents = [(i, arg) for i, arg in enumerate(args) if isinstance(arg, Tensor)]
+        if parents:
+            args = tuple([arg if isinstance(arg, Tensor) else frozen(arg) for arg in args])
+            metadata = metadata and frozen(metadata)
         try:
             value = self.forward(*(map(value_of, args) if parents else args), **metadata)
         except (ValueError, IndexError) as error:
-            shapes = " and ".join(str(shape_of(arg)) for arg in args if hasattr(arg, "shape"))
             kind = IndexError if isinstance(error, IndexError) else ValueError
-            raise kind(f"{self.__name__} of shapes {shapes}: {self.remedy or error}") from error
+            raise kind(self._explain(error, args, metadata)) from error
         if not parents:
             return value
-        out = Tensor(value)
+        out = Tensor(value, copy=False)
         out.op, out.args, out.metadata, out.parents = self, args, metadata, parents
         return out
+
+    def _explain(self, error: Exception, args: tuple[Any, ...], metadata: dict[str, Any]) -> str:
+        """What NumPy says, and the remedy if the shapes are the cause: if ones of the same shapes fail too."""
+        shapes = " and ".join(str(shape_of(arg)) for arg in args if hasattr(arg, "shape"))
+        said = f"{self.__name__} of shapes {shapes}: {str(error).strip()}"
+        try:
+            self.forward(*(np.broadcast_to(1.0, a.shape) if hasattr(a, "shape") else a for a in args), **metadata)
+        except (ValueError, IndexError, TypeError, MemoryError):
+            return f"{said.removesuffix('.')}. {self.remedy}" if self.remedy else said
+        return said
 
     def vjp(self, i: int, g: Any, out: Any, args: tuple[Any, ...], metadata: dict[str, Any]) -> Any:
         """The gradient of the loss with respect to argument i, given its gradient g with respect to the output."""
@@ -206,28 +234,31 @@ class Primitive:
         return contribution
 
 
-def primitive(forward: Callable[..., Any], *vjps: VJP | None, remedy: str = "") -> Primitive:
+def primitive(forward: Callable[..., Any], *vjps: VJP | None, name: str = "", remedy: str = "") -> Primitive:
     """Make an op from its forward function and one VJP per argument.
 
     Parameters
     ----------
     forward : callable
-        `forward(*args, **metadata)`, arrays in, array out. It must not change its arguments.
+        `forward(*args, **metadata)`, arrays in, array out. Its arguments are read-only. Arrays that VJPs need are
+        arguments too: the op copies those, but not what a function refers to from outside.
     *vjps : callable or None
         `vjp(g, out, *args, **metadata)` for each argument in turn, written in ops; None for a constant.
+    name : str
+        The op's name in errors and in its repr; that of `forward` by default.
     remedy : str
         What to do about wrong shapes; ends the error message.
 
     Examples
     --------
     >>> from minisnip import grad, hvp
-    >>> sin = primitive(np.sin, lambda g, out, x: g * cos(x))
-    >>> cos = primitive(np.cos, lambda g, out, x: -g * sin(x))
+    >>> sinh = primitive(np.sinh, lambda g, out, x: g * cosh(x))
+    >>> cosh = primitive(lambda x: (np.exp(x) + np.exp(-x)) / 2, lambda g, out, x: g * sinh(x), name="cosh")
     >>> x = Tensor(0.0)
-    >>> grad(sin(x), x), hvp(cos(x), x, 1.0)
-    (array(1.), array(-1.))
+    >>> grad(sinh(x), x), hvp(cosh(x), x, 1.0)
+    (array(1.), array(1.))
     """
-    return Primitive(forward, vjps, remedy)
+    return Primitive(forward, vjps, name, remedy)
 
 
 def backward_order(output: Tensor) -> Iterator[Tensor]:
@@ -307,27 +338,35 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
     array([2., 4., 6.])
     """
     leaves = leaves_of(inputs)
+    gradients = _gradients("grad", output, leaves, create_graph)
+    if create_graph:
+        tensors = [g if isinstance(g, Tensor) else Tensor(g) for g in gradients]
+        cast = [g if g.dtype == x.dtype else g.astype(x.dtype) for g, x in zip(tensors, leaves, strict=True)]
+        return _in_structure_of(inputs, cast)
+    return _in_structure_of(inputs, _own(gradients, leaves))
+
+
+def _gradients(caller: str, output: Any, leaves: list[Any], create_graph: bool) -> list[Any]:
+    """As `backward`, but what cannot be answered is refused in the name of the caller."""
     for role, x in [("output", output), *(("input", leaf) for leaf in leaves)]:
         if not isinstance(x, Tensor):
             raise TypeError(
-                f"grad: the {role} is a {type(x).__name__}, and an array is a constant: wrap it (x = Tensor(array)) "
-                "and compute the output from x"
+                f"{caller}: the {role} is a {type(x).__name__}, and an array is a constant: wrap it "
+                "(x = Tensor(array)) and compute the output from x"
             )
     if output.shape != ():
         raise ValueError(
-            f"grad: the output has shape {output.shape}, and a gradient is of one number: take output.sum(), "
+            f"{caller}: the output has shape {output.shape}, and a gradient is of one number: take output.sum(), "
             ".mean() or (output * cotangent).sum() first"
         )
     gradients = backward(output, leaves, create_graph)
     for leaf, g in zip(leaves, gradients, strict=True):
         if g is None:
             raise ValueError(
-                f"grad: the output was not computed from the input of shape {leaf.shape}: wrap the array first "
+                f"{caller}: the output was not computed from the input of shape {leaf.shape}: wrap the array first "
                 "(x = Tensor(array)), compute the output from that very x, and ask for the gradient with respect to x"
             )
-    if create_graph:
-        return _in_structure_of(inputs, [g if isinstance(g, Tensor) else Tensor(g) for g in gradients])
-    return _in_structure_of(inputs, _own(gradients, leaves))
+    return gradients
 
 
 def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
@@ -343,6 +382,11 @@ def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
     -------
     arrays in the structure of `inputs`
 
+    Raises
+    ------
+    TypeError, ValueError
+        As `grad`; and if the vectors do not fit the inputs.
+
     Examples
     --------
     >>> from minisnip import Tensor, hvp
@@ -351,9 +395,9 @@ def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
     array([ 6.,  0., 18.])
     """
     leaves, directions = leaves_of(inputs), _matched(inputs, vectors)
-    gradients = grad(output, leaves, create_graph=True)
+    gradients = _gradients("hvp", output, leaves, create_graph=True)
     slope = sum((g * v).sum() for g, v in zip(gradients, directions, strict=True))
-    products = backward(slope, leaves, create_graph=False)
+    products = backward(slope, leaves, create_graph=False) if isinstance(slope, Tensor) else [None] * len(leaves)
     found = [np.zeros_like(x.value) if p is None else p for p, x in zip(products, leaves, strict=True)]  # None: H = 0
     return _in_structure_of(inputs, _own(found, leaves))
 
@@ -373,9 +417,12 @@ def _in_structure_of(structure: Any, leaves: list[Any]) -> Any:
 
 def _matched(inputs: Any, vectors: Any) -> list[Array]:
     """The vectors in the order of the inputs: by name in a dict, by position elsewhere."""
+    if isinstance(inputs, dict) != isinstance(vectors, dict):
+        kinds = f"a {type(vectors).__name__}, the inputs a {type(inputs).__name__}"
+        raise TypeError(f"hvp: the vectors are {kinds}: pass both in the same structure")
     if isinstance(inputs, dict):
         vectors = [vectors[name] for name in inputs if name in vectors]
-    xs, vs = leaves_of(inputs), [np.asarray(v) for v in leaves_of(vectors)]
+    xs, vs = leaves_of(inputs), [np.asarray(value_of(v)) for v in leaves_of(vectors)]
     if len(xs) != len(vs):
         raise ValueError(f"hvp: got {len(vs)} vectors for {len(xs)} inputs: one for each, by the same names")
     for x, v in zip(xs, vs, strict=True):

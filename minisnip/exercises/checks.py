@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.autodiff.engine import Array
+from minisnip.mistakes import printable
 
 WIDTH, INDENT = 96, " " * 12  # characters of a printed line, and the start of one that continues another
 EMPTY = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}  # the instructions of a body of `...`
@@ -77,7 +78,7 @@ class Exercise:
 
     def __call__(self, answer: Any) -> None:
         """Print the verdict."""
-        print(_wrap(f"Exercise {self.number}, {self.title}: {self.verdict(answer)}"))
+        print(printable(_wrap(f"Exercise {self.number}, {self.title}: {self.verdict(answer)}")))
 
     def verdict(self, answer: Any) -> str:
         """The words after the title."""

@@ -6,10 +6,11 @@ import argparse
 import codecs
 import os
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields, replace
 from functools import partial
 from inspect import cleandoc
@@ -18,16 +19,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from minisnip import __version__, data
+from minisnip.files import UnreadableFileError
 from minisnip.lab import agree, compare, report, reproduce
 from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_sizes, record, run
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, run_all
 from minisnip.mistakes import nearest
 from minisnip.pruning import METHODS, LayerCollapseWarning, input_connections, picture
 from minisnip.pruning import report as kept_report
-from minisnip.training import CheckpointError, DivergenceError, TrainingInterrupted
+from minisnip.training import DivergenceError, TrainingInterrupted
 
 FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
-FAILURES = (data.DataError, CheckpointError, ClusterError, DivergenceError, LostRunError, OSError, OtherVersionError)
+FAILURES: tuple[type[Exception], ...] = (data.DataError, UnreadableFileError, OtherVersionError, report.InUseError)
+FAILURES += (ClusterError, DivergenceError, LostRunError, OSError)
 
 TRAINING = ["model", "init", "scoring_images", "epochs", "batch_size"]
 TRAINING += ["optimizer", "learning_rate", "weight_decay", "schedule"]
@@ -56,36 +59,79 @@ codecs.register_error("transliterate", transliterate)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 1 it failed, 2 a wrong option, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="transliterate")  # LC_ALL=C: d in place of Δ, not an error
+    _open_streams()
+    try:
+        return _run_command(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt as error:
+        _say(f"\nminisnip: {str(error) or 'interrupted'}")
+        return INTERRUPTED
+    except BrokenPipeError:  # minisnip data | head
+        return FAILED
+    except FAILURES as error:
+        _say(f"minisnip: {error}")
+        return FAILED
+    finally:
+        _abandon_broken_streams()
+
+
+def _run_command(arguments: Sequence[str]) -> int:
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    options.unread = None
+    options.typed = " ".join(shlex.join(["minisnip", *arguments]).split())
+    with warnings.catch_warnings(), ExitStack() as options.held:
+        warnings.simplefilter("always", LayerCollapseWarning)
+        warnings.showwarning = _once()
+        code: int = options.command(options) or 0
+        sys.stdout.flush()
+    if options.unread:
+        raise options.unread
+    return code
+
+
+def _once() -> Callable[..., None]:
+    """What shows each warning once: `agree` ranks the same scores in several functions, and each of them warns."""
     shown = set[str]()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        """Each warning once: `agree` ranks the same scores in several functions, and each of them warns."""
         if str(message) not in shown:
-            print(f"warning: {message}", file=sys.stderr)
+            _say(f"warning: {message}")
         shown.add(str(message))
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", LayerCollapseWarning)
-        warnings.showwarning = show
+    return show
+
+
+def _say(text: str) -> None:
+    """Print to stderr, if anybody is still reading it."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
+
+
+def _print(options: argparse.Namespace, text: str) -> None:
+    """Print to stdout. If that fails (| head, a full disk), the work goes on first."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        options.unread = error
+
+
+def _open_streams() -> None:
+    """Let no output stop the work: what a terminal cannot show is replaced, and a closed stream takes everything."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # minisnip train >&-
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        if isinstance(stream := getattr(sys, name), TextIOWrapper):
+            stream.reconfigure(errors="transliterate")  # LC_ALL=C: d in place of Δ
+
+
+def _abandon_broken_streams() -> None:
+    """Send what nobody reads to nowhere, or Python complains about it at exit."""
+    for stream in (sys.stdout, sys.stderr):
         try:
-            code: int = options.command(options) or 0
-            sys.stdout.flush()
-        except KeyboardInterrupt as error:
-            print(f"\nminisnip: {str(error) or 'interrupted'}", file=sys.stderr)
-            return INTERRUPTED
-        except BrokenPipeError:  # minisnip data | head
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
-            return FAILED
-        except FAILURES as error:
-            print(f"minisnip: {error}", file=sys.stderr)
-            return FAILED
-    return code
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 # The commands
@@ -104,15 +150,17 @@ def train_command(options: argparse.Namespace) -> None:
         dataset, experiment = _load(experiment, options)
         check_sizes(experiment, dataset)
         folder = options.out or report.default_folder(experiment, options.compare_dense)
+        if folder.exists() or not options.resume:
+            _lock(options, folder)
         result = report.open_folder(folder, experiment, options.compare_dense, options.resume)
     if result is None:
         what = f"Pruning {experiment.model} to {experiment.percent} by {experiment.criterion} on {dataset.label}"
-        print(report.for_terminal(f"{what}, then training ..."))
+        _print(options, report.for_terminal(f"{what}, then training ..."))
         twins = {"pruned": experiment} | ({"dense": replace(experiment, sparsity=0.0)} if options.compare_dense else {})
         runs = {name: _run(name, twin, dataset, folder, options.resume) for name, twin in twins.items()}
         result = report.write_folder(folder, runs, options.svg)
-        print(_picture(runs["pruned"]))
-    print(f"{report.summary(result)}\n\n{report.files_in(folder)}")
+        _print(options, _picture(runs["pruned"]))
+    _print(options, f"{report.summary(result)}\n\n{report.files_in(folder)}")
 
 
 def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path, resume: bool) -> Run:
@@ -148,11 +196,11 @@ def compare_command(options: argparse.Namespace) -> None:
         dataset, first = _load(cases[0][1], options)
         check_sizes(first, dataset)
         out = options.out or Path("runs") / f"compare-{first.dataset}-{first.model}"
-        report.make_folder(out)
+        _lock(options, out)
     cases = [(name, replace(experiment, dataset=first.dataset)) for name, experiment in cases]
     results = run_all(out / "runs", [experiment for _, experiment in cases], record, options.jobs, title="comparing")
     text = compare.write(out, report.rows_of(cases, results), dataset, options.svg)
-    print(f"{report.for_terminal(text)}\n{report.files_in(out)}")
+    _print(options, f"{report.for_terminal(text)}\n{report.files_in(out)}")
 
 
 def reproduce_command(options: argparse.Namespace) -> None:
@@ -167,14 +215,14 @@ def reproduce_command(options: argparse.Namespace) -> None:
         shared = Path("runs") / f"reproduce-{first.dataset}"
         own = options.budget + (f"-{options.seeds}-seeds" if options.seeds else "")
         out, runs = (options.out, options.out / "runs") if options.out else (shared / own, shared / "runs")
-        report.make_folder(out)
+        _lock(options, out, runs)
         refuse_other_versions(runs)
     compute = partial(run_all, runs, work=record, jobs=options.jobs, scheduler=options.scheduler)
     for name in reproduce.ALL if options.result == "all" else [options.result]:
         typed = _typed(name, options, first.dataset)
         text, files = reproduce.compute_and_write(name, budget, first.dataset, (out, runs), typed, compute, options.svg)
         written = f"# {name}\n\n{text}\n\n{', '.join(file.name for file in files)}: {out}/\n"
-        print(report.for_terminal(written), flush=True)
+        _print(options, report.for_terminal(written))
 
 
 def _typed(name: str, options: argparse.Namespace, dataset: str) -> str:
@@ -195,10 +243,10 @@ def agree_command(options: argparse.Namespace) -> None:
         check_sizes(experiment, dataset)
         names = (f"batch{experiment.scoring_images}", f"seed{experiment.seed}")
         folder = options.out or Path("runs") / "-".join(["agree", experiment.dataset, experiment.model, *names])
-        report.make_folder(folder)
+        _lock(options, folder)
     result = agree.compare_scores(experiment, dataset)
     agree.write(folder, experiment, dataset, result, options.svg)
-    print(f"{report.for_terminal(agree.summary(result.report))}\n\n{report.files_in(folder)}")
+    _print(options, f"{report.for_terminal(agree.summary(result.report))}\n\n{report.files_in(folder)}")
 
 
 def data_command(options: argparse.Namespace) -> int:
@@ -209,11 +257,17 @@ def data_command(options: argparse.Namespace) -> int:
     rows = data.status()
     table = [{"data set": r.dataset, "file": r.file, "state": r.state, "bytes": f"{r.size:,}"} for r in rows]
     folders = dict.fromkeys(f"{row.dataset}: {row.path.parent}" for row in rows if row.path)
-    print("\n".join([report.as_terminal(table, left=3), "", *folders, f"cache: {data.cache_folder()}"]))
+    _print(options, "\n".join([report.as_terminal(table, left=3), "", *folders, f"cache: {data.cache_folder()}"]))
     return 0 if {row.state for row in rows} <= {"verified", "missing"} else FAILED
 
 
-# From options to an experiment
+# From options to a locked folder and an experiment
+
+
+def _lock(options: argparse.Namespace, *folders: Path) -> None:
+    """Lock the folders, which are made, until the command ends."""
+    for folder in folders:
+        options.held.enter_context(report.locked(folder, options.typed))
 
 
 @contextmanager
@@ -246,7 +300,7 @@ def _load(experiment: Experiment, options: argparse.Namespace) -> tuple[data.Dat
     except data.DataUnavailableError as error:
         if options.dataset is not None:
             raise
-        print(NOT_MNIST.format(reason=error), file=sys.stderr)
+        _say(NOT_MNIST.format(reason=error))
     return data.load("glyphs"), replace(experiment, dataset="glyphs")
 
 

@@ -7,21 +7,26 @@ A table is a list of rows, each a dict from column to cell. `as_csv` writes the 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from minisnip import pruning
 from minisnip.data.dataset import TITLES as DATASETS
-from minisnip.files import save_arrays, save_text, write_atomically
+from minisnip.files import delete_abandoned, load_json, reading, save_arrays, save_text, write_atomically
 from minisnip.lab.experiment import NUMERICS, Experiment, Run
 from minisnip.lab.runs import digest, is_of, origin
 from minisnip.nn.models import TITLES
@@ -37,6 +42,11 @@ WRITTEN = "result masks params dense_params history dense_history training_curve
 WRITTEN += "results tables error agreement scatter histogram overlap differences joint_deletion".split()  # file stems
 DPI = 130
 WIDTH = 80  # columns of a terminal
+LOCK = ".minisnip.lock"
+
+
+class InUseError(RuntimeError):
+    """Another command writes to the folder."""
 
 
 # Tables and files
@@ -52,9 +62,16 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:
-    """The rows of `as_csv`: numbers as numbers, an empty cell as None."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{key: _value(cell) for key, cell in row.items()} for row in csv.DictReader(file)]
+    """The rows of `as_csv`: numbers as numbers, an empty cell as None.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing or damaged.
+    """
+    with reading(path, "cannot be read as CSV"):
+        head, *lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True)
+        return [{key: _value(cell) for key, cell in zip(head, line, strict=True)} for line in lines]
 
 
 def _value(cell: str) -> Any:
@@ -217,6 +234,51 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
+@contextmanager
+def locked(folder: Path, command: str) -> Iterator[None]:
+    """Make the folder, and let no other command write to it meanwhile.
+
+    The system releases the lock when the process ends, even if it is killed; what a killed one left is deleted.
+
+    Raises
+    ------
+    InUseError
+        If another command has the lock; says which, and since when.
+    ValueError
+        If the folder cannot be written to, or its file system has no locks.
+    """
+    make_folder(folder)
+    file, holder = folder / LOCK, f"process {os.getpid()} ({command}) since {datetime.now():%Y-%m-%d %H:%M:%S}"
+    lock = FileLock(file, blocking=False, on_acquired=partial(_overwrite, text=holder))
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InUseError(
+            f"the folder {folder} is in use by {_holder(file)}: wait until that ends, or choose another with --out"
+        ) from error
+    except OSError as error:
+        raise ValueError(
+            f"the folder {folder} cannot be locked ({error.strerror}): choose one on a disk of this machine with --out"
+        ) from error
+    try:
+        delete_abandoned(folder)
+        yield
+    finally:
+        file.unlink(missing_ok=True)  # before the release: afterwards it may be another command's
+        lock.release()
+
+
+def _overwrite(descriptor: int, text: str) -> None:
+    os.truncate(descriptor, 0)
+    os.write(descriptor, text.encode(errors="replace"))
+
+
+def _holder(file: Path) -> str:
+    with suppress(OSError):
+        return file.read_text(errors="replace") or "another command"
+    return "another command"
+
+
 def default_folder(experiment: Experiment, compare_dense: bool) -> Path:
     """One folder per experiment, so that no run overwrites another."""
     names = (experiment.dataset, experiment.model, experiment.criterion, f"{experiment.sparsity:g}")
@@ -239,7 +301,7 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
         If it cannot be written to, or holds another run, an unfinished one that is not to be resumed, or nothing to
         resume.
     """
-    if resume and not any(folder.glob("*")):
+    if resume and not any(folder.glob("[!.]*")):
         raise ValueError(
             f"there is nothing to resume in {folder}: leave out --resume, or give the run's --out and options"
         )
@@ -260,15 +322,19 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
 
 
 def _read_result(file: Path) -> dict[str, Any] | None:
+    """The content of `result.json` without its checksum; None if there is no such file."""
     if not file.exists():
         return None
-    try:
-        result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(result, dict):
-            raise ValueError("no object")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file} is damaged ({error}): delete it, or choose another folder with --out") from error
+    result = load_json(file)
+    with reading(file, "is not the result of a run"):
+        if result.pop("sha256", None) != _sha256(result):
+            raise ValueError("its checksum is missing or another")
+        summary(result)  # it has all that is printed
     return result
+
+
+def _sha256(content: Row) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def write_folder(folder: Path, runs: Mapping[str, Run], svg: bool = False) -> dict[str, Any]:
@@ -295,9 +361,9 @@ def write_folder(folder: Path, runs: Mapping[str, Run], svg: bool = False) -> di
         save(folder, {f"{prefix}history.csv": as_csv([{**row, "dataset": note} for row in run.trained.history])})
     save(folder, _figures(runs), svg)
     result = _result(runs)
-    save(folder, {"result.json": json.dumps(result, indent=2) + "\n"})
-    for left in (*folder.glob("*.checkpoint.npz"), *folder.glob(".*.tmp")):  # the latter of a killed run
-        left.unlink()
+    save(folder, {"result.json": json.dumps({**result, "sha256": _sha256(result)}, indent=2) + "\n"})
+    for checkpoint in folder.glob("*.checkpoint.npz"):
+        checkpoint.unlink()
     return result
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing.resource_tracker
 import os
 import platform
+import signal
 import subprocess
 import time
 import warnings
@@ -25,13 +27,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import loky.backend.resource_tracker
 import numpy as np
 from loky import cpu_count, get_reusable_executor
 from tqdm import tqdm
 
 import minisnip
 from minisnip import __version__
-from minisnip.files import save_text
+from minisnip.files import UnreadableFileError, delete_abandoned, load_json, save_text
 from minisnip.lab.experiment import NUMERICS
 
 Configuration = TypeVar("Configuration")
@@ -104,7 +107,8 @@ def read(folder: Path, config: Any) -> dict[str, Any] | None:
     """The result of a configuration; None if there is no file, or it is damaged or of another configuration."""
     content = _content(file_of(folder, config))
     result: dict[str, Any] | None = content.get("result")
-    whole = content.get("checksum", _hash(result)) == _hash(result)  # older files have none
+    older = not {"checksum", "commit"} & set(content)
+    whole = older or content.get("checksum") == _hash(result)
     return result if result and whole and is_of(content, config) else None
 
 
@@ -132,7 +136,7 @@ def save(folder: Path, config: Any, result: dict[str, Any]) -> None:
 
 def commits(folder: Path, configs: Iterable[Any]) -> list[str]:
     """The commits that computed the results, each once; "unknown" if an older file does not tell."""
-    return sorted({_content(file_of(folder, config)).get("commit", "unknown") for config in configs})
+    return sorted({str(_content(file_of(folder, config)).get("commit", "unknown")) for config in configs})
 
 
 def refuse_other_versions(folder: Path) -> None:
@@ -162,10 +166,9 @@ def refuse_other_versions(folder: Path) -> None:
 def _content(file: Path) -> dict[str, Any]:
     """What the file holds; nothing if it does not exist or is damaged."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        return load_json(file)
+    except UnreadableFileError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _hash(content: Any) -> str:
@@ -220,7 +223,8 @@ def run_all(
     hidden = None if title else True  # None: hidden unless on a terminal
     with tqdm(None, title, len(distinct), initial=len(distinct) - len(missing), unit="run", disable=hidden) as bar:
         lost = _compute(partial(_run_and_save, folder, work), missing, jobs, scheduler, bar) if missing else {}
-    _delete_half_written(folder, missing)
+    for config in missing:  # all of them are finished or lost; a worker may have died in the middle of writing one
+        delete_abandoned(folder, file_of(folder, config).name)
     if lost:
         raise LostRunError(
             f"{len(lost)} run(s) failed twice, the second time alone, and have no result; all others are finished: "
@@ -233,13 +237,6 @@ def _delete_abandoned(folder: Path) -> None:
     """Delete what killed commands left; a younger file may belong to a command that is writing it."""
     for left in folder.glob(".*.tmp"):
         if left.stat().st_mtime < time.time() - ABANDONED:
-            left.unlink(missing_ok=True)
-
-
-def _delete_half_written(folder: Path, configs: Sequence[Any]) -> None:
-    """Delete what a worker that died in the middle of writing left of these runs; all of them are finished or lost."""
-    for config in configs:
-        for left in folder.glob(f".{file_of(folder, config).name}.*.tmp"):
             left.unlink(missing_ok=True)
 
 
@@ -318,19 +315,39 @@ def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Workers]
 @contextmanager
 def _processes(jobs: int) -> Iterator[Workers]:
     jobs = cpu_count() if jobs == -1 else jobs
-    executor = partial(get_reusable_executor, jobs, timeout=IDLE, env=ONE_THREAD)  # a new one if a worker died
+    options: dict[str, Any] = {"timeout": IDLE, "env": ONE_THREAD, "initializer": _ignore_ctrl_c}
+    executor = partial(get_reusable_executor, jobs, **options)  # a new one if a worker died
 
     def submit(*task: Any) -> Any:
-        try:
-            return executor().submit(*task)
-        except BrokenExecutor:  # a worker died at this very moment
-            return executor().submit(*task)
+        with _ctrl_c_later():
+            try:
+                return executor().submit(*task)
+            except BrokenExecutor:  # a worker died at this very moment
+                return executor().submit(*task)
 
     try:
         yield Workers(submit, jobs, BrokenExecutor)
     except BaseException:
         executor().shutdown(kill_workers=True)
         raise
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Ctrl-C waits; and a process that starts meanwhile can do its imports before it ignores it."""
+    for tracker in (multiprocessing.resource_tracker, loky.backend.resource_tracker):
+        tracker.ensure_running()  # the start of either would end the waiting
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ignore_ctrl_c() -> None:
+    """In a worker: the terminal sends Ctrl-C to all processes, and the command ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @contextmanager

@@ -12,14 +12,15 @@ overlap                 how alike two masks are, and how alike they would be by 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays
+from minisnip.mistakes import warn
 from minisnip.nn.init import Rng
+from minisnip.pruning.masks import flatten, unflatten
 
 
 def shuffle_masks(masks: Arrays, rng: Rng = None) -> dict[str, Array]:
@@ -43,7 +44,7 @@ def shuffle_masks(masks: Arrays, rng: Rng = None) -> dict[str, Array]:
     if len(stuck) == len(masks):
         raise ValueError("a shuffle would change nothing: every mask is all ones or all zeros; prune first")
     if weights := [name for name in stuck if not name.endswith("bias")]:
-        warnings.warn(f"{', '.join(weights)} is all ones or all zeros, so a shuffle leaves it as it is", stacklevel=2)
+        warn(f"{', '.join(weights)} is all ones or all zeros, so a shuffle leaves it as it is")
     return {name: c.copy() if name in stuck else _permuted(c, rng) for name, c in masks.items()}
 
 
@@ -79,8 +80,12 @@ def random_masks(params: Arrays, counts: Mapping[str, int], rng: Rng = None) -> 
 
 
 def invert(scores: Arrays) -> dict[str, Array]:
-    """The scores in reverse order: what would be kept first is removed first."""
-    return {name: -s for name, s in scores.items()}
+    """The scores in reverse order: what would be kept first is removed first.
+
+    -s of floats; ~s of integers and booleans, which cannot overflow.
+    """
+    flat = flatten(scores)  # one dtype for all
+    return unflatten(-flat if flat.dtype.kind == "f" else ~flat, scores)
 
 
 def random_labels(y: Array, classes: int, rng: Rng = None) -> Array:

@@ -6,20 +6,19 @@ The higher the score, the sooner a connection is kept. To compare two criteria, 
 
 from __future__ import annotations
 
-import warnings
 from typing import Protocol
 
 import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
-from minisnip.mistakes import Registry
+from minisnip.mistakes import Registry, warn
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import known_blocks
 from minisnip.nn.threads import one_thread
 from minisnip.pruning import deletion
-from minisnip.pruning.masks import apply_masks, ones, outside_level
+from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch, check_not_all_zero, connection_sensitivity
 from minisnip.pruning.taylor import fisher_diagonal, hessian_product, hutchinson_diagonal, weight_gradient
 
@@ -132,9 +131,7 @@ def obd(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None)
     try:
         known_blocks(net, "the diagonal of the Hessian is exact")
     except TypeError as reason:
-        warnings.warn(
-            f"{reason}; it is estimated from 100 random probes here", EstimateWarning, stacklevel=outside_level()
-        )
+        warn(f"{reason}; it is estimated from 100 random probes here", EstimateWarning)
         diagonal, _ = hutchinson_diagonal(net, params, x, y, rng=rng)
     else:
         diagonal = fisher_diagonal(net, params, x, y)

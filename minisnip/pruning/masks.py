@@ -6,15 +6,13 @@ net(apply_masks(masks, params), x)      # c ⊙ w
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor
-from minisnip.mistakes import check_arrays
+from minisnip.mistakes import check_arrays, warn
 from minisnip.nn.layers import Params
 
 
@@ -160,7 +158,8 @@ def _largest(flat: Array, kappa: int) -> Array:
 def descending_ranks(flat: Array) -> Array:
     """The rank of each number of a flat array, 0 for the largest; of equals the first comes first."""
     ranks = np.empty(flat.size, np.intp)
-    ranks[np.argsort(-flat, kind="stable")] = np.arange(flat.size)
+    ascending = np.argsort(flat[::-1], kind="stable")  # read from both ends: -flat of unsigned numbers would wrap
+    ranks[flat.size - 1 - ascending[::-1]] = np.arange(flat.size)
     return ranks
 
 
@@ -224,20 +223,11 @@ def warn_of_collapse(masks: Arrays) -> None:
     """
     if layers := emptied_layers(masks):
         kept = flatten(masks)
-        warnings.warn(
+        warn(
             f"at sparsity {1 - np.count_nonzero(kept) / kept.size:.4g} no connection of {', '.join(layers)} is kept: "
             "nothing can be learned through an empty layer; choose a lower sparsity",
             LayerCollapseWarning,
-            stacklevel=outside_level(),
         )
-
-
-def outside_level() -> int:
-    """The `stacklevel` of a warning that points to the first line outside minisnip."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and str(frame.f_globals.get("__name__")).startswith("minisnip."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def collapse_sparsity(scores: Arrays) -> float:

@@ -10,16 +10,17 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data.dataset import Dataset
-from minisnip.files import load_arrays, save_arrays
+from minisnip.files import UnreadableFileError, load_arrays, reading, save_arrays
 from minisnip.nn.layers import Sequential
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UnreadableFileError):
     """A checkpoint that cannot be resumed."""
 
 
@@ -45,14 +46,13 @@ _DIFFERENCES = {  # settings that are too long to be printed
 
 def save_checkpoint(path: Path, state: TrainState, settings: dict[str, str]) -> None:
     """Write the state atomically: after a crash the previous checkpoint is still whole."""
-    arrays = {f"{group}/{name}": a for group in _GROUPS for name, a in getattr(state, group).items()}
     numbers = {"best_epoch": state.best_epoch, "seconds": state.seconds, "history": state.history}
     facts = {"settings": settings, "rng": state.rng.bit_generator.state, **numbers}
-    save_arrays(path, {**arrays, "facts": np.array(json.dumps(facts))})
+    save_arrays(path, {**_arrays(state), "facts": np.array(json.dumps(facts))})
 
 
-def load_checkpoint(path: Path, settings: dict[str, str]) -> TrainState:
-    """Read the state of a run with these settings.
+def load_checkpoint(path: Path, settings: dict[str, str], start: TrainState) -> TrainState:
+    """Read the state of a run with these settings, which began in the state `start`.
 
     Raises
     ------
@@ -60,26 +60,59 @@ def load_checkpoint(path: Path, settings: dict[str, str]) -> TrainState:
         If the file is damaged, or belongs to a run with other settings; names what differs.
     """
     try:
-        arrays = load_arrays(path)
-        facts = json.loads(str(arrays.pop("facts")))
-        rng = np.random.Generator(getattr(np.random, facts["rng"]["bit_generator"])())
-        rng.bit_generator.state = facts["rng"]
-        groups: dict[str, dict[str, Array]] = {group: {} for group in _GROUPS}
-        for key, a in arrays.items():
-            group, _, name = key.partition("/")
-            groups[group][name] = a
-        numbers = facts["best_epoch"], facts["seconds"], facts["history"]
-        state = TrainState(groups["params"], groups["optimizer_state"], rng, groups["best"], *numbers)
-        found = dict(facts["settings"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a whole checkpoint ({error}): delete it and start again") from error
-    different = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
-    if different:
+        with reading(path, "is not a whole checkpoint"):
+            arrays = load_arrays(path)
+            facts = json.loads(str(arrays.pop("facts")))
+            _refuse_another_run(path, dict(facts["settings"]), settings)
+            return _state(arrays, facts, start)
+    except CheckpointError:
+        raise
+    except UnreadableFileError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _refuse_another_run(path: Path, found: dict[str, str], settings: dict[str, str]) -> None:
+    if different := [key for key in {**found, **settings} if found.get(key) != settings.get(key)]:
         texts = [_DIFFERENCES.get(k, f"{k} was {found.get(k)}, now {settings.get(k)}") for k in different]
         raise CheckpointError(
             f"{path} belongs to another run ({'; '.join(texts)}): resume with the same settings, or use another folder"
         )
-    return state
+
+
+def _state(arrays: dict[str, Array], facts: Any, start: TrainState) -> TrainState:
+    """The state, with arrays as the run began with; only an optimizer may have added some."""
+    expected = _arrays(start)
+    for key in {**expected, **arrays}:
+        if _kind(arrays, key) != _kind(expected, key) and (key in expected or not key.startswith("optimizer_state/")):
+            raise ValueError(f"{key}: found {_kind(arrays, key)}, expected {_kind(expected, key)}")
+    groups: dict[str, dict[str, Array]] = {group: {} for group in _GROUPS}
+    for key, a in arrays.items():
+        group, _, name = key.partition("/")
+        groups[group][name] = a
+    rng = np.random.Generator(type(start.rng.bit_generator)())
+    rng.bit_generator.state = facts["rng"]
+    _check_history(facts["history"], facts["best_epoch"])
+    return TrainState(
+        rng=rng, best_epoch=facts["best_epoch"], seconds=float(facts["seconds"]), history=facts["history"], **groups
+    )
+
+
+def _check_history(history: list[dict[str, float]], best_epoch: int) -> None:
+    """Refuse a history that is not one of numbers, or whose best epoch is another."""
+    errors = [row["validation_error_percent"] for row in history]
+    if not all(isinstance(number, int | float) for row in history for number in row.values()):
+        raise ValueError("its history holds other things than numbers")
+    if not all(0 <= error <= 100 for error in errors) or best_epoch != (1 + np.argmin(errors) if errors else 0):
+        raise ValueError(f"epoch {best_epoch} is not the one with the lowest validation error")
+
+
+def _arrays(state: TrainState) -> dict[str, Array]:
+    return {f"{group}/{name}": a for group in _GROUPS for name, a in getattr(state, group).items()}
+
+
+def _kind(arrays: Arrays, key: str) -> str:
+    """The shape and dtype of an array, in words."""
+    return f"shape {arrays[key].shape} of {arrays[key].dtype}" if key in arrays else "no array"
 
 
 def fingerprint(net: Sequential, dataset: Dataset, state: TrainState, kept: Arrays) -> dict[str, str]:

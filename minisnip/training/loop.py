@@ -294,7 +294,7 @@ def train(
     settings = {**fingerprint(net, dataset, state, kept), **{key: str(value) for key, value in vars(recipe).items()}}
     file = None if checkpoint is None else Path(checkpoint)
     if resume and file is not None and file.exists():
-        state = load_checkpoint(file, settings)
+        state = load_checkpoint(file, settings, state)
     splits = {"train": dataset.train, "validation": dataset.validation, **watch}
     body, images = precompute_head(net, *(split.images for split in splits.values()))
     splits = {name: Split(x, split.labels) for (name, split), x in zip(splits.items(), images, strict=True)}
@@ -384,7 +384,7 @@ def loss_gradient(
     """The mean loss, the number of wrong answers and ∂L/∂w, summed over the shards of a batch."""
 
     def shard(part: slice) -> tuple[float, int, dict[str, Array]]:
-        weights = {name: Tensor(w) for name, w in params.items()}
+        weights = {name: Tensor(w, copy=False) for name, w in params.items()}
         logits = net(weights, images[part])
         loss = cross_entropy(logits, labels[part]) * (len(labels[part]) / len(labels))
         wrong = np.count_nonzero(logits.value.argmax(axis=1) != labels[part])

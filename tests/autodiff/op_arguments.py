@@ -44,6 +44,16 @@ def off_grid(shape: Shape) -> ArrayStrategy:
     return arrays(shape).map(lambda x: np.asarray(x + 1 / 128))
 
 
+def bounded() -> ArgumentStrategy:
+    """An array and two bounds, no two of which are ever equal."""
+    return broadcast(arrays, off_grid, lambda shape: arrays(shape).map(lambda x: np.asarray(x + 1 / 256)))
+
+
+def spread(shape: Shape) -> ArrayStrategy:
+    """At least 1 apart from each other, so that a standard deviation is not near 0."""
+    return arrays(shape).map(lambda x: np.asarray(x + 5.0 * np.arange(x.size).reshape(shape)))
+
+
 def products(found: st.SearchStrategy[tuple[Shape, ...]]) -> ArgumentStrategy:
     return found.flatmap(lambda s: of(arrays(s[0]), arrays(s[1])))
 
@@ -60,6 +70,27 @@ def reduction(make: Maker = arrays) -> ArgumentStrategy:
 
 def one_axis() -> ArgumentStrategy:
     return for_shape(lambda s: of(arrays(s), axis=st.integers(-len(s), len(s) - 1)), min_dims=1)
+
+
+def one_axis_or_none() -> ArgumentStrategy:
+    return one_axis() | for_shape(lambda s: of(arrays(s), axis=st.none()))
+
+
+def deviations() -> ArgumentStrategy:
+    """At least three numbers: the deviation of two is linear, with a second derivative of 0."""
+    axes, ddofs = st.sampled_from([None, 0, 1, -1, (0, 1)]), st.sampled_from([0, 1])
+    return of(spread((3, 4)), axis=axes, keepdims=st.booleans(), ddof=ddofs)
+
+
+SINGLE_AXES = [((), None), ((1,), 0), ((1, 3, 1), None), ((1, 3, 1), 0), ((1, 3, 1), (0, -1)), ((2, 1), -1), ((2,), ())]
+
+
+def squeezed() -> ArgumentStrategy:
+    return st.sampled_from(SINGLE_AXES).flatmap(lambda s: of(arrays(s[0]), axis=st.just(s[1])))
+
+
+DOTTED = [((), (2, 3)), ((3,), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((3,), (2, 3, 2))]
+DOTTED += [((2, 2, 3), (3, 2)), ((2, 3), (2, 2, 3, 2))]
 
 
 def new_shape() -> ArgumentStrategy:
@@ -133,6 +164,14 @@ def parts(draw: st.DrawFn) -> Arguments:
     sizes = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
     joined = axis % len(shape)
     return [draw(arrays((*shape[:joined], n, *shape[joined + 1 :]))) for n in sizes], {"axis": axis}
+
+
+@st.composite
+def equal_parts(draw: st.DrawFn) -> Arguments:
+    """One to three arrays of one shape."""
+    shape = draw(shapes())
+    axis = draw(st.integers(-len(shape) - 1, len(shape)))
+    return [draw(arrays(shape)) for _ in range(draw(st.integers(1, 3)))], {"axis": axis}
 
 
 def padded() -> ArgumentStrategy:
@@ -210,3 +249,35 @@ WINDOWS = [(2, None), (2, 1), (3, 1), (3, 2), (2, 3), (1, 2)]  # tiling, overlap
 def pooling(make: Maker, kernel: int, stride: int | None) -> ArgumentStrategy:
     images = st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(3, 4), st.integers(3, 5))
     return images.flatmap(lambda s: of(make(s), kernel=st.just(kernel), stride=st.just(stride)))
+
+
+# ---- Sums of products ------------------------------------------------------------------------------------------------
+
+EINSUMS: list[tuple[str, list[Shape]]] = [
+    ("ij,jk->ik", [(2, 3), (3, 4)]),  # a matrix product
+    ("ij,jk", [(2, 3), (3, 4)]),
+    ("ba", [(2, 3)]),  # the output left out: its labels in the order of the alphabet
+    ("ij->", [(2, 3)]),
+    ("i,i,i->", [(3,), (3,), (3,)]),
+    ("ij,k->ki", [(2, 3), (4,)]),  # j is in one operand alone
+    ("ii->i", [(3, 3)]),  # diagonals
+    ("ii", [(3, 3)]),
+    ("iji,jk->k", [(2, 3, 2), (3, 2)]),
+    ("ii,jj->ij", [(2, 2), (3, 3)]),
+    ("...ij,...jk->...ik", [(2, 1, 2, 3), (4, 3, 2)]),  # stacks that broadcast
+    ("i...,i->...", [(3, 2, 2), (3,)]),
+    ("...i,i...", [(2, 3), (3, 1)]),
+    ("i...->i...", [(3,)]),
+    ("i,i->i", [(1,), (3,)]),  # a size of 1 is stretched
+    ("i,i->", [(3,), (1,)]),
+    (" i j , j -> i ", [(2, 3), (3,)]),
+    (",i->i", [(), (3,)]),
+]
+
+
+def operands(subscripts: str, sizes: list[Shape]) -> ArgumentStrategy:
+    return of(*map(arrays, sizes), subscripts=st.just(subscripts))
+
+
+def labeled() -> ArgumentStrategy:
+    return st.sampled_from(EINSUMS).flatmap(lambda row: operands(*row))

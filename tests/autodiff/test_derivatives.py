@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from minisnip import Tensor, check_grads, grad, ops
 from minisnip.autodiff import conv
 from minisnip.autodiff.engine import Primitive
 from tests.autodiff.budget import examples
+from tests.autodiff.op_arguments import EINSUMS
 from tests.autodiff.op_cases import CASES, Case, every_op
 
 
@@ -42,13 +44,20 @@ def test_every_op_has_a_row_in_the_table() -> None:
         "pick",
         "unpick",
     }  # test_adjoints.py has the last
-    helpers = {"out_sizes", "windows", "image_shape", "plus_bias"}
+    helpers = {"out_sizes", "windows", "image_shape", "plus_bias", "selected"}
 
     for module in (ops, conv):
         for name, op in vars(module).items():
             defined_here = isinstance(op, Primitive) or getattr(op, "__module__", "") == module.__name__
             if defined_here and not name.startswith("_") and name not in helpers:
                 assert name in rows, f"give {name} a row in op_cases.py"
+
+
+@pytest.mark.parametrize(("subscripts", "sizes"), EINSUMS, ids=[subscripts for subscripts, _ in EINSUMS])
+def test_einsum_has_its_derivatives_for_every_kind_of_labels(subscripts: str, sizes: list[Any]) -> None:
+    rng = np.random.default_rng(0)
+
+    check_grads(lambda *xs: ops.einsum(subscripts, *xs), [rng.uniform(0.5, 2.0, size) for size in sizes])
 
 
 def test_the_mixed_derivative_of_a_power_at_exponent_zero() -> None:

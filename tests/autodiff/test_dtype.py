@@ -73,3 +73,19 @@ def test_gradients_of_mixed_inputs_keep_the_precision_of_each() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
 def test_a_tensor_keeps_the_dtype_it_was_given(dtype: npt.DTypeLike) -> None:
     assert Tensor(np.zeros(2, dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize(("there", "back"), [(np.float32, np.float64), (np.float64, np.float32)])
+def test_a_cast_hands_the_gradient_back_in_the_precision_of_the_input(there: Any, back: Any) -> None:
+    x = Tensor(np.array([1.0, 2.0], there))
+
+    y = x.astype(back)
+    (recorded,) = grad((y**3).sum(), [x], create_graph=True)
+
+    assert y.dtype == back
+    for g in (grad((y * y).sum(), x), hvp((y * y).sum(), x, np.ones(2)), recorded):
+        assert g.dtype == there
+    np.testing.assert_array_equal(grad((y * y).sum(), x), [2.0, 4.0])
+    assert ops.astype(np.ones(2, complex), there).dtype.kind == "c"  # the complex step passes through
+    with pytest.raises(TypeError, match="holds floats, got dtype int64"):
+        x.astype(np.int64)

@@ -1,5 +1,7 @@
 """An error says what was given, what was expected and what to do about it."""
 
+import functools
+import inspect
 import re
 from typing import Any
 
@@ -27,7 +29,7 @@ def assign(t: Tensor) -> None:
 
 def test_a_gradient_is_of_one_number() -> None:
     assert_says(ValueError, lambda: grad(m, m), "output has shape (2, 3)", "of one number", "take output.sum()")
-    assert_says(ValueError, lambda: hvp(m, m, np.ones((2, 3))), "output has shape (2, 3)", "take output.sum()")
+    assert_says(ValueError, lambda: hvp(m, m, np.ones((2, 3))), "hvp: the output has shape (2, 3)", "output.sum()")
 
 
 def test_the_input_must_be_in_the_graph() -> None:
@@ -36,7 +38,7 @@ def test_the_input_must_be_in_the_graph() -> None:
 
     assert_says(ValueError, lambda: grad(x.sum(), stranger), *phrases)
     assert_says(ValueError, lambda: grad(x.sum(), {"x": x, "stranger": stranger}), *phrases)
-    assert_says(ValueError, lambda: hvp(x.sum(), stranger, np.ones(7)), *phrases)
+    assert_says(ValueError, lambda: hvp(x.sum(), stranger, np.ones(7)), "hvp: ", *phrases)
 
 
 def test_a_plain_array_is_a_constant() -> None:
@@ -46,7 +48,9 @@ def test_a_plain_array_is_a_constant() -> None:
     assert_says(TypeError, lambda: grad(x.sum(), [x, x.value]), "the input is a ndarray", remedy)
     for output, kind in [(np.ones(()), "ndarray"), (1.0, "float")]:
         assert_says(TypeError, lambda output=output: grad(output, x), f"the output is a {kind}", remedy)
-    assert_says(TypeError, lambda: hvp(x.sum(), 1.0, 1.0), "the input is a float", remedy)
+    assert_says(TypeError, lambda: hvp(x.sum(), 1.0, 1.0), "hvp: the input is a float", remedy)
+    number: Any = 1.0
+    assert_says(TypeError, lambda: hvp(number, x, np.ones(3)), "hvp: the output is a float", remedy)
 
 
 def test_vectors_have_the_shapes_of_their_inputs() -> None:
@@ -54,7 +58,15 @@ def test_vectors_have_the_shapes_of_their_inputs() -> None:
 
     assert_says(ValueError, lambda: hvp(loss, x, np.ones(4)), "hvp: a vector has shape (4,), its input (3,)", "equal")
     assert_says(ValueError, lambda: hvp(loss, [x], [1.0]), "hvp: a vector has shape (), its input (3,)")
-    assert_says(ValueError, lambda: hvp(loss, [x], []), "hvp:")
+    assert_says(ValueError, lambda: hvp(loss, [x], []), "hvp: got 0 vectors for 1 inputs")
+    assert_says(ValueError, lambda: hvp(loss, {"x": x}, {"y": np.ones(3)}), "hvp: got 0 vectors", "by the same names")
+    assert_says(TypeError, lambda: hvp(loss, {"x": x}, np.ones(3)), "hvp: the vectors are a ndarray, the inputs a dict")
+    assert_says(TypeError, lambda: hvp(loss, x, {"x": np.ones(3)}), "hvp: the vectors are a dict", "same structure")
+
+
+def test_a_vector_may_be_a_tensor_and_no_input_has_no_product() -> None:
+    np.testing.assert_array_equal(hvp((x**3).sum(), x, Tensor(np.ones(3))), np.full(3, 6.0))
+    assert hvp((x * x).sum(), [], []) == []
 
 
 def test_a_tensor_is_not_changed_in_place() -> None:
@@ -107,7 +119,7 @@ def test_a_tensor_is_not_wrapped_twice() -> None:
 @pytest.mark.parametrize(
     ("call", "shapes", "remedy"),
     [
-        (lambda: m + np.ones(4), ["add", "(2, 3)", "(4,)"], "equal or broadcast"),
+        (lambda: m + np.ones(4), ["add", "(2, 3)", "(4,)", "could not be broadcast together"], "equal or broadcast"),
         (lambda: np.ones(4) * m, ["multiply", "(2, 3)", "(4,)"], "equal or broadcast"),
         (lambda: ops.where(np.ones(4) > 0, m, 0.0), ["where", "(2, 3)", "(4,)"], "equal or broadcast"),
         (lambda: m @ m, ["matmul", "(2, 3) and (2, 3)"], "(n, k) @ (k, m)"),
@@ -116,6 +128,15 @@ def test_a_tensor_is_not_wrapped_twice() -> None:
         (lambda: m.reshape(7), ["reshape", "(2, 3)", "7"], ""),
         (lambda: ops.broadcast_to(m, (4, 4)), ["broadcast_to", "(2, 3)", "(4,4)"], ""),
         (lambda: ops.concatenate([m, np.ones((3, 4))]), ["concatenate", "(2, 3) and (3, 4)"], "joined axis"),
+        (lambda: ops.stack([m, np.ones((2, 4))]), ["concatenate", "(1, 2, 3) and (1, 2, 4)"], "joined axis"),
+        (lambda: ops.squeeze(m, 0), ["squeeze", "(2, 3)", "not equal to one"], ""),
+        (lambda: ops.dot(m, m), ["matmul", "(2, 3) and (2, 3)"], "inner sizes must be equal"),
+        (lambda: ops.linear(m, np.ones((4, 2)), np.ones(4)), ["linear", "(2, 3) and (4, 2)"], "W of (m, k)"),
+        (lambda: ops.einsum("ij,jk->ik", m, m), ["einsum", "(2, 3) and (2, 3)"], ""),
+        (lambda: ops.einsum("ij,jk->ik", m), ["einsum", "operands provided"], ""),
+        (lambda: ops.einsum("ij->iij", m), ["einsum", "multiple times"], ""),
+        (lambda: ops.concatenate([]), ["concatenate of no parts"], "at least one array"),
+        (lambda: ops.stack([]), ["concatenate of no parts"], "at least one array"),
         (lambda: conv2d(images, np.ones((6, 3, 2, 2))), ["(5, 2, 4, 4)", "(6, 3, 2, 2)"], "must be equal"),
         (lambda: conv2d(images, np.ones((6, 2, 5, 2))), ["(5, 2)", "(4, 4)", "padding 0"], "kernel smaller"),
         (lambda: conv2d(images, np.ones((6, 2, 7, 7)), padding=1), ["(7, 7)", "padding 1"], "padding larger"),
@@ -152,3 +173,48 @@ def test_an_argument_without_a_derivative_is_named() -> None:
     assert_says(TypeError, where, "where has no derivative by argument 0", "pass a plain array there")
     assert_says(TypeError, lambda: grad(no_second(m, x).sum(), x), "<lambda> has no derivative by argument 1")
     assert grad(no_second(m, x).sum(), m).shape == (2, 3)  # nobody asked for the other one
+
+
+def test_the_remedy_speaks_of_shapes_only_where_they_are_the_cause() -> None:
+    with pytest.raises(ValueError, match="Integers to negative integer powers") as raised:
+        ops.power(np.array([2]), np.array(-1))
+    assert "broadcast" not in str(raised.value)
+
+    def refuse(a: Any, b: Any) -> Any:
+        if np.any(a == 7):
+            raise ValueError("no sevens")
+        return a + b
+
+    op = primitive(refuse, lambda g, out, a, b: g, name="picky", remedy="Equal shapes.")
+    with pytest.raises(ValueError, match=r"^picky of shapes \(2,\) and \(2,\): no sevens$"):
+        op(np.full(2, 7.0), Tensor(np.ones(2)))
+    with pytest.raises(ValueError, match=r"^picky of shapes .* shapes \(2,\) \(3,\). Equal shapes.$"):
+        op(np.ones(2), Tensor(np.ones(3)))
+
+
+def test_every_op_with_a_remedy_gives_the_cause_too() -> None:
+    for name in ops.__all__:
+        op = getattr(ops, name)
+        if getattr(op, "remedy", ""):
+            shapes = [(2, 3), (4, 5), (7,)][: len(inspect.signature(op).parameters)]
+            if len(shapes) > 1:
+                with pytest.raises(ValueError, match=r"broadcast|mismatch|do not fit") as raised:
+                    op(*map(np.ones, shapes))
+                assert str(raised.value).endswith(op.remedy)
+
+
+def test_an_op_has_the_name_that_it_was_given() -> None:
+    named = primitive(lambda x: x[:2] + np.ones(3), lambda g, out, x: g, name="shift")
+    partly = primitive(functools.partial(np.add, 1.0), lambda g, out, x: g)
+
+    assert named.__name__ == "shift"
+    assert repr(named).startswith("<op shift(x): VJP ")
+    assert_says(ValueError, lambda: named(x), "shift of shapes (3,)")
+    assert_says(ValueError, lambda: grad(named(Tensor(np.ones(5))[:1]).sum(), x), "grad: the output was not computed")
+    assert partly.__name__ == "partial"
+    assert float(partly(Tensor(1.0))) == 2.0
+
+
+def test_einsum_takes_its_labels_first() -> None:
+    labels: Any = m
+    assert_says(TypeError, lambda: ops.einsum(labels, m), "einsum: the first argument is a Tensor", "'ij,jk->ik'")

@@ -208,3 +208,35 @@ def test_the_gradient_of_a_copied_graph_is_that_of_the_graph() -> None:
     y = copy.deepcopy((x * x).sum() + (3.0 * x).sum())
     (leaf,) = [node for node in backward_order(y) if node.op is None]
     np.testing.assert_array_equal(grad(y, leaf), [5.0, 7.0])
+
+
+def test_a_function_may_call_grad_inside_itself_and_close_over_a_tensor() -> None:
+    k = Tensor(2.0)
+
+    def slope(x: Tensor) -> Any:
+        return (k * grad((x**3).sum(), x, create_graph=True)).sum()  # 2 · 3 x²
+
+    x = Tensor(np.array([1.0, 2.0]))
+
+    np.testing.assert_array_equal(grad(slope(x), x), [12.0, 24.0])
+    np.testing.assert_array_equal(hvp(slope(x), x, np.ones(2)), [12.0, 12.0])
+    assert grad(slope(x), k) == 15.0
+    np.testing.assert_array_equal(grad((slope(x) * x).sum(), x), [30.0 + 36.0, 30.0 + 72.0])
+
+
+def test_an_inner_variable_is_not_confused_with_the_outer_one() -> None:
+    x = Tensor(3.0)
+    y = x * 1.0
+
+    inner = grad(x * y, y, create_graph=True)  # by y alone: x
+
+    assert float(inner) == 3.0
+    assert grad(x * inner, x) == 6.0  # d(x²)/dx; 4 x would be the confusion
+
+
+def test_a_recorded_gradient_has_the_dtype_of_its_input() -> None:
+    x = Tensor(np.ones(3, np.float32))
+    (g,) = grad((x * np.ones(3) * x).sum(), [x], create_graph=True)
+
+    assert g.dtype == np.float32
+    np.testing.assert_array_equal(grad(g.sum(), x), np.full(3, 2.0, np.float32))

@@ -90,6 +90,16 @@ def test_methods_are_those_of_an_array() -> None:
         (t.sum(0), A.sum(0)),
         (t.mean(axis=1, keepdims=True), A.mean(axis=1, keepdims=True)),
         (t.max(), A.max()),
+        (t.min(axis=0), A.min(axis=0)),
+        (t.prod(1), A.prod(1)),
+        (t.var(0, ddof=1), A.var(0, ddof=1)),
+        (t.std(keepdims=True), A.std(keepdims=True)),
+        (t.clip(2.0, 3.0), A.clip(2.0, 3.0)),
+        (t.ravel(), A.ravel()),
+        (t.T.flatten(), A.T.flatten()),
+        (t.reshape(1, 2, 1, 2).squeeze(), A),
+        (t.reshape(1, 2, 1, 2).squeeze(axis=0), A.reshape(2, 1, 2)),
+        (t.astype(np.float32), A.astype(np.float32)),
         (t[0, ::-1], A[0, ::-1]),
     ]:
         assert isinstance(found, Tensor)

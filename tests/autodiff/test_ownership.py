@@ -1,14 +1,22 @@
-"""Nothing is changed in place: inputs stay as they were, and what is returned is the caller's own."""
+"""Nothing is changed in place: inputs stay as they were, and what is returned is the caller's own.
 
-from typing import Any
+What the caller changes between the forward pass and `grad` changes no gradient either.
+"""
+
+import copy
+from collections import namedtuple
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minisnip import Tensor, grad, hvp, ops
+from minisnip import Tensor, grad, hvp, ops, primitive
 from minisnip.autodiff.engine import Array
+from minisnip.nn import lenet_300_100
+from minisnip.nn.threads import uncut
+from minisnip.training.loop import loss_gradient
 from tests.autodiff.budget import examples
 from tests.autodiff.op_cases import Case, every_op
 from tests.autodiff.runs import run
@@ -59,8 +67,10 @@ def test_answers_share_no_memory_with_each_other_or_the_inputs(case: Case, data:
         lambda a, b: ops.where(True, a, b) + ops.broadcast_to(b, (2, 3)),
         lambda a, b: a[::-1] + b[::-1],
         lambda a, b: (a + b) * np.full((2, 3), 2.0),  # the shared gradient is a fresh array that can be written to
+        lambda a, b: (a + b.reshape(3, 2).reshape(2, 3)) * np.full((2, 3), 2.0),  # an array and a view of it
+        lambda a, b: (a.T + b.T) * np.full((3, 2), 2.0),  # two views of one array
     ],
-    ids=["a + b", "reshape", "transpose", "concatenate", "where", "slices", "(a + b) * k"],
+    ids=["a + b", "reshape", "transpose", "concatenate", "where", "slices", "(a + b) k", "reshape k", "transpose k"],
 )
 def test_changing_a_gradient_in_place_changes_nothing_else(join: Any) -> None:
     a, b = Tensor(np.ones((2, 3))), Tensor(np.ones((2, 3)))
@@ -93,3 +103,116 @@ def test_hvp_leaves_the_vectors_alone() -> None:
     product[...] = 7.0
 
     np.testing.assert_array_equal(v, np.ones(3))
+
+
+# ---- Changed between the forward pass and grad -----------------------------------------------------------------------
+
+
+def spoil(structure: Any) -> None:
+    """Overwrite every array, and empty every list, in place."""
+    if isinstance(structure, np.ndarray):
+        structure[...] = ~structure if structure.dtype == bool else 0 if structure.dtype.kind in "iu" else 77.0
+    elif isinstance(structure, dict | list | tuple):
+        for part in structure.values() if isinstance(structure, dict) else structure:
+            spoil(part)
+        if isinstance(structure, list):
+            structure.clear()
+
+
+@every_op
+@examples(5)
+@given(data=st.data())
+def test_no_later_change_of_an_argument_changes_a_derivative(case: Case, data: Any) -> None:
+    arrays, metadata = data.draw(case.arguments)
+    constants = data.draw(st.sets(st.integers(0, len(arrays) - 1), max_size=len(arrays) - 1))
+
+    def derivatives(change: Any) -> Any:
+        bases, settings = [np.stack([x, x]) for x in arrays], copy.deepcopy(metadata)
+        views = [base[1, ...] for base in bases]
+        mixed = [x if i in constants else Tensor(x) for i, x in enumerate(views)]
+        out = case.op(*mixed, **settings)
+        loss, leaves = ops.sum(out * out), [x for x in mixed if isinstance(x, Tensor)]
+        change([bases, settings])
+        return in_bytes([grad(loss, leaves), hvp(loss, leaves, [np.ones(x.shape) for x in leaves])])
+
+    assert derivatives(spoil) == derivatives(lambda _: None)
+
+
+scale = primitive(lambda x, *, by: x * by["k"][0], lambda g, out, x, *, by: g * by["k"][0])
+Factor = namedtuple("Factor", ["k"])
+scale_by_name = primitive(lambda x, factor: x * factor.k, lambda g, out, x, factor: g * factor.k)
+base, index = np.arange(1.0, 7.0), np.array([0, 2])
+USES: dict[str, tuple[Any, Any]] = {  # f(x, a), and the array a that it reads
+    "the array itself": (lambda x, a: Tensor(a) * x * x, np.ones(3)),
+    "a view": (lambda x, a: Tensor(a[:3]) * x * x, base.copy()),
+    "a constant on the right": (lambda x, a: x * x * a, np.ones(3)),
+    "a constant on the left": (lambda x, a: a * x * x, np.ones(3)),
+    "a view as a constant": (lambda x, a: x * x * a[::2], base.copy()),
+    "a read-only view as a constant": (lambda x, a: x * x * np.broadcast_to(a, 3), np.ones(1)),
+    "an index": (lambda x, a: x[a] * x[a], index.copy()),
+    "an index in a tuple": (lambda x, a: ops.stack([x, x])[0, a] * x[a], index.copy()),
+    "an index in a list": (lambda x, a: x[[*a]] * x[a], index.copy()),
+    "a mask": (lambda x, a: x[a > 0] * x[np.asarray(a) > 0], np.array([0.0, 1.0, 1.0])),
+    "a condition": (lambda x, a: ops.where(a, x * x, x), np.array([True, False, True])),
+    "an array in a dict, by keyword": (lambda x, a: scale(x * x, by={"k": [a]}), np.ones(3)),
+    "an array in a named tuple": (lambda x, a: scale_by_name(x * x, Factor(a)), np.ones(3)),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_an_array_that_changes_after_the_forward_pass_changes_no_derivative(use: str) -> None:
+    f, array = USES[use]
+
+    def derivatives(change: Any) -> Any:
+        x, a = Tensor(np.array([1.0, 2.0, 3.0])), array.copy()
+        loss = f(x, a).sum()
+        slope = (grad(loss, x, create_graph=True) ** 2).sum()
+        change(a)
+        return in_bytes([grad(loss, x), grad(slope, x), hvp(loss, x, np.ones(3))])
+
+    assert derivatives(spoil) == derivatives(lambda _: None)
+
+
+def test_the_numbers_of_a_tensor_cannot_be_changed() -> None:
+    x = Tensor(np.ones(3))
+    for tensor in (x, x * x, x[:2], Tensor(np.ones(3), copy=False)):
+        with pytest.raises(ValueError, match="read-only"):
+            tensor.value[0] = 7.0
+        with pytest.raises(AttributeError):
+            tensor.value = np.ones(3)  # type: ignore[misc]
+
+
+def test_a_forward_function_cannot_change_what_it_is_given() -> None:
+    in_place = primitive(lambda x, c: np.add(x, c, out=c), lambda g, out, x, c: g)
+    constant = np.ones(3)
+
+    with pytest.raises(ValueError, match="read-only"):
+        in_place(Tensor(np.ones(3)), constant)
+
+    np.testing.assert_array_equal(constant, np.ones(3))
+
+
+def test_without_a_copy_the_array_is_shared_and_stays_its_owners_to_change() -> None:
+    w = np.ones(3)
+
+    shared = Tensor(w, copy=False)
+    w[0] = 7.0
+
+    assert float(shared[0]) == 7.0
+    assert not np.shares_memory(Tensor(w).value, w)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_a_training_step_copies_neither_weights_nor_images(dtype: Any) -> None:
+    net = lenet_300_100()
+    params, images, labels = net.init(0), np.ones((2, 1, 28, 28), dtype), np.array([0, 1])
+    seen: list[bool] = []
+
+    def spy(weights: Any, x: Any) -> Any:
+        seen.extend(np.shares_memory(weights[name].value, w) for name, w in params.items())
+        seen.append(np.shares_memory(x.value if isinstance(x, Tensor) else x, images))
+        return net(weights, x)
+
+    loss_gradient(cast(Any, spy), params, images, labels, uncut)
+
+    assert seen == [True] * (1 + len(params))

@@ -94,6 +94,65 @@ def test_convolution_and_pooling(ours: Any, theirs: Any, weight: Any, metadata: 
         assert_same(products[i], torch_products[i])
 
 
+INF, NAN = np.inf, np.nan
+EXTREMES = [np.array([-1.0, 0.0, 2.0, INF]), np.array([NAN, 1.0, -INF]), np.array([-0.0, 0.0, 1.0])]
+BOUND = 0.5
+UNARY: dict[str, tuple[Any, Any]] = {
+    "relu": (ops.relu, torch.relu),
+    "abs": (ops.abs, torch.abs),
+    "sign": (ops.sign, torch.sign),
+    "maximum": (lambda x: ops.maximum(x, BOUND), lambda x: torch.maximum(x, torch.tensor(BOUND).double())),
+    "minimum": (lambda x: ops.minimum(BOUND, x), lambda x: torch.minimum(torch.tensor(BOUND).double(), x)),
+    "clip": (lambda x: ops.clip(x, 0.0, 1.0), lambda x: torch.clamp(x, 0.0, 1.0)),
+    "max": (lambda x: ops.max(x, 0), lambda x: torch.max(x, 0).values),
+    "min": (lambda x: ops.min(x, 0), lambda x: torch.min(x, 0).values),
+    "std": (lambda x: ops.std(0.0 * ops.where(np.isfinite(x.value), x, 0)), lambda x: torch.std(0 * x.nan_to_num())),
+}
+
+
+OTHER_AT_NAN = {"abs", "sign", "clip"}  # ours pass NaN or g on, as NumPy does for values; PyTorch has 0
+
+
+@pytest.mark.parametrize("name", UNARY)
+@pytest.mark.parametrize("x", EXTREMES, ids=["infinity", "nan", "zeros"])
+@pytest.mark.parametrize("cotangent", [1.0, INF])
+def test_extreme_numbers_have_pytorchs_values_and_gradients(name: str, x: Array, cotangent: float) -> None:
+    ours, theirs = UNARY[name]
+    if name in OTHER_AT_NAN:
+        x = x[~np.isnan(x)]
+    variable, leaf = Tensor(x), torch.tensor(x, requires_grad=True)
+
+    with np.errstate(all="ignore"):
+        out = ours(variable)
+        gradient = grad((out * np.full(out.shape, cotangent)).sum(), variable)
+    torch_out = theirs(leaf)
+    (torch_gradient,) = torch.autograd.grad(torch_out, leaf, torch.full_like(torch_out, cotangent))
+
+    np.testing.assert_array_equal(out.value, torch_out.detach().numpy())
+    np.testing.assert_array_equal(gradient, torch_gradient.numpy())
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_nan_and_an_infinite_cotangent_in_windows_are_as_in_pytorch(stride: int) -> None:
+    x = np.random.default_rng(0).standard_normal((1, 1, 4, 4))
+    x[0, 0, 0, 1] = NAN
+    variable, leaf = Tensor(x), torch.tensor(x, requires_grad=True)
+
+    with np.errstate(invalid="ignore"):
+        out = max_pool2d(variable, 2, stride)
+        gradient = grad((out * np.full(out.shape, INF)).sum(), variable)
+    torch_out = F.max_pool2d(leaf, 2, stride)
+    (torch_gradient,) = torch.autograd.grad(torch_out, leaf, torch.full_like(torch_out, INF))
+
+    np.testing.assert_array_equal(out.value, torch_out.detach().numpy())
+    np.testing.assert_array_equal(gradient, torch_gradient.numpy())
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (2, 0, 3)])
+def test_logsumexp_of_nothing_is_pytorchs(shape: Any) -> None:
+    np.testing.assert_array_equal(ops.logsumexp(np.zeros(shape), 1), torch.logsumexp(torch.zeros(shape), 1).numpy())
+
+
 def test_a_gradient_that_pytorch_computes_is_checked() -> None:
     """The example of the how-to page, in both precisions, and with a backward pass that is wrong."""
     weight = torch.arange(12.0).reshape(3, 4) / 10

@@ -87,7 +87,8 @@ def gradient(f: Composition, x: Array) -> Array:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_right_gradient_is_never_called_wrong(seed: int) -> None:
+def test_a_right_gradient_is_never_called_wrong(seed: int, record_property: Callable[[str, object], None]) -> None:
+    record_property("right gradients", CASES)
     rng = np.random.default_rng(seed)
     verdicts = [verdict(*random_composition(rng, factor=1.0), seed=case) for case in range(CASES)]
     assert "wrong" not in verdicts
@@ -95,7 +96,8 @@ def test_a_right_gradient_is_never_called_wrong(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_wrong_gradient_never_passes(seed: int) -> None:
+def test_a_wrong_gradient_never_passes(seed: int, record_property: Callable[[str, object], None]) -> None:
+    record_property("wrong gradients", CASES)
     rng = np.random.default_rng(100 + seed)
     for case in range(CASES):
         f, x = random_composition(rng, factor=1.0 + rng.choice([-1, 1]) * 10.0 ** rng.uniform(-3, 0))

@@ -88,7 +88,13 @@ def summed(x: Array, shape: Any) -> Array:
 
 REFERENCES: dict[str, Any] = {
     **{name: getattr(np, name) for name in "add subtract multiply divide maximum power matmul".split()},
+    **{name: getattr(np, name) for name in "minimum logaddexp dot outer squeeze cumsum prod var std min sign".split()},
     **{name: getattr(np, name) for name in "negative exp log sqrt tanh abs sum mean max broadcast_to".split()},
+    **{name: getattr(np, name) for name in "expm1 log1p sin cos square".split()},
+    "clip": lambda x, low, high=np.inf: np.clip(x, low, high),
+    "astype": lambda x: x,
+    "stack": lambda *parts, axis: np.stack(parts, axis),
+    "einsum": lambda *operands, subscripts: np.einsum(subscripts, *operands),
     "where": lambda a, b, c: np.where(c, a, b),
     "relu": lambda x: np.where(x > 0, x, 0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from minisnip.data.published import MNIST, FileSpec, Publication, idx_header
+from minisnip.data.dataset import Dataset, split_and_standardize
+from minisnip.data.published import MNIST, FileSpec, Publication, idx_header, pair_with_labels
 
 Contents = dict[str, bytes]
 
@@ -22,6 +23,12 @@ def digits(count: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uin
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, 28, 28), np.uint8)
     return images, rng.integers(0, 10, count, np.uint8)
+
+
+def few_digits() -> Dataset:
+    """A data set in place of the glyphs, with little to load and to train on."""
+    training, test = (pair_with_labels(*digits(count, count), "") for count in (300, 100))
+    return split_and_standardize("glyphs", tuple("0123456789"), training, test, 0)
 
 
 def small_contents(train: int = 40, test: int = 10) -> Contents:

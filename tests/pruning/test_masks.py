@@ -17,7 +17,9 @@ from minisnip.pruning import (
     METHODS,
     LayerCollapseWarning,
     apply_masks,
+    collapse_sparsity,
     count_kept,
+    invert,
     keep_top,
     keep_top_per_layer,
     kept_per_layer,
@@ -196,3 +198,38 @@ def test_a_collapse_is_told_at_the_line_of_the_users_code(method: str) -> None:
     with pytest.warns(LayerCollapseWarning) as told:
         METHODS[method](net, params, x, y, 0.995)
     assert [warning.filename for warning in told] == [__file__]
+
+
+INTEGERS = [np.uint8, np.uint16, np.uint64, np.int8, np.int64, bool]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("keep", [keep_top, keep_top_per_layer])
+def test_scores_of_integers_and_booleans_are_ranked_as_the_same_floats(keep: Any, dtype: Any) -> None:
+    rng, low = np.random.default_rng(0), -128 if dtype == np.int8 else 0
+    scores = {
+        name: rng.integers(low, 2 if dtype is bool else 128, 40).astype(dtype) for name in ("a.weight", "b.weight")
+    }
+    scores["a.weight"][:2] = low
+
+    as_floats = {name: s.astype(np.float64) for name, s in scores.items()}
+
+    for sparsity in (0.1, 0.5, 0.7):
+        masks, expected = keep(scores, sparsity), keep(as_floats, sparsity)
+        for name, c in masks.items():
+            assert c.dtype == dtype
+            np.testing.assert_array_equal(c, expected[name])
+        inverted, expected = keep(invert(scores), sparsity), keep(invert(as_floats), sparsity)
+        for name, c in inverted.items():
+            np.testing.assert_array_equal(c, expected[name])
+
+
+def test_collapse_is_found_in_unsigned_scores_too() -> None:
+    scores = {"fc1.weight": np.array([9, 8], np.uint8), "fc2.weight": np.array([1, 6], np.uint8)}
+    assert collapse_sparsity(scores) == 0.25
+
+
+def test_scores_of_several_dtypes_are_inverted_together() -> None:
+    scores = {"a.weight": np.array([5, 200], np.uint8), "b.weight": np.array([-3, 100], np.int8)}
+    flat = np.concatenate([*invert(scores).values()])
+    np.testing.assert_array_equal(np.argsort(flat), [1, 3, 0, 2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +15,7 @@ from minisnip.lab.experiment import SGD_RATES, Experiment, load
 from minisnip.lab.report import Case, Row, as_markdown, by_case, cell, diverged, errors, percent, score, select
 from minisnip.lab.reproduce import recipes
 from minisnip.lab.reproduce.recipes import ALGORITHM_1, CONVNET, MLP, Budget, over_seeds, protocol, where
+from minisnip.mistakes import warn
 from minisnip.nn.models import TITLES
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _here(name: str) -> bool:
     except data.DataUnavailableError:
         return False
     except data.DataError as error:
-        warnings.warn(f"figure 2 leaves out {DATASETS[name]}: {error}", stacklevel=2)
+        warn(f"figure 2 leaves out {DATASETS[name]}: {error}")
         return False
     return True
 
