@@ -275,7 +275,7 @@ def _overwrite(descriptor: int, text: str) -> None:
 
 def _holder(file: Path) -> str:
     with suppress(OSError):
-        return file.read_text(errors="replace") or "another command"
+        return file.read_text(encoding="utf-8", errors="replace") or "another command"
     return "another command"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
 import sys
 import tomllib
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +27,43 @@ PYTEST = f"{sys.executable} -m pytest @tests.txt --basetemp=.pytest -x -q -p no:
 
 def main() -> None:
     """Draw, test and report; exit with an error if too few were killed."""
+    options = parsed()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["minisnip"]["mutation"]
+    tree, groups = (options.work / f"seed-{options.seed}").resolve(), settings["groups"]
+    if not options.report:
+        prepare(tree)
+    os.chdir(tree)
+    with use_db("mutants.sqlite") as session:
+        if not options.report:
+            run(session, options.seed, settings)
+        print(f"seed {options.seed}; mutants not tested yet: {len(session.pending_work_items)}\n")
+        mutants = [*report.mutants(session)]
+    print(report.report(mutants, groups))
+    if options.record:
+        store(options.record, options.seed, {name: report.of_group(mutants, group) for name, group in groups.items()})
+    sys.exit(report.verdict(mutants, groups))
+
+
+def parsed() -> Namespace:
+    """The options of the command."""
     parser = ArgumentParser("python -m tests.mutation", description="Test whether the tests notice mutants.")
     parser.add_argument("--seed", type=int, required=True, help="random seed of the sample")
     parser.add_argument("--work", type=Path, default=ROOT / ".mutation", help="folder of the clones and results")
     parser.add_argument("--report", action="store_true", help="only report what is there")
-    arguments = parser.parse_args()
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["minisnip"]["mutation"]
-    tree = (arguments.work / f"seed-{arguments.seed}").resolve()
-    if not arguments.report:
-        prepare(tree)
-    os.chdir(tree)
-    with use_db("mutants.sqlite") as session:
-        if not arguments.report:
-            run(session, arguments.seed, settings)
-        print(f"seed {arguments.seed}; mutants not tested yet: {len(session.pending_work_items)}\n")
-        mutants = [*report.mutants(session)]
-    print(report.report(mutants, settings["groups"]))
-    sys.exit(report.verdict(mutants, settings["groups"]))
+    parser.add_argument(
+        "--record",
+        type=lambda folder: Path(folder).resolve(),
+        help="folder to store the score in, for tests.reliability",
+    )
+    return parser.parse_args()
+
+
+def store(folder: Path, seed: int, groups: Mapping[str, Sequence[report.Mutant]]) -> None:
+    """Write the score of each group, with the commit that was tested."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    scores = {name: report.score(group) for name, group in groups.items()}
+    content = {"seed": seed, "commit": commit, "groups": scores}
+    (folder / f"mutants-{seed}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def prepare(tree: Path) -> None:

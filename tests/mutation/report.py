@@ -41,6 +41,15 @@ def of_group(found: Sequence[Mutant], group: Mapping[str, Any]) -> list[Mutant]:
     return [m for m in found if any(m.file.is_relative_to(path) for path in group["paths"])]
 
 
+def score(group: Sequence[Mutant]) -> dict[str, Any]:
+    """How many were tried, are equivalent and were killed, and the percentage of the others with its interval."""
+    killed, equivalent = sum(m.killed for m in group), sum(m.equivalent for m in group)
+    others = len(group) - equivalent
+    percent = 100 * killed / others if others else math.nan
+    found = {"tried": len(group), "equivalent": equivalent, "killed": killed}
+    return {**found, "percent_low_high": [percent, *wilson(killed, others)]}
+
+
 def verdict(found: Sequence[Mutant], groups: Mapping[str, Mapping[str, Any]]) -> str | None:
     """What is wrong: a group with too few killed, or with too many that are called equivalent; None if nothing is."""
     wrong = []
@@ -74,11 +83,11 @@ def changed(diff: str) -> str:
 
 
 def _line(name: str, group: Sequence[Mutant]) -> str:
-    killed, equivalent = sum(m.killed for m in group), sum(m.equivalent for m in group)
-    tried = len(group) - equivalent
-    low, high = wilson(killed, tried)
-    percent = 100 * killed / tried if tried else math.nan
-    return f"{name:<16}{killed:>5} of {tried:<5}{percent:6.1f} %  ({low:.1f} to {high:.1f}), equivalent {equivalent}"
+    found = score(group)
+    percent, low, high = found["percent_low_high"]
+    others = found["tried"] - found["equivalent"]
+    share = f"{percent:6.1f} %  ({low:.1f} to {high:.1f})"
+    return f"{name:<16}{found['killed']:>5} of {others:<5}{share}, equivalent {found['equivalent']}"
 
 
 def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
