@@ -30,29 +30,29 @@ FIGURES: dict[str, Callable[[str], Figure]] = {
 }
 
 DIGESTS = {
-    "class_pictures": "6b43eac5b5ba",
-    "collapse_and_cost": "c4467e0b601d",
-    "computation_graph": "70333df0b69e",
-    "control_errors": "dd48d181648d",
-    "decision_boundaries": "b67226899fdd",
-    "deletion_scatter": "91eb0ba668de",
-    "difference_curves": "bd7b87ed9f97",
-    "error_curves": "44f64c53e49d",
-    "joint_curves": "fb679f771890",
-    "kept_per_layer": "f0efd356b4eb",
-    "kept_pixels": "ec0a46176df2",
-    "loss_curves": "a28ea9706109",
-    "memorization": "70ffc3b41180",
-    "overlap_by_batch": "d23939e7266a",
-    "overlap_curves": "810bb8c8eebc",
-    "score_histogram": "7287308ab34b",
-    "scores_and_threshold": "328eadf36033",
-    "scoring_batches": "0dc624a74144",
-    "sparsity_curves": "c7e5e9a19a58",
-    "step_errors": "5ef1406f3cd3",
-    "training_curves": "ffce15e9ff73",
-    "weight_pictures": "46240fabc1c5",
-    "an emptied layer": "532d2701a415",
+    "class_pictures": "715caebb9b04",
+    "collapse_and_cost": "25814adb5ffc",
+    "computation_graph": "6d7714bfcf6b",
+    "control_errors": "413f48254110",
+    "decision_boundaries": "8c01423f50ad",
+    "deletion_scatter": "b91dc5130f27",
+    "difference_curves": "db4ecb2940c5",
+    "error_curves": "36c3dbff32f0",
+    "joint_curves": "dc57797d4e7f",
+    "kept_per_layer": "a0ac5aa8affa",
+    "kept_pixels": "d0eea58f6d62",
+    "loss_curves": "d1e025f482ef",
+    "memorization": "dc7928da0c2f",
+    "overlap_by_batch": "0107f7868421",
+    "overlap_curves": "b31499e466f5",
+    "score_histogram": "6b55b40eeb80",
+    "scores_and_threshold": "e8af72eeb5f4",
+    "scoring_batches": "6626989c2da3",
+    "sparsity_curves": "ab7646e37706",
+    "step_errors": "ac8070b00003",
+    "training_curves": "75c705f32497",
+    "weight_pictures": "eee3a5149a06",
+    "an emptied layer": "fe9bf71d714f",
 }
 
 
@@ -114,10 +114,11 @@ OF: dict[type, Callable[[Any], list[Any]]] = {  # what is told of each kind of a
 
 def look(figure: Figure) -> Iterator[str]:
     """A line for each artist that is seen, but for the ticks, which belong to matplotlib."""
-    ticks = {id(a) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for a in axis.findobj()}
+    axis = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    ticks = {id(a) for x in axis for tick in (*x.get_major_ticks(), *x.get_minor_ticks()) for a in tick.findobj()}
     texts = [text for axes in figure.axes for text in axes.texts]
     for artist in figure.findobj(Artist):
-        if id(artist) in ticks or not artist.get_visible():
+        if id(artist) in ticks or artist in axis or not artist.get_visible():
             continue
         told = [a for kind, tell in OF.items() if isinstance(artist, kind) for a in tell(artist)]
         if isinstance(artist, Text) and artist in texts:

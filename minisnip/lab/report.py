@@ -194,7 +194,7 @@ def mean_and_std(numbers: Sequence[float]) -> str:
 
 def plural(number: int, noun: str) -> str:
     """1 seed, 2 seeds."""
-    return f"{number} {noun}{'s' if number > 1 else ''}"
+    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def percent(sparsity: float) -> str:

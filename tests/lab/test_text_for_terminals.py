@@ -1,0 +1,41 @@
+"""Tables and sentences use the 80 columns of a terminal, and every option says what it does."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pytest
+
+from minisnip.lab import report
+from minisnip.lab.cli import main
+
+
+def test_a_table_of_exactly_80_columns_is_not_continued_below() -> None:
+    fits, too_wide = ([{"a" * 38: "x", "b" * width: "y"}] for width in (40, 41))
+    assert [len(line) for line in report.as_terminal(fits).splitlines()] == [80, 80]
+    assert len(report.as_terminal([{"c": "z", **too_wide[0]}]).splitlines()) == 2 * 2 + 1
+
+
+def test_a_word_with_a_hyphen_is_kept_whole() -> None:
+    text = report.for_terminal("word " * 14 + "iterative-magnitude-pruning")
+    assert text.splitlines()[1] == "iterative-magnitude-pruning"
+
+
+def test_numbers_other_than_1_take_the_plural() -> None:
+    assert [report.plural(n, "seed") for n in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
+
+
+@pytest.mark.parametrize("command", ["train", "compare", "agree", "reproduce", "data"])
+def test_every_option_says_what_it_does(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    added: list[argparse.Action] = []
+
+    def noted(self: Any, *names: Any, add: Any = argparse.ArgumentParser.add_argument, **options: Any) -> Any:
+        added.append(add(self, *names, **options))
+        return added[-1]
+
+    monkeypatch.setattr(argparse.ArgumentParser, "add_argument", noted)
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert len(added) > 3
+    assert [action.option_strings for action in added if not action.help] == []
