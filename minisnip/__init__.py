@@ -14,15 +14,17 @@ order; together they take an evening:
 8. training/optimizers.py   one step down the gradient, with momentum or with Adam.
 9. training/loop.py         train the pruned network, and keep the epoch with the lowest validation error.
 
-Convolution (autodiff/conv.py), initial weights (nn/init.py), threads (nn/threads.py), checkpoints
-(training/checkpoint.py), data (data/dataset.py) and, for `train(compact=True)`, compaction (pruning/compaction.py) are
-details that these files call by name. `minisnip.lab` compares, reproduces and plots; the core never imports it.
+More ops (autodiff/compositions.py), convolution (autodiff/conv.py), initial weights (nn/init.py), threads
+(nn/threads.py), checkpoints (training/checkpoint.py), data (data/dataset.py) and, for `train(compact=True)`,
+compaction (pruning/compaction.py) are details that these files call by name. `minisnip.lab` compares, reproduces and
+plots; the core never imports it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from minisnip import ops
     from minisnip.autodiff import (
         Tensor,
         check_gradient,
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
         grad,
         hvp,
         jacobian,
-        ops,
         primitive,
         value_and_grad,
     )
@@ -49,7 +50,7 @@ __all__ = [
     "value_and_grad",
 ]
 
-_PACKAGES = ("autodiff", "data", "exercises", "files", "lab", "nn", "pruning", "testing", "training")
+_PACKAGES = ("autodiff", "data", "exercises", "files", "lab", "nn", "ops", "pruning", "testing", "training")
 
 
 def __getattr__(name: str) -> Any:
@@ -67,4 +68,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_PACKAGES]
+    return sorted({*__all__, *_PACKAGES})

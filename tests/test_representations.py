@@ -6,12 +6,15 @@ import inspect
 import pickle
 import pydoc
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from minisnip import check_grads, ops, primitive
+from minisnip.autodiff import compositions
+from minisnip.autodiff import ops as table
 from minisnip.autodiff.engine import Primitive
 from minisnip.data import Dataset, Split, load
 from minisnip.nn import MODELS, SCHEMES, lenet_5_caffe, lenet_300_100
@@ -109,14 +112,15 @@ def test_the_class_of_ops_keeps_its_own_documentation() -> None:
     assert list(inspect.signature(Primitive).parameters) == ["forward", "vjps", "name", "remedy"]
 
 
-def test_all_lists_every_public_op() -> None:
-    public = {name for name, x in vars(ops).items() if isinstance(x, Primitive) and name[0] != "_"}
-    made = {name for name, x in vars(ops).items() if inspect.isfunction(x) and x.__module__ == ops.__name__}
-    assert set(ops.__all__) == public | {name for name in made if name[0] != "_"} - {
-        "plus_bias",
-        "selected",
-    }  # of conv too
-    assert help_of(ops).count("tanh(x)") == 1
+@pytest.mark.parametrize("module", [table, compositions])
+def test_all_lists_every_public_op(module: ModuleType) -> None:
+    helpers = {"plus_bias", "selected", "reduced_axes"}  # of conv and compositions, too
+    made_here = {name for name, x in vars(module).items() if getattr(x, "__module__", "") == module.__name__}
+    primitives = {name for name, x in vars(module).items() if isinstance(x, Primitive)}
+    imported = set(table.__all__) if module is compositions else set()
+    public = {name for name in (made_here | primitives) - helpers - imported if name[0] != "_" and name != "Axis"}
+    assert set(module.__all__) == public
+    assert set(module.__all__) <= set(ops.__all__)
 
 
 @pytest.mark.parametrize("registry", [METHODS, CRITERIA, MODELS, SCHEMES, SCHEDULES], ids=lambda r: r.kind)

@@ -1,6 +1,6 @@
 """Automatic differentiation in NumPy; knows nothing of networks."""
 
-from minisnip.autodiff import conv, ops
+from minisnip.autodiff import conv
 from minisnip.autodiff.check import check_gradient, check_grads
 from minisnip.autodiff.conv import avg_pool2d, conv2d, max_pool2d
 from minisnip.autodiff.differences import Comparison
@@ -19,7 +19,6 @@ __all__ = [
     "hvp",
     "jacobian",
     "max_pool2d",
-    "ops",
     "primitive",
     "value_and_grad",
 ]

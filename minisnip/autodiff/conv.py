@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minisnip.autodiff import ops
+from minisnip.autodiff.compositions import pad
 from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of, value_of
 
 Pair: TypeAlias = tuple[int, int]
@@ -167,7 +168,7 @@ def _padded(x: Value, padding: int) -> Any:
     """Zeros around the images, put there with the batch last, which so remains last in memory."""
     if not padding:
         return x
-    images = ops.pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+    images = pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), (padding, padding), (padding, padding), (0, 0)])
     return ops.transpose(images, (3, 0, 1, 2))
 
 

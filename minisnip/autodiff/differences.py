@@ -167,10 +167,10 @@ def compare(
     exact = _by_complex_step(point, i, direction, gradient)
     if exact.agrees and any(c.method == exact.method for c in before):
         return [exact]
-    central = _by_difference(point, i, direction, gradient, STEPS)
-    if not central.conclusive or not (_close(central, exact) or central.agrees):
-        ladder = LADDER if np.any(point.arrays[i]) else LONG_LADDER
-        central = _by_difference(point, i, direction, gradient, ladder)
+    for steps in [STEPS, LADDER] if np.any(point.arrays[i]) else [STEPS, LADDER, LONG_LADDER]:
+        central = _by_difference(point, i, direction, gradient, steps)
+        if central.conclusive and (_close(central, exact) or central.agrees):
+            break
     if exact.agrees and not _close(central, exact):  # a kink close to x misleads the larger steps
         windows = (_by_difference(point, i, direction, gradient, LADDER[k : k + 3]) for k in range(len(LADDER) - 2))
         central = next((c for c in windows if c.tolerance < 1000 * c.limit and _close(c, exact)), central)
@@ -253,6 +253,8 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
         seen = np.maximum(abs(slopes[1:]), steep[2:])
         rank = error / seen if steps[0] > 1.0 else error  # at x = 0 the best step may be of any size
         best = np.lexsort((error, rank))[0]  # NaN comes last
+        if abs(slopes[1:][best]) <= error[best]:  # zero: small beside what s does at larger steps
+            seen[best] = np.nanmax(np.where(np.isfinite(steep), steep, 0.0))
         bends = bool(bend[-3:].max() < 2 * bend[-3:].min() and bend[-3:].min() > 1e-4 * seen[-1])
     return float(slopes[1:][best]), float(error[best]), float(seen[best]), bends
 

@@ -128,6 +128,7 @@ def test_hypothesis_finds_a_bug_that_only_some_inputs_show() -> None:
 
 no_gradient = primitive(np.tanh, lambda g, out, x: 0.0 * g * x)
 real_tanh = primitive(lambda x: np.tanh(np.real(x)), lambda g, out, x: g * (1.0 - out * out))  # no complex step
+real_square = primitive(lambda x: np.real(x) ** 2, lambda g, out, x: g * 2.0 * x)
 twice_real_tanh = primitive(lambda x: np.tanh(np.real(x)), lambda g, out, x: 2.0 * g * (1.0 - out * out))
 no_gradient_real = primitive(lambda x: np.tanh(np.real(x)), lambda g, out, x: 0.0 * g * x)
 X = np.array([0.25, -1.5, 0.75])
@@ -161,6 +162,11 @@ RIGHT: dict[str, tuple[Any, Array]] = {
     "real numbers only, saturated": (real_tanh, np.array([8.0, -9.0])),
     "real numbers only, at zero": (lambda x: real_tanh(1e12 * x), np.zeros(3)),
     "close to a kink": (lambda x: ops.relu(x) * x, np.array([1e-9, 1.0, -1e-8])),
+    "a product of zeros": (ops.prod, np.zeros(5)),
+    "a product of zeros and another number": (ops.prod, np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1 / 64]])),
+    "a cube at zero": (lambda x: x * x * x, np.zeros(3)),
+    "real numbers only, a minimum": (real_square, np.zeros(3)),
+    "real numbers only, an inflection": (lambda x: real_square(x) * x, np.zeros(3)),
     "no elements": (ops.tanh, np.zeros((0, 3))),
 }
 

@@ -14,6 +14,7 @@ import reference  # beside this file: build.py puts the folder on the path
 from docutils import nodes
 
 import minisnip
+from minisnip.autodiff.describe import statement
 from minisnip.autodiff.engine import Primitive
 
 project, author, release = "minisnip", "The minisnip authors", minisnip.__version__
@@ -69,7 +70,7 @@ MARKUP = re.compile(r"``.+?``|`([^`]+)`|(?<![\w*])\*[^\s*][^*]*[^\s*]\*(?![\w*])
 def docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Plain text to reStructuredText: `name` is code and a link, * and | mean themselves, indented lines are code."""
     if isinstance(obj, Primitive):
-        lines[:] = of_op(reference.names().get(id(obj), name)) or lines
+        lines[:] = of_op(obj) or lines
     elif what == "data":
         lines[:] = of_value(obj)
     body = next((i for i, line in enumerate(lines) if line and set(line) == {"-"}), len(lines) + 1) - 1
@@ -109,15 +110,10 @@ def linked(code: str, name: str) -> str:
     return f":py:obj:`{code} <{nearest[0]}>`" if nearest else f"``{code}``"
 
 
-def of_op(name: str) -> list[str]:
+def of_op(op: Primitive) -> list[str]:
     """An op: the line of code that has its forward function and its derivatives."""
-    module, _, op = name.rpartition(".")
-    source = inspect.getsource(import_module(module))
-    for node in ast.parse(source).body:
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
-        if op in [target.id for target in targets if isinstance(target, ast.Name)]:
-            return [f"``{ast.unparse(node)}``"]
-    return []
+    source, _ = statement(op)
+    return [f"``{ast.unparse(ast.parse(source))}``"] if source else []
 
 
 def of_value(obj: Any) -> list[str]:

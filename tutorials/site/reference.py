@@ -63,7 +63,7 @@ def modules() -> list[ModuleType]:
     """The packages with an `__all__`, the modules that are named in one, and the strategies for tests."""
     packages = [m.name for m in pkgutil.walk_packages(minisnip.__path__, "minisnip.") if m.ispkg]
     found = {m for m in map(import_module, ["minisnip", *packages]) if hasattr(m, "__all__")}
-    named = {obj for m in found for obj in map(vars(m).get, m.__all__) if ismodule(obj)}
+    named = {obj for m in found for name in m.__all__ if ismodule(obj := getattr(m, name))}
     return sorted(found | named | {import_module("minisnip.testing")}, key=lambda m: m.__name__)
 
 
