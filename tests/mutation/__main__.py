@@ -35,7 +35,7 @@ def main() -> None:
     os.chdir(tree)
     with use_db("mutants.sqlite") as session:
         if not options.report:
-            run(session, options.seed, settings)
+            run(session, options.seed, settings, options.share)
         print(f"seed {options.seed}; mutants not tested yet: {len(session.pending_work_items)}\n")
         mutants = [*report.mutants(session)]
     print(report.report(mutants, groups))
@@ -49,6 +49,7 @@ def parsed() -> Namespace:
     parser = ArgumentParser("python -m tests.mutation", description="Test whether the tests notice mutants.")
     parser.add_argument("--seed", type=int, required=True, help="random seed of the sample")
     parser.add_argument("--work", type=Path, default=ROOT / ".mutation", help="folder of the clones and results")
+    parser.add_argument("--share", type=float, default=1.0, help="part of the sample that is drawn")
     parser.add_argument("--report", action="store_true", help="only report what is there")
     parser.add_argument(
         "--record",
@@ -76,10 +77,13 @@ def prepare(tree: Path) -> None:
     subprocess.run(["git", "-C", tree, "checkout", "--quiet", "--", "minisnip"], check=True)
 
 
-def run(session: WorkDB, seed: int, settings: dict[str, Any]) -> None:
+def run(session: WorkDB, seed: int, settings: dict[str, Any], share: float) -> None:
     """Test all mutants of the sample that have no result yet, in random order."""
     if not session.num_work_items:
-        sample.draw(session, settings["groups"], settings["exclude-operators"], seed)
+        groups = {
+            name: {**group, "mutants": int(share * group["mutants"])} for name, group in settings["groups"].items()
+        }
+        sample.draw(session, groups, settings["exclude-operators"], seed)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     covered = cover.Cover(Path.cwd())
     for item in tqdm(session.pending_work_items, "mutants"):

@@ -51,14 +51,17 @@ def score(group: Sequence[Mutant]) -> dict[str, Any]:
 
 
 def verdict(found: Sequence[Mutant], groups: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """What is wrong: a group with too few killed, or with too many that are called equivalent; None if nothing is."""
+    """What is wrong: a group with too many that are called equivalent, or with too few killed, beyond chance.
+
+    Chance is the confidence interval: a small sample may fall below what is asked. None if nothing is wrong.
+    """
     wrong = []
     for name, group in groups.items():
         mutants = of_group(found, group)
         tried = [m for m in mutants if not m.equivalent]
         if 10 * len(tried) < 9 * len(mutants):
             wrong.append(f"{name}: more than a tenth is called equivalent")
-        if 100 * sum(m.killed for m in tried) < group["least"] * len(tried):
+        if tried and score(mutants)["percent_low_high"][2] < group["least"]:
             wrong.append(f"{name}: less than {group['least']} % is killed")
     return "; ".join(wrong) or None
 
