@@ -94,7 +94,8 @@ def result_of(item: WorkItem, covered: cover.Cover, settings: dict[str, Any]) ->
     """The result of one mutant, by the tests of its line and those that look at the package as a whole."""
     mutation, timeout = item.mutations[0], settings["timeout"]
     tests = covered.tests(mutation.module_path, mutation.start_pos[0], settings["seconds"])
-    Path("tests.txt").write_text("\n".join([*tests, *settings["always"]]), encoding="utf-8")
+    tests += [test for test in covered.seconds if test.partition("::")[0] in settings["always"]]
+    Path("tests.txt").write_text("\n".join(tests), encoding="utf-8")
     limited = f"timeout --kill-after=5 {timeout} nice -n 10 {PYTEST} --hypothesis-profile=mutation"  # ends children too
     return mutate_and_test(item.mutations, limited, 2 * timeout)
 
