@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from minisnip.autodiff.describe import composition
 from minisnip.autodiff.engine import Array, Op, Tensor, Value, primitive, shape_of, value_of
 from minisnip.autodiff.ops import (
     Axis,
@@ -42,18 +43,20 @@ __all__ = "clip concatenate cumsum dot einsum logaddexp max min outer pad prod s
 # ---- Movement --------------------------------------------------------------------------------------------------------
 
 
+@composition
 def pad(x: Value, widths: Sequence[tuple[int, int]]) -> Any:
     """Zeros around x: `widths` is (before, after) for each axis. Made of `put`, whose VJP cuts the same part out of g.
 
     Shapes: (n, m) -> (before + n + after, before + m + after), each axis with its own widths.
     """
     shape = shape_of(x)
-    if len(widths) != len(shape) or any(n < 0 for pair in widths for n in pair):
-        raise ValueError(f"pad of shape {shape}: widths are {widths}, expected (before, after), not negative, per axis")
+    if np.shape(widths) != ((len(shape), 2) if shape else (0,)) or np.min(widths, initial=0) < 0:
+        raise ValueError(f"widths are {widths}, expected (before, after), not negative, for each axis")
     inner = tuple(slice(before, before + n) for n, (before, _) in zip(shape, widths, strict=True))
     return put(x, inner, tuple(a + n + b for n, (a, b) in zip(shape, widths, strict=True)))
 
 
+@composition
 def concatenate(parts: Sequence[Value], axis: int = 0) -> Any:
     """Join along an axis; each part's gradient is its slice of g.
 
@@ -65,7 +68,7 @@ def concatenate(parts: Sequence[Value], axis: int = 0) -> Any:
 
     parts = [*parts]
     if not parts:
-        raise ValueError("concatenate of no parts: pass at least one array")
+        raise ValueError("there are no parts: pass at least one array")
     (axis,) = normalize_axis_tuple(axis, len(shape_of(parts[0])))
     stops = np.cumsum([shape_of(part)[axis] for part in parts]).tolist()
     before = (slice(None),) * axis
@@ -74,6 +77,7 @@ def concatenate(parts: Sequence[Value], axis: int = 0) -> Any:
     return primitive(_concatenate, *vjps, remedy="All sizes but that of the joined axis must be equal.")(*parts)
 
 
+@composition
 def stack(parts: Sequence[Value], axis: int = 0) -> Any:
     """Join along a new axis. Made of `reshape` and `concatenate`.
 
@@ -100,6 +104,7 @@ logaddexp: Op = elementwise(
 )
 
 
+@composition
 def clip(x: Value, low: Value | None = None, high: Value | None = None) -> Any:
     """min(max(x, low), high); None for no bound. At a bound the derivative is 1, as in PyTorch.
 
@@ -114,6 +119,7 @@ def clip(x: Value, low: Value | None = None, high: Value | None = None) -> Any:
 # ---- Reductions ------------------------------------------------------------------------------------------------------
 
 
+@composition
 def var(x: Value, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
     """1/(n - ddof) Σ (x - mean)² over the n terms along the axes, all of them by default. Made of `mean` and `sum`.
 
@@ -124,8 +130,9 @@ def var(x: Value, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> A
     return sum(square(x - mean(x, axis, True)), axis, keepdims) / ((n - ddof) * (n > ddof))
 
 
+@composition
 def std(x: Value, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
-    """√`var`. Where it is 0, the root has no derivative; it is taken as 0, as in PyTorch.
+    """√`var`. At a standard deviation of 0 the root has no derivative; ours is 0, as in PyTorch.
 
     Shapes: as `mean`.
     """
@@ -149,12 +156,13 @@ def _extreme(find: Op, x: Value, axis: Axis, keepdims: bool) -> Any:
     def found(rows: Value) -> Any:
         n, size = shape_of(rows)
         if not size:
-            raise ValueError(f"{find.__name__[3:]} of shape {shape_of(x)}, axis {axis}: there is no number to choose")
+            raise ValueError(f"there is no number to choose along axis {axis}")
         return take(rows, (np.arange(n), find(value_of(rows), axis=1)))
 
     return _along_rows(found, x, axis, keepdims)
 
 
+@composition
 def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
     """The maximum over axes. The first of several equal maxima counts as the maximum: it gets the whole gradient.
 
@@ -163,6 +171,7 @@ def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
     return _extreme(np.argmax, x, axis, keepdims)
 
 
+@composition
 def min(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
     """The minimum over axes; otherwise as `max`.
 
@@ -179,8 +188,11 @@ def _product(rows: Value) -> Any:
     return take(rows, (slice(None), 0)) if size else sum(rows, 1) + 1.0  # a product of nothing is 1
 
 
+@composition
 def prod(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
     """The product over axes. Made of `multiply`, so its derivatives are right where factors are 0, to any order.
+
+    They are NaN where ∞ meets 0.
 
     Shapes: as `max`.
     """
@@ -195,6 +207,7 @@ def _flip(x: Value, axis: int) -> Any:
 _cumsum: Op = primitive(np.cumsum, lambda g, out, x, axis: _flip(_cumsum(_flip(g, axis), axis), axis), name="cumsum")
 
 
+@composition
 def cumsum(x: Value, axis: int | None = None) -> Any:
     """The sum of each element and those before it along an axis; of the flat array by default. VJP: from the end.
 
@@ -206,6 +219,7 @@ def cumsum(x: Value, axis: int | None = None) -> Any:
 # ---- Products --------------------------------------------------------------------------------------------------------
 
 
+@composition
 def dot(a: Value, b: Value) -> Any:
     """Σ_k a_…k b_…k…, as np.dot: `multiply` if one is a number, else a matrix product.
 
@@ -217,10 +231,12 @@ def dot(a: Value, b: Value) -> Any:
     if len(b_shape) < 3:
         return matmul(a, b)
     last = len(b_shape) - 1
-    columns = reshape(transpose(b, (last - 1, *range(last - 1), last)), (b_shape[-2], -1))  # (k, *more, m)
+    size = math.prod(b_shape[:-2]) * b_shape[-1]
+    columns = reshape(transpose(b, (last - 1, *range(last - 1), last)), (b_shape[-2], size))  # (k, *more, m)
     return reshape(matmul(a, columns), (*a_shape[:-1], *b_shape[:-2], b_shape[-1]))
 
 
+@composition
 def outer(a: Value, b: Value) -> Any:
     """a_i b_j of two vectors; other arrays are made flat. Made of `multiply`.
 
@@ -229,21 +245,23 @@ def outer(a: Value, b: Value) -> Any:
     return multiply(reshape(a, (-1, 1)), reshape(b, (1, -1)))
 
 
-def einsum(subscripts: str, *operands: Value) -> Any:
+@composition
+def einsum(subscripts: str, *operands: Value, optimize: bool = False) -> Any:
     """A sum of products, by the labels of axes: einsum("ij,jk->ik", a, b) is the matrix product. As in NumPy.
 
-    Repeated labels (a diagonal), "..." and the output left out are all allowed. VJP for an operand: an einsum again, of
-    g and the other operands, with the operand's labels for its output.
+    Repeated labels (a diagonal), "..." and the output left out are allowed. `optimize` lets NumPy choose the order of
+    the products. VJP for an operand: an einsum again, of g and the other operands, with the operand's labels for its
+    output.
 
     Shapes: an axis with the same label in two operands has the same size in both.
     """
     if not isinstance(subscripts, str):
-        raise TypeError(f"einsum: the first argument is a {type(subscripts).__name__}, expected labels: 'ij,jk->ik'")
-    vjps = [partial(_einsum_vjp, i, subscripts) for i in range(len(operands))]
-    return primitive(partial(np.einsum, subscripts), *vjps, name="einsum")(*operands)
+        raise TypeError(f"the first argument is a {type(subscripts).__name__}, expected labels: 'ij,jk->ik'")
+    vjps = [partial(_einsum_vjp, i, subscripts, optimize) for i in range(len(operands))]
+    return primitive(partial(np.einsum, subscripts, optimize=optimize), *vjps, name="einsum")(*operands)
 
 
-def _einsum_vjp(i: int, subscripts: str, g: Any, out: Any, *operands: Value) -> Any:
+def _einsum_vjp(i: int, subscripts: str, optimize: bool, g: Any, out: Any, *operands: Value) -> Any:
     """The gradient of operand i: g and the others give an array with its labels, whose sizes may still differ."""
     inputs, output = _labels(subscripts, [len(shape_of(x)) for x in operands])
     labels, shape = inputs[i], shape_of(operands[i])
@@ -252,7 +270,7 @@ def _einsum_vjp(i: int, subscripts: str, g: Any, out: Any, *operands: Value) -> 
     known = {pair for term, x in zip(terms, factors, strict=True) for pair in zip(term, shape_of(x), strict=True)}
     if summed := "".join(label for label in unique if (label, size[label]) not in known):
         terms, factors = [*terms, summed], [*factors, np.ones([size[label] for label in summed], bool)]
-    spread = einsum(f"{','.join(terms)}->{unique}", *factors)
+    spread = einsum(f"{','.join(terms)}->{unique}", *factors, optimize=optimize)
     contribution = sum_to(spread, tuple(size[label] for label in unique))  # what had size 1 may have been stretched
     if unique == labels:
         return contribution

@@ -21,6 +21,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.compositions import pad
+from minisnip.autodiff.describe import composition
 from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of, value_of
 
 Pair: TypeAlias = tuple[int, int]
@@ -34,6 +35,8 @@ def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int = 1, padding: int 
     ValueError
         If none does, or a number makes no sense.
     """
+    if not all(isinstance(n, int | np.integer) for n in (*kernel, stride, padding)):
+        raise TypeError(f"kernel {kernel}, stride {stride} and padding {padding} must be whole numbers, not pairs")
     if stride < 1 or padding < 0 or min(kernel) < 1:
         raise ValueError(f"kernel {kernel} and stride {stride} must be at least 1, padding {padding} not negative")
     oh, ow = ((n + 2 * padding - k) // stride + 1 for n, k in zip(sizes, kernel, strict=True))
@@ -130,6 +133,7 @@ correlate_weight: Op = primitive(
 )
 
 
+@composition
 def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0, bias: Value | None = None) -> Any:
     """Cross-correlation, what the field calls convolution.
 
@@ -150,15 +154,14 @@ def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0, bias: Val
     ValueError
         If the numbers of channels differ, or the kernel does not fit the padded image.
     """
-    _, channels, *size = image_shape("conv2d", x)
-    filters, weight_channels, kh, kw = image_shape("conv2d (weight)", weight)
+    _, channels, *size = image_shape(x)
+    filters, weight_channels, kh, kw = image_shape(weight, "the weight", "(F, C, kh, kw)")
     if channels != weight_channels:
         raise ValueError(
-            f"conv2d: images of shape {shape_of(x)} have {channels} channels, the weight of shape {shape_of(weight)} "
-            f"takes {weight_channels}: the second sizes must be equal"
+            f"the images have {channels} channels, the weight takes {weight_channels}: the second sizes must be equal"
         )
     if bias is not None and shape_of(bias) != (filters,):
-        raise ValueError(f"conv2d: the bias has shape {shape_of(bias)}, expected ({filters},): one number per filter")
+        raise ValueError(f"the bias has shape {shape_of(bias)}, expected ({filters},): one number per filter")
     out_sizes(size, (kh, kw), stride, padding)  # refuses a kernel that does not fit
     arguments = (_padded(x, padding), weight) if bias is None else (_padded(x, padding), weight, bias)
     return correlate(*arguments, stride=stride)
@@ -172,11 +175,11 @@ def _padded(x: Value, padding: int) -> Any:
     return ops.transpose(images, (3, 0, 1, 2))
 
 
-def image_shape(op: str, x: Value) -> tuple[int, ...]:
+def image_shape(x: Value, name: str = "the images", axes: str = "(N, C, H, W)") -> tuple[int, ...]:
     """The four sizes of a batch of images, or a ValueError."""
     shape = shape_of(x)
     if len(shape) != 4:
-        raise ValueError(f"{op}: got shape {shape}, expected four axes (N, C, H, W): add the missing ones with reshape")
+        raise ValueError(f"the shape of {name} is {shape}, expected four axes {axes}: reshape to add what is missing")
     return shape
 
 
@@ -238,6 +241,7 @@ def _max_pool2d_vjp(g: Any, out: Any, x: Any, kernel: Pair, stride: int) -> Any:
 _max_pool2d_op = primitive(_max_pool2d, _max_pool2d_vjp)
 
 
+@composition
 def max_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
     """The largest number of each window, (N, C, H, W) -> (N, C, oh, ow).
 
@@ -245,13 +249,14 @@ def max_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
     windows. NaN counts as the largest number; of several, the first gets the gradient (in PyTorch the last). The stride
     is the kernel's size if it is not given; rows and columns that fill no window are left out.
     """
-    image_shape("max_pool2d", x)
+    image_shape(x)
     return _max_pool2d_op(x, (kernel, kernel), kernel if stride is None else stride)
 
 
+@composition
 def avg_pool2d(x: Value, kernel: int, stride: int | None = None) -> Any:
     """The mean of each window, (N, C, H, W) -> (N, C, oh, ow); windows as in `max_pool2d`."""
-    n, channels, *sizes = image_shape("avg_pool2d", x)
+    n, channels, *sizes = image_shape(x)
     square, step = (kernel, kernel), kernel if stride is None else stride
     oh, ow = out_sizes(sizes, square, step)
     columns = ops.reshape(im2col(x, square, step), (channels, kernel * kernel, oh, ow, n))

@@ -1,12 +1,16 @@
-"""What `help(ops.tanh)` and its repr say, read from the statement of the source that made the op, a `Primitive`."""
+"""What an op says: its help and its repr, read from the statement of the source that made it, and its errors."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 from collections.abc import Callable
+from functools import wraps
 from types import FunctionType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class OfInstance:
@@ -54,3 +58,40 @@ def documentation(op: Any) -> str:
     named = [f for f in functions if isinstance(f, FunctionType) and f.__name__ != "<lambda>"]
     named = [f for f in named if f.__module__.partition(".")[0] != "numpy"]
     return "\n".join([row, *map(inspect.getsource, named), inspect.cleandoc(type(op).__doc__ or ""), op.remedy]).strip()
+
+
+def explained(error: Exception, op: str, args: Any, remedy: str = "") -> Exception:
+    """The same error, which now names the op and the shapes of its arguments, and ends with the remedy."""
+    said = vars(error).get("said", str(error).strip())  # what another op inside said of itself is left out
+    if remedy:
+        said = f"{said.removesuffix('.')}. If the shapes are the cause: {remedy}"
+    arrays = [x for arg in args for x in (arg if isinstance(arg, list | tuple) else [arg])]
+    shapes = [str(x.shape) for x in arrays if isinstance(getattr(x, "shape", None), tuple)]
+    of = ("", " of shape ", " of shapes ")[min(len(shapes), 2)]
+    answer = _of_kind(type(error), f"{op}{of}{' and '.join(shapes)}: {said}")
+    vars(answer)["said"] = said
+    return answer
+
+
+def _of_kind(kind: Any, message: str) -> Exception:
+    """An error of this kind, or of the one that it derives from if it is not made of a message alone."""
+    try:
+        error: Exception = kind(message)
+        if str(error) == message:
+            return error
+    except TypeError:
+        pass
+    return _of_kind(kind.__base__, message)
+
+
+def composition(f: Callable[P, R]) -> Callable[P, R]:
+    """A function made of ops: its errors name it and the shapes of its own arguments."""
+
+    @wraps(f)
+    def named(*args: P.args, **keywords: P.kwargs) -> R:
+        try:
+            return f(*args, **keywords)
+        except (ValueError, IndexError, TypeError) as error:
+            raise explained(error, f.__name__, (*args, *keywords.values())) from (error.__cause__ or error)
+
+    return named

@@ -19,6 +19,7 @@ any other computation, and so can be differentiated again.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from minisnip.autodiff.describe import OfInstance, documentation, representation, signature
+from minisnip.autodiff.describe import OfInstance, documentation, explained, representation, signature
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]  # parameters, masks, scores, gradients: an array for each name
@@ -45,7 +46,7 @@ class Tensor:
     """A variable: an array of floats (or complex numbers) and how it was computed.
 
     It owns its numbers. An op copies the plain arrays that it is given beside a Tensor, so no later change of an array
-    can make a gradient wrong. A large constant that many ops use is copied once if it is a Tensor too.
+    can make a gradient wrong. Wrap a large constant that many ops use in a Tensor: then it is copied only once.
 
     Parameters
     ----------
@@ -57,22 +58,22 @@ class Tensor:
     Raises
     ------
     TypeError
-        If `value` does not hold floats: there is no derivative with respect to an integer.
+        If `value` does not hold floats, as there is no derivative with respect to an integer; or if it is masked.
     """
 
     __slots__ = ("_value", "args", "metadata", "op", "parents")
 
-    def __init__(self, value: npt.ArrayLike, *, copy: bool = True) -> None:
+    def __init__(self, value: npt.ArrayLike, *, copy: bool | None = True) -> None:
         if isinstance(value, Tensor):
             raise TypeError("Tensor(t) of a Tensor t: it is a variable already; Tensor(t.value) starts a new one")
-        array: Array = np.array(value) if copy else np.asarray(value).view()
-        if array.dtype.kind not in "fc":
+        numbers: Array = np.asarray(frozen(value) if copy else value)
+        if numbers.dtype.kind not in "fc":
             raise TypeError(
-                f"a Tensor holds floats, got dtype {array.dtype}: convert it with .astype(np.float64), "
+                f"a Tensor holds floats, got dtype {numbers.dtype}: convert it with .astype(np.float64), "
                 "or leave it a plain array (an array is a constant)"
             )
-        array.setflags(write=False)
-        self._value = array
+        self._value = numbers.view() if copy is False else numbers  # an op gives None, and its own output is locked
+        self._value.setflags(write=False)
         self.op: Primitive | None = None  # how it was computed: op(*args, **metadata); None for a leaf
         self.args: tuple[Any, ...] = ()
         self.metadata: dict[str, Any] = {}
@@ -81,7 +82,7 @@ class Tensor:
     @property
     def value(self) -> Array:
         """The numbers, read-only: change a copy, `t.value.copy()`."""
-        return self._value
+        return np.asarray(self._value.data.toreadonly())  # a view could be made writable again
 
     shape = property(lambda self: self._value.shape)
     ndim = property(lambda self: self._value.ndim)
@@ -135,14 +136,14 @@ class Tensor:
 
 def _refusal(function: str) -> TypeError:
     return TypeError(
-        f"np.{function} of a Tensor would lose how it was computed: use the function of that name in minisnip.ops, "
-        "or the plain array t.value if no gradient is wanted"
+        f"np.{function} of a Tensor would lose how it was computed: use the function of that name in minisnip.ops "
+        "if there is one, or make it with `primitive`; use the plain array t.value if no gradient is wanted"
     )
 
 
 def value_of(x: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
-    return x.value if isinstance(x, Tensor) else x
+    return x._value if isinstance(x, Tensor) else x
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -152,16 +153,20 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 def frozen(x: Any) -> Any:
     """What nobody else can change: arrays are copied and made read-only, in lists, tuples and dicts too."""
-    if isinstance(x, np.ndarray):
-        x = x.copy(order="K")
-        x.flags.writeable = False
-    elif isinstance(x, list):
-        return [*map(frozen, x)]
-    elif isinstance(x, tuple):
-        return tuple.__new__(type(x), map(frozen, x))  # a named tuple stays one
-    elif isinstance(x, dict):
+    if isinstance(x, (int, float, np.generic, type)):
+        return x
+    if isinstance(x, (list, tuple)):
+        parts = map(frozen, x)
+        return [*parts] if isinstance(x, list) else tuple.__new__(type(x), parts)  # a named tuple stays one
+    if isinstance(x, dict):
         return {key: frozen(value) for key, value in x.items()}
-    return x
+    if not (hasattr(x, "__array__") or isinstance(x, (array, memoryview))):
+        return x
+    if hasattr(x, "filled"):
+        raise TypeError("an op would lose the mask of a masked array: fill it first, x.filled(0.0)")
+    copy = np.array(x)  # of type ndarray, whatever x is
+    copy.setflags(write=False)
+    return copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,30 +200,35 @@ class Primitive:
 
     def __call__(self, *args: Any, **metadata: Any) -> Any:
         """Run forward on the arrays; if there was a Tensor among them, remember how the answer was made."""
+        if isinstance(self.forward, np.ufunc) and len(args) > self.forward.nin:  # the next would be overwritten
+            raise explained(TypeError(f"got {len(args)} arguments, expected {self.forward.nin}"), self.__name__, args)
         parents = [(i, arg) for i, arg in enumerate(args) if isinstance(arg, Tensor)]
         if parents:
-            args = tuple([arg if isinstance(arg, Tensor) else frozen(arg) for arg in args])
+            if len(parents) < len(args):
+                args = tuple([arg if isinstance(arg, Tensor) else self._constant(i, arg) for i, arg in enumerate(args)])
             metadata = metadata and frozen(metadata)
         try:
             value = self.forward(*(map(value_of, args) if parents else args), **metadata)
-        except (ValueError, IndexError) as error:
-            kind = IndexError if isinstance(error, IndexError) else ValueError
-            raise kind(self._explain(error, args, metadata)) from error
+        except (ValueError, IndexError, TypeError) as error:
+            raise explained(error, self.__name__, args, self._remedy(error, args, metadata)) from error
         if not parents:
             return value
-        out = Tensor(value, copy=False)
+        out = Tensor(value, copy=None)
         out.op, out.args, out.metadata, out.parents = self, args, metadata, parents
         return out
 
-    def _explain(self, error: Exception, args: tuple[Any, ...], metadata: dict[str, Any]) -> str:
-        """What NumPy says, and the remedy if the shapes are the cause: if ones of the same shapes fail too."""
-        shapes = " and ".join(str(shape_of(arg)) for arg in args if hasattr(arg, "shape"))
-        said = f"{self.__name__} of shapes {shapes}: {str(error).strip()}"
-        try:
-            self.forward(*(np.broadcast_to(1.0, a.shape) if hasattr(a, "shape") else a for a in args), **metadata)
-        except (ValueError, IndexError, TypeError, MemoryError):
-            return f"{said.removesuffix('.')}. {self.remedy}" if self.remedy else said
-        return said
+    def _constant(self, i: int, arg: Any) -> Any:
+        """An argument that nobody else can change; where there is a VJP, a list stands for an array."""
+        return frozen(np.array(arg) if isinstance(arg, list) and any(self.vjps[i : i + 1]) else arg)
+
+    def _remedy(self, error: Exception, args: tuple[Any, ...], metadata: dict[str, Any]) -> str:
+        """The remedy for wrong shapes, if ones of the same shapes fail in the same way."""
+        if self.remedy and not isinstance(error, TypeError):
+            try:
+                self.forward(*(np.broadcast_to(1.0, a.shape) if hasattr(a, "shape") else a for a in args), **metadata)
+            except Exception as again:
+                return self.remedy if str(again) == str(error) else ""
+        return ""
 
     def vjp(self, i: int, g: Any, out: Any, args: tuple[Any, ...], metadata: dict[str, Any]) -> Any:
         """The gradient of the loss with respect to argument i, given its gradient g with respect to the output."""
@@ -240,14 +250,16 @@ def primitive(forward: Callable[..., Any], *vjps: VJP | None, name: str = "", re
     Parameters
     ----------
     forward : callable
-        `forward(*args, **metadata)`, arrays in, array out. Its arguments are read-only. Arrays that VJPs need are
-        arguments too: the op copies those, but not what a function refers to from outside.
+        `forward(*args, **metadata)`, arrays in, array out. It must not change its arguments (beside a Tensor they are
+        read-only), and returns a new array, which the op makes read-only, or a view of an argument. Pass every array
+        that a VJP needs as an argument: the op copies the arrays among its arguments, and those in lists, tuples and
+        dicts, but not those in other objects, nor those that a function refers to from outside.
     *vjps : callable or None
         `vjp(g, out, *args, **metadata)` for each argument in turn, written in ops; None for a constant.
     name : str
         The op's name in errors and in its repr; that of `forward` by default.
     remedy : str
-        What to do about wrong shapes; ends the error message.
+        What to do about wrong shapes; ends the error message if the shapes may be the cause.
 
     Examples
     --------
@@ -299,7 +311,10 @@ def backward(output: Tensor, inputs: list[Tensor], create_graph: bool) -> list[A
         if node.op is None or id(node) not in on_path:
             continue
         g = gradients[id(node)] if id(node) in targets else gradients.pop(id(node))
-        out, args = (node, node.args) if create_graph else (node.value, tuple(map(value_of, node.args)))
+        if isinstance(g, np.ndarray):
+            g = g.view()
+            g.setflags(write=False)  # other gradients may share it: a VJP that changes it raises
+        out, args = (node, node.args) if create_graph else (node._value, tuple(map(value_of, node.args)))
         for i, parent in node.parents:
             if id(parent) in on_path:
                 contribution = node.op.vjp(i, g, out, args, node.metadata)
@@ -338,15 +353,15 @@ def grad(output: Tensor, inputs: Any, create_graph: bool = False) -> Any:
     array([2., 4., 6.])
     """
     leaves = leaves_of(inputs)
-    gradients = _gradients("grad", output, leaves, create_graph)
+    gradients = gradients_of("grad", output, leaves, create_graph)
     if create_graph:
         tensors = [g if isinstance(g, Tensor) else Tensor(g) for g in gradients]
         cast = [g if g.dtype == x.dtype else g.astype(x.dtype) for g, x in zip(tensors, leaves, strict=True)]
-        return _in_structure_of(inputs, cast)
-    return _in_structure_of(inputs, _own(gradients, leaves))
+        return in_structure_of(inputs, cast)
+    return in_structure_of(inputs, owned(gradients, leaves))
 
 
-def _gradients(caller: str, output: Any, leaves: list[Any], create_graph: bool) -> list[Any]:
+def gradients_of(caller: str, output: Any, leaves: list[Any], create_graph: bool) -> list[Any]:
     """As `backward`, but what cannot be answered is refused in the name of the caller."""
     for role, x in [("output", output), *(("input", leaf) for leaf in leaves)]:
         if not isinstance(x, Tensor):
@@ -395,11 +410,11 @@ def hvp(output: Tensor, inputs: Any, vectors: Any) -> Any:
     array([ 6.,  0., 18.])
     """
     leaves, directions = leaves_of(inputs), _matched(inputs, vectors)
-    gradients = _gradients("hvp", output, leaves, create_graph=True)
+    gradients = gradients_of("hvp", output, leaves, create_graph=True)
     slope = sum((g * v).sum() for g, v in zip(gradients, directions, strict=True))
     products = backward(slope, leaves, create_graph=False) if isinstance(slope, Tensor) else [None] * len(leaves)
     found = [np.zeros_like(x.value) if p is None else p for p, x in zip(products, leaves, strict=True)]  # None: H = 0
-    return _in_structure_of(inputs, _own(found, leaves))
+    return in_structure_of(inputs, owned(found, leaves))
 
 
 def leaves_of(structure: Any) -> list[Any]:
@@ -409,7 +424,8 @@ def leaves_of(structure: Any) -> list[Any]:
     return list(structure) if isinstance(structure, list | tuple) else [structure]
 
 
-def _in_structure_of(structure: Any, leaves: list[Any]) -> Any:
+def in_structure_of(structure: Any, leaves: list[Any]) -> Any:
+    """The leaves as a dict with the keys of the structure, as a list or tuple, or the only leaf by itself."""
     if isinstance(structure, dict):
         return dict(zip(structure, leaves, strict=True))
     return type(structure)(leaves) if isinstance(structure, list | tuple) else leaves[0]
@@ -431,7 +447,7 @@ def _matched(inputs: Any, vectors: Any) -> list[Array]:
     return vs
 
 
-def _own(gradients: list[Any], leaves: list[Tensor]) -> list[Array]:
+def owned(gradients: list[Any], leaves: list[Tensor]) -> list[Array]:
     """Arrays that share no memory (the VJPs of a + b hand the same g to both), in the precision of their inputs."""
     owners: set[int] = set()
     answer = []

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.engine import Tensor, backward, grad, leaves_of
+from minisnip.autodiff.engine import Tensor, backward, gradients_of, in_structure_of, leaves_of, owned, value_of
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -31,7 +31,7 @@ def value_and_grad(f: Function, inputs: Any) -> tuple[Any, Any]:
     ----------
     f : callable
         Made of ops; returns one number.
-    inputs : array, or list or tuple of arrays, or dict of arrays
+    inputs : array, or list or tuple of arrays, or dict of arrays; or of Tensors
 
     Returns
     -------
@@ -40,11 +40,12 @@ def value_and_grad(f: Function, inputs: Any) -> tuple[Any, Any]:
     Raises
     ------
     TypeError, ValueError
-        If f does not return a Tensor of shape (), or does not depend on an input.
+        If f is not a function, does not return a Tensor of shape (), or does not depend on an input; if an input does
+        not hold floats.
     """
-    tensors = [Tensor(x) for x in leaves_of(inputs)]
-    out = tensor_of("value_and_grad", call(f, inputs, tensors))
-    return out.value[()], in_structure(inputs, grad(out, tensors))
+    out, tensors = _called("value_and_grad", f, inputs)
+    gradients = gradients_of("value_and_grad", out, tensors, create_graph=False)
+    return out.value[()], in_structure_of(inputs, owned(gradients, tensors))
 
 
 def jacobian(f: Function, inputs: Any) -> Any:
@@ -54,23 +55,33 @@ def jacobian(f: Function, inputs: Any) -> Any:
     ----------
     f : callable
         Made of ops; returns a Tensor of any shape.
-    inputs : array, or list or tuple of arrays, or dict of arrays
+    inputs : array, or list or tuple of arrays, or dict of arrays; or of Tensors
 
     Returns
     -------
     arrays in the structure of `inputs`
-        An input of shape (3,) and an f of shape (2,) make an array of shape (2, 3).
+        An input of shape (3,) and an f of shape (2,) make an array of shape (2, 3), in the dtype of the input.
 
     Raises
     ------
     TypeError
-        If f does not return a Tensor.
+        If f is not a function or does not return a Tensor; if an input does not hold floats.
     """
-    tensors = [Tensor(x) for x in leaves_of(inputs)]
-    out = tensor_of("jacobian", call(f, inputs, tensors))
+    out, tensors = _called("jacobian", f, inputs)
     rows = [gradients(ops.take(out, j), tensors) for j in np.ndindex(out.shape)]
     found = [np.array([row[i] for row in rows]).reshape(out.shape + x.shape) for i, x in enumerate(tensors)]
-    return in_structure(inputs, found)
+    return in_structure_of(inputs, owned(found, tensors))
+
+
+def _called(caller: str, f: Function, inputs: Any) -> tuple[Tensor, list[Tensor]]:
+    """The answer of f, and the Tensors that it was given."""
+    if not callable(f):
+        raise TypeError(f"{caller}(f, inputs): f is a {type(f).__name__}, expected a function: pass f, not f(x)")
+    try:
+        tensors = [Tensor(value_of(x)) for x in leaves_of(inputs)]
+    except TypeError as error:
+        raise TypeError(f"{caller}: {error}") from error
+    return tensor_of(caller, call(f, inputs, tensors)), tensors
 
 
 def gradients(out: Any, tensors: list[Tensor], create_graph: bool = False) -> list[Any]:
@@ -80,15 +91,8 @@ def gradients(out: Any, tensors: list[Tensor], create_graph: bool = False) -> li
 
 
 def call(f: Function, inputs: Any, xs: list[Any]) -> Any:
-    """F of one argument, several or a dict, as `inputs` are."""
-    return f(in_structure(inputs, xs)) if isinstance(inputs, dict) else f(*xs)
-
-
-def in_structure(inputs: Any, xs: list[Any]) -> Any:
-    """A list of answers in the structure of the inputs."""
-    if isinstance(inputs, dict):
-        return dict(zip(inputs, xs, strict=True))
-    return xs if isinstance(inputs, list | tuple) else xs[0]
+    """Call f with one array, several or a dict, depending on the structure of `inputs`."""
+    return f(in_structure_of(inputs, xs)) if isinstance(inputs, dict) else f(*xs)
 
 
 def tensor_of(caller: str, out: Any) -> Tensor:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from minisnip.autodiff.describe import composition
 from minisnip.autodiff.engine import VJP, Array, Op, Tensor, Value, primitive, shape_of, value_of
 
 # Named as in NumPy; abs and sum are Python's own elsewhere, so write ops.sum. More ops are in compositions.py.
@@ -37,6 +38,7 @@ def _sum_to(x: Array, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was stretched or to which axes were added."""
     if shape_of(x) == shape:
         return x
+    x = np.asarray(x)
     added = x.ndim - len(shape)
     stretched = [added + i for i, n in enumerate(shape) if n == 1 and x.shape[added + i] != 1]
     return x.sum(axis=(*range(added), *stretched)).reshape(shape)
@@ -59,7 +61,7 @@ squeeze: Op = primitive(np.squeeze, lambda g, out, x, axis=None: reshape(g, x.sh
 
 
 def _take(x: Array, index: Any) -> Any:
-    return x[index]
+    return np.asarray(x)[index]
 
 
 def _put(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
@@ -123,12 +125,12 @@ def _abs(x: Array) -> Any:
 
 
 def _sign(x: Array) -> Any:
-    return np.sign(np.real(x)).astype(np.result_type(x))  # continued along the real axis, as abs
+    return np.sign(np.real(x)).astype(np.asarray(x).dtype)  # continued along the real axis, as abs
 
 
 def _sigmoid(x: Array) -> Any:
     positive = np.real(x) > 0
-    z = np.exp(np.where(positive, -x, x))  # 1 / (1 + exp(-x)) with exp of negative numbers only: no overflow
+    z = np.exp(np.where(positive, np.negative(x), x))  # 1 / (1 + exp(-x)) with exp of negative numbers: no overflow
     return np.where(positive, 1, z) / (1 + z)
 
 
@@ -148,6 +150,7 @@ add = elementwise(np.add, lambda g, out, a, b: g, lambda g, out, a, b: g)
 subtract = elementwise(np.subtract, lambda g, out, a, b: g, lambda g, out, a, b: -g)
 multiply = elementwise(np.multiply, lambda g, out, a, b: g * b, lambda g, out, a, b: g * a)
 divide = elementwise(np.divide, lambda g, out, a, b: g / b, lambda g, out, a, b: -g * out / b)
+# d(x**p)/dp is 0 where x <= 0, as log x is not defined there; in PyTorch it is -∞ at x = 0 > p, and NaN where x < 0
 power = elementwise(
     np.power,
     lambda g, out, x, p: g * p * x ** _less_one(p, x),
@@ -155,7 +158,7 @@ power = elementwise(
 )
 where: Op = elementwise(np.where, None, lambda g, out, c, a, b: where(c, g, 0), lambda g, out, c, a, b: where(c, 0, g))
 _select: Op = elementwise(selected, lambda g, out, x, keep: _select(g, keep))
-# a wins ties; NaN beats every number, and passes g on to both
+# At a tie all of g goes to a (in PyTorch ½ to each). NaN beats every number, and passes g on to both.
 maximum = elementwise(np.maximum, lambda g, out, a, b: _select(g, ~(a < b)), lambda g, out, a, b: _select(g, ~(a >= b)))
 minimum = elementwise(np.minimum, lambda g, out, a, b: _select(g, ~(a > b)), lambda g, out, a, b: _select(g, ~(a <= b)))
 
@@ -172,7 +175,7 @@ tanh = elementwise(np.tanh, lambda g, out, x: g * (1.0 - out * out))
 sigmoid: Op = elementwise(_sigmoid, lambda g, out, x: g * out * (1.0 - out))
 relu = elementwise(_relu, lambda g, out, x: _select(g, ~(x <= 0)))  # ReLU'(0) = 0
 abs = elementwise(_abs, lambda g, out, x: g * np.sign(value_of(x).real))
-sign = elementwise(_sign, lambda g, out, x: where(True, 0, g))  # NaN of NaN, as in NumPy; 0 in PyTorch
+sign = elementwise(_sign, lambda g, out, x: where(True, 0, g))  # sign(NaN) is NaN, as in NumPy; in PyTorch it is 0
 
 
 # ---- Reductions ------------------------------------------------------------------------------------------------------
@@ -201,6 +204,7 @@ sum: Op = primitive(
 )
 
 
+@composition
 def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
     """1/n Σ x over the n terms along the axes, all of them by default. Made of `sum`: the VJP is g / n, broadcast.
 
@@ -212,7 +216,7 @@ def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def _shifted(x: Array, axis: Axis) -> tuple[Array, Array]:
     """x minus its largest number, to prevent overflow in exp, and that number; 0 if it is infinite."""
-    x = np.asarray(x, np.result_type(x, 0.0))  # integers as floats
+    x = np.multiply(x, 1.0)  # integers and lists as floats
     top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0)
     return x - top, top
@@ -244,6 +248,7 @@ def _log_softmax(x: Array, axis: int = -1) -> Any:
 _log_softmax_op: Op = primitive(_log_softmax, lambda g, out, x, axis=-1: g - exp(out) * sum(g, axis, True))
 
 
+@composition
 def log_softmax(x: Value, axis: int = -1) -> Any:
     """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits.
 
@@ -269,6 +274,7 @@ _matmul: Op = primitive(
 )
 
 
+@composition
 def matmul(a: Value, b: Value) -> Any:
     """Matrix product of the last two axes. A vector is a row on the left and a column on the right, as in NumPy.
 
@@ -296,7 +302,7 @@ def _linear(x: Array, weight: Array, bias: Array) -> Array:
     """(W xᵀ + b)ᵀ: the samples stay last in memory, and the gradient of W comes out in W's own order."""
     if np.ndim(x) != 2 or np.shape(bias) != np.shape(weight)[:1]:
         raise ValueError("the shapes do not fit")
-    return plus_bias(np.matmul(weight, x.T), bias).T
+    return plus_bias(np.matmul(weight, np.transpose(x)), np.asarray(bias)).T
 
 
 linear: Op = primitive(

@@ -14,6 +14,7 @@ from minisnip.autodiff import avg_pool2d, conv2d, max_pool2d
 x = Tensor(np.ones(3))
 m = Tensor(np.ones((2, 3)))
 images = np.ones((5, 2, 4, 4))
+pair: Any = (2, 2)
 
 
 def assert_says(error: type[Exception], call: Any, *phrases: str) -> None:
@@ -128,15 +129,15 @@ def test_a_tensor_is_not_wrapped_twice() -> None:
         (lambda: m.reshape(7), ["reshape", "(2, 3)", "7"], ""),
         (lambda: ops.broadcast_to(m, (4, 4)), ["broadcast_to", "(2, 3)", "(4,4)"], ""),
         (lambda: ops.concatenate([m, np.ones((3, 4))]), ["concatenate", "(2, 3) and (3, 4)"], "joined axis"),
-        (lambda: ops.stack([m, np.ones((2, 4))]), ["concatenate", "(1, 2, 3) and (1, 2, 4)"], "joined axis"),
+        (lambda: ops.stack([m, np.ones((2, 4))]), ["stack of shapes (2, 3) and (2, 4): all"], "joined axis"),
         (lambda: ops.squeeze(m, 0), ["squeeze", "(2, 3)", "not equal to one"], ""),
-        (lambda: ops.dot(m, m), ["matmul", "(2, 3) and (2, 3)"], "inner sizes must be equal"),
+        (lambda: ops.dot(m, m), ["dot of shapes (2, 3) and (2, 3): matmul: "], "inner sizes must be equal"),
         (lambda: ops.linear(m, np.ones((4, 2)), np.ones(4)), ["linear", "(2, 3) and (4, 2)"], "W of (m, k)"),
         (lambda: ops.einsum("ij,jk->ik", m, m), ["einsum", "(2, 3) and (2, 3)"], ""),
         (lambda: ops.einsum("ij,jk->ik", m), ["einsum", "operands provided"], ""),
         (lambda: ops.einsum("ij->iij", m), ["einsum", "multiple times"], ""),
-        (lambda: ops.concatenate([]), ["concatenate of no parts"], "at least one array"),
-        (lambda: ops.stack([]), ["concatenate of no parts"], "at least one array"),
+        (lambda: ops.concatenate([]), ["concatenate: there are no parts"], "at least one array"),
+        (lambda: ops.stack([]), ["stack: there are no parts"], "at least one array"),
         (lambda: conv2d(images, np.ones((6, 3, 2, 2))), ["(5, 2, 4, 4)", "(6, 3, 2, 2)"], "must be equal"),
         (lambda: conv2d(images, np.ones((6, 2, 5, 2))), ["(5, 2)", "(4, 4)", "padding 0"], "kernel smaller"),
         (lambda: conv2d(images, np.ones((6, 2, 7, 7)), padding=1), ["(7, 7)", "padding 1"], "padding larger"),
@@ -149,6 +150,56 @@ def test_a_tensor_is_not_wrapped_twice() -> None:
 )
 def test_shapes_that_do_not_fit_are_both_named(call: Any, shapes: list[str], remedy: str) -> None:
     assert_says(ValueError, call, *shapes, remedy)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: ops.var(m, 5), IndexError, "var of shape (2, 3): axis 5 is out of bounds for array of dimension 2"),
+        (lambda: m.std(axis=5), IndexError, "std of shape (2, 3): axis 5 is out of bounds"),
+        (lambda: ops.prod(m, 5), IndexError, "prod of shape (2, 3): axis 5 is out of bounds"),
+        (lambda: m.mean(5), IndexError, "mean of shape (2, 3): axis 5 is out of bounds"),
+        (lambda: ops.max(m, axis=5), IndexError, "max of shape (2, 3): axis 5 is out of bounds"),
+        (lambda: ops.stack([x], 5), IndexError, "stack of shape (3,): axis 5 is out of bounds for array of"),
+        (lambda: ops.concatenate([Tensor(1.0)]), IndexError, "concatenate of shape (): axis 0 is out of bounds"),
+        (lambda: ops.concatenate([m, m], None), TypeError, "concatenate of shapes (2, 3) and (2, 3): 'NoneType'"),
+        (lambda: ops.sum(m, [0, 1]), TypeError, "sum of shape (2, 3): 'list' object"),
+        (lambda: ops.cumsum(m, (0, 1)), TypeError, "cumsum of shape (2, 3): 'tuple' object"),
+        (lambda: ops.pad(m, 2), ValueError, "pad of shape (2, 3): widths are 2, expected (before, after)"),
+        (lambda: ops.pad(m, [(1, 1)]), ValueError, "pad of shape (2, 3): widths are [(1, 1)], expected (before"),
+        (lambda: ops.pad(m, [(1, 1), (-1, 1)]), ValueError, "(-1, 1)], expected (before, after), not negative"),
+        (lambda: ops.pad(1.0, [(1, 1)]), ValueError, "pad: widths are [(1, 1)], expected"),
+        (lambda: ops.clip(m, np.ones(4)), ValueError, "clip of shapes (2, 3) and (4,): operands could not be"),
+        (lambda: ops.dot(m, np.ones((4, 2, 3))), ValueError, "dot of shapes (2, 3) and (4, 2, 3): matmul: Input"),
+        (lambda: ops.einsum("ij,jk"), ValueError, "einsum: must specify the einstein sum"),
+        (lambda: max_pool2d(images, pair), TypeError, "max_pool2d of shape (5, 2, 4, 4): kernel ((2, 2), (2, 2))"),
+        (lambda: conv2d(images, images, stride=pair), TypeError, "must be whole numbers, not pairs"),
+        (lambda: conv2d(images, images, stride=0), ValueError, "(5, 2, 4, 4): kernel (4, 4) and stride 0 must be at"),
+        (lambda: conv2d(images, images, stride=0), ValueError, "conv2d of shapes (5, 2, 4, 4) and (5, 2, 4, 4): "),
+        (lambda: ops.add(None, x), TypeError, "add of shape (3,): unsupported operand type"),
+    ],
+)
+def test_an_error_names_the_function_that_was_called_and_the_shapes_it_was_given(
+    call: Any, error: type[Exception], words: str
+) -> None:
+    assert_says(error, call, words)
+
+
+def test_a_function_that_numpy_alone_has_is_not_recommended_as_an_op() -> None:
+    assert_says(TypeError, lambda: np.isfinite(x), "np.isfinite of a Tensor", "if there is one", "t.value")
+
+
+@pytest.mark.parametrize("argument", [np.zeros(3), x], ids=["array", "Tensor"])
+def test_an_op_with_too_many_arguments_says_how_many_it_takes(argument: Any) -> None:
+    buffer = np.ones(3)
+
+    assert_says(
+        TypeError, lambda: ops.exp(argument, buffer), "exp of shapes (3,) and (3,): got 2 arguments, expected 1"
+    )
+    assert_says(TypeError, lambda: ops.add(argument, x, x), "add of shapes", "got 3 arguments, expected 2")
+    assert_says(TypeError, lambda: ops.relu(argument, 1.0), "relu of shape (3,): ", "takes 1 positional argument but 2")
+
+    np.testing.assert_array_equal(buffer, np.ones(3))
 
 
 def test_an_index_or_axis_that_is_not_there_is_an_index_error() -> None:
@@ -188,8 +239,50 @@ def test_the_remedy_speaks_of_shapes_only_where_they_are_the_cause() -> None:
     op = primitive(refuse, lambda g, out, a, b: g, name="picky", remedy="Equal shapes.")
     with pytest.raises(ValueError, match=r"^picky of shapes \(2,\) and \(2,\): no sevens$"):
         op(np.full(2, 7.0), Tensor(np.ones(2)))
-    with pytest.raises(ValueError, match=r"^picky of shapes .* shapes \(2,\) \(3,\). Equal shapes.$"):
+    with pytest.raises(
+        ValueError, match=r"^picky of shapes .* shapes \(2,\) \(3,\). If the shapes are the cause: Equal shapes.$"
+    ):
         op(np.ones(2), Tensor(np.ones(3)))
+
+
+class NotSquareError(ValueError):
+    """Made of a message alone."""
+
+
+class WrongSizeError(ValueError):
+    """Made of more than a message."""
+
+    def __init__(self, size: int, expected: int) -> None:
+        super().__init__(f"size {size}, expected {expected}")
+
+
+def refuse_to(error: Exception) -> Any:
+    def forward(_: Any) -> Any:
+        raise error
+
+    return primitive(forward, None, name="op")
+
+
+def test_an_error_keeps_its_kind() -> None:
+    inverse = primitive(np.linalg.inv, None, remedy="Square matrices only.")
+
+    assert_says(np.linalg.LinAlgError, lambda: inverse(np.zeros((2, 2))), "inv of shape (2, 2): Singular matrix")
+    assert_says(np.linalg.LinAlgError, lambda: inverse(m), "If the shapes are the cause: Square matrices only.")
+    assert_says(np.exceptions.AxisError, lambda: ops.sum(m, 5), "sum of shape (2, 3)")
+    assert_says(NotSquareError, lambda: refuse_to(NotSquareError("no"))(x), "op of shape (3,): no")
+    assert_says(ValueError, lambda: refuse_to(WrongSizeError(1, 2))(x), "op of shape (3,): size 1, expected 2")
+    unknown = UnicodeDecodeError("utf-8", b"", 0, 1, "no")
+    assert_says(UnicodeError, lambda: refuse_to(unknown)(x), "op of shape (3,): 'utf-8' codec")
+
+
+def test_a_remedy_that_may_be_wrong_comes_after_the_cause_and_with_an_if() -> None:
+    cholesky = primitive(np.linalg.cholesky, None, remedy="Square matrices only.")
+
+    words = "not positive definite. If the shapes are the cause: Square matrices only."
+    assert_says(np.linalg.LinAlgError, lambda: cholesky(-np.eye(2)), words)
+    with pytest.raises(TypeError) as unsupported:
+        ops.add(None, x)
+    assert "shapes are the cause" not in str(unsupported.value)
 
 
 def test_every_op_with_a_remedy_gives_the_cause_too() -> None:
@@ -209,7 +302,7 @@ def test_an_op_has_the_name_that_it_was_given() -> None:
 
     assert named.__name__ == "shift"
     assert repr(named).startswith("<op shift(x): VJP ")
-    assert_says(ValueError, lambda: named(x), "shift of shapes (3,)")
+    assert_says(ValueError, lambda: named(x), "shift of shape (3,)")
     assert_says(ValueError, lambda: grad(named(Tensor(np.ones(5))[:1]).sum(), x), "grad: the output was not computed")
     assert partly.__name__ == "partial"
     assert float(partly(Tensor(1.0))) == 2.0
@@ -217,4 +310,9 @@ def test_an_op_has_the_name_that_it_was_given() -> None:
 
 def test_einsum_takes_its_labels_first() -> None:
     labels: Any = m
-    assert_says(TypeError, lambda: ops.einsum(labels, m), "einsum: the first argument is a Tensor", "'ij,jk->ik'")
+    assert_says(
+        TypeError,
+        lambda: ops.einsum(labels, m),
+        "einsum of shapes (2, 3) and (2, 3): the first argument is a Tensor",
+        "'ij,jk->ik'",
+    )

@@ -123,6 +123,27 @@ def test_whole_powers_have_their_derivatives_at_zero(p: float, first: float, sec
     np.testing.assert_array_equal(grad((x ** np.array([p, 2.0])).sum(), x), [first, 0.0])
 
 
+def test_the_derivative_by_an_exponent_is_zero_where_the_base_is_not_positive() -> None:
+    p = Tensor(np.array([0.0, 1.0, -1.0, 2.0, 3.0]))
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = grad(ops.power(np.array([0.0, 0.0, -1.0, -2.0, 2.0]), p).sum(), p)
+
+    np.testing.assert_array_equal(found, [0.0, 0.0, 0.0, 0.0, 8.0 * np.log(2.0)])
+
+
+def test_a_product_is_nan_where_infinity_meets_zero_and_so_are_its_derivatives() -> None:
+    x = Tensor(np.array([np.inf, 0.0, 0.0]))
+
+    with np.errstate(invalid="ignore"):
+        out = ops.prod(x)
+        found = grad(out, x)
+
+    assert np.isnan(out.value)
+    assert found[0] == 0.0
+    assert np.isnan(found[1:]).all()
+
+
 # ---- Nothing, NaN and infinity: as in NumPy and PyTorch (compared in test_pytorch.py), or as documented --------------
 
 

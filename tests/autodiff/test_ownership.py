@@ -4,6 +4,8 @@ What the caller changes between the forward pass and `grad` changes no gradient 
 """
 
 import copy
+import pickle
+from array import array
 from collections import namedtuple
 from typing import Any, cast
 
@@ -174,12 +176,85 @@ def test_an_array_that_changes_after_the_forward_pass_changes_no_derivative(use:
 
 
 def test_the_numbers_of_a_tensor_cannot_be_changed() -> None:
-    x = Tensor(np.ones(3))
-    for tensor in (x, x * x, x[:2], Tensor(np.ones(3), copy=False)):
+    x = Tensor(np.ones((1, 3)))
+    copies: list[Any] = [copy.copy(x), copy.deepcopy(x), copy.deepcopy(x * x), pickle.loads(pickle.dumps(x))]
+    for tensor in (x, x * x, x[:, :2], ops.linear(x, np.eye(3), x[0]), Tensor(np.ones((1, 3)), copy=False), *copies):
         with pytest.raises(ValueError, match="read-only"):
             tensor.value[0] = 7.0
+        with pytest.raises(ValueError, match="cannot set WRITEABLE"):
+            tensor.value.flags.writeable = True
         with pytest.raises(AttributeError):
-            tensor.value = np.ones(3)  # type: ignore[misc]
+            tensor.value = np.ones(3)
+
+
+class Foreign:
+    """An array of another library."""
+
+    def __init__(self, numbers: Array) -> None:
+        self.numbers = numbers
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numbers, dtype, copy=copy)
+
+
+@pytest.mark.parametrize("kind", [array, memoryview, Foreign], ids=["array.array", "memoryview", "another library"])
+def test_what_is_like_an_array_is_copied_too(kind: Any) -> None:
+    memory = array("d", [1.0, 2.0, 3.0])
+    numbers = np.asarray(memory)  # a view
+    constant = memory if kind is array else kind(numbers)
+    x = Tensor(np.ones(3))
+
+    loss = (ops.multiply(x, constant) * x).sum()
+    numbers[:] = 77.0
+
+    np.testing.assert_array_equal(grad(loss, x), [2.0, 4.0, 6.0])
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_matrix_is_multiplied_element_by_element_as_an_array_is() -> None:
+    x, c = Tensor(np.array([[1.0, 2.0], [3.0, 4.0]])), np.array([[5.0, 6.0], [7.0, 8.0]])
+    matrix: Any = np.matrix(c)
+
+    for out in (x * matrix, matrix * x, ops.multiply(x, Tensor(matrix))):
+        np.testing.assert_array_equal(out.value, x.value * c)
+        np.testing.assert_array_equal(grad(out.sum(), x), c)
+
+
+def test_a_masked_array_is_refused() -> None:
+    masked: Any = np.ma.MaskedArray([1.0, 2.0, 3.0], mask=[False, True, False])
+
+    for use in (lambda: Tensor(np.ones(3)) * masked, lambda: Tensor(masked), lambda: Tensor(np.ones(3))[masked > 1.0]):
+        with pytest.raises(TypeError, match=r"lose the mask .* fill it first"):
+            use()
+
+
+def test_a_forward_function_that_uses_a_buffer_twice_is_refused() -> None:
+    buffer = np.empty(3)
+    into_buffer = primitive(lambda x: np.exp(x, out=buffer), lambda g, out, x: g * out, name="into_buffer")
+    x = Tensor(np.zeros(3))
+    first = into_buffer(x)
+
+    with pytest.raises(ValueError, match=r"into_buffer of shape \(3,\): .*read-only"):
+        into_buffer(Tensor(np.ones(3)))
+
+    np.testing.assert_array_equal(grad(first.sum(), x), np.ones(3))
+
+
+def double_in_place(g: Any, out: Any, a: Any, b: Any) -> Any:
+    g *= 2.0
+    return g
+
+
+def test_a_vjp_cannot_change_the_gradient_that_other_vjps_are_given() -> None:
+    greedy = primitive(lambda a, b: 2.0 * a + b, double_in_place, lambda g, out, a, b: g)
+    weights, a, b = np.ones(3), Tensor(np.ones(3)), Tensor(np.ones(3))
+    handed_over = primitive(np.sum, lambda g, out, x: weights)
+
+    with pytest.raises(ValueError, match="read-only"):
+        grad(handed_over(greedy(a, b)), [a, b])
+    weights[:] = 7.0  # an array that a VJP refers to from outside stays its owner's to change
+
+    np.testing.assert_array_equal(weights, np.full(3, 7.0))
 
 
 def test_a_forward_function_cannot_change_what_it_is_given() -> None:
@@ -188,6 +263,8 @@ def test_a_forward_function_cannot_change_what_it_is_given() -> None:
 
     with pytest.raises(ValueError, match="read-only"):
         in_place(Tensor(np.ones(3)), constant)
+    with pytest.raises(ValueError, match="read-only"):
+        in_place(np.ones(3), Tensor(constant))
 
     np.testing.assert_array_equal(constant, np.ones(3))
 

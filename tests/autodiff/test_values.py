@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minisnip import Tensor, ops
+from minisnip import Tensor, grad, ops
 from minisnip.autodiff.conv import col2im, im2col
 from minisnip.autodiff.engine import Array
 from tests.autodiff import op_arguments as args
@@ -136,6 +136,26 @@ def test_values_are_those_of_numpy_or_of_a_plain_loop(case: Case, data: Any) -> 
         np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-12)
 
 
+ON_LISTS = [case for case in CASES[: [case.name for case in CASES].index("im2col")] if case.name != "astype"]
+
+
+@pytest.mark.parametrize("case", ON_LISTS, ids=[case.name for case in ON_LISTS])
+@examples(5)
+@given(data=st.data())
+def test_a_list_is_as_good_as_an_array_of_its_numbers(case: Case, data: Any) -> None:
+    arrays, metadata = data.draw(case.arguments.filter(lambda arguments: all(x.size for x in arguments[0])))
+    lists = [x.tolist() for x in arrays]
+
+    np.testing.assert_array_equal(case.op(*lists, **metadata), case.op(*arrays, **metadata))
+    for i, x in enumerate(arrays):
+        variable = Tensor(x)
+        of_lists, of_arrays = (
+            grad(ops.sum(ops.square(case.op(*others[:i], variable, *others[i + 1 :], **metadata))), variable)
+            for others in (lists, arrays)
+        )
+        np.testing.assert_array_equal(of_lists, of_arrays)
+
+
 @examples(10)
 @given(args.images_to_columns())
 def test_col2im_counts_each_pixel_once_per_window_it_is_in(arguments: args.Arguments) -> None:
@@ -150,3 +170,22 @@ def test_col2im_counts_each_pixel_once_per_window_it_is_in(arguments: args.Argum
 @pytest.mark.parametrize(("x", "p"), [(0.0, 0), (-2.0, 3), (4.0, 0.5), (2.0, -2), (2, np.array([1.0, 3.0]))])
 def test_powers_are_those_of_numpy(x: Any, p: Any) -> None:
     np.testing.assert_array_equal(ops.power(x, p), np.power(x, p))
+
+
+def test_dot_of_nothing_is_zeros() -> None:
+    found = ops.dot(np.ones((2, 0)), np.ones((4, 0, 3)))
+
+    np.testing.assert_array_equal(found, np.zeros((2, 4, 3)))
+
+
+def test_einsum_may_choose_the_order_of_its_products() -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.standard_normal(shape) for shape in [(2, 3), (3, 4), (4, 2)])
+
+    gradients = []
+    for optimize in (False, True):
+        x = Tensor(b)
+        out = ops.einsum("ij,jk,kl->il", a, x, c, optimize=optimize)
+        np.testing.assert_allclose(out.value, a @ b @ c)
+        gradients.append(grad(ops.sum(out), x))
+    np.testing.assert_allclose(*gradients)
