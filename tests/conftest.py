@@ -9,6 +9,9 @@ from hypothesis import Phase, settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported; commands that tests start inherit it
 
+settings.register_profile("no clock", deadline=None)  # a busy machine fails nothing
+settings.load_profile("no clock")
+
 # of `python -m tests.mutation`: the same examples for every mutant, and none made smaller
 settings.register_profile("mutation", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
 
