@@ -14,8 +14,8 @@ settings.register_profile("mutation", derandomize=True, database=None, phases=[P
 
 NO_SMOKE = set(  # files that take more than about four seconds each; together they are four fifths of the time
     "test_agree test_benchmarks test_cli test_cli_resume test_compaction test_compare test_curvature test_deletion "
-    "test_derivatives test_dtype test_experiment test_look test_ownership test_plots test_prune_and_train "
-    "test_reproduce test_runs test_schedules test_site test_terminal".split()
+    "test_derivatives test_dtype test_experiment test_look test_ownership test_planted_bugs test_plots "
+    "test_prune_and_train test_reproduce test_runs test_schedules test_site test_terminal".split()
 )
 
 

@@ -18,41 +18,48 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Annotation, Text
+from matplotlib.ticker import FixedLocator
 
 from minisnip.lab import plots
 from tests.test_plots import EXAMPLES, drawn
 
 EMPTIED = [{"fc1.weight": np.array([kept, kept]), "fc2.weight": np.ones(2)} for kept in (1.0, 0.0)]
 COST = {"memory, kB": {"masked": [9.0, 9.0]}}
+CROSSED = {
+    name: {"kept": [50, 1], "mean": mean, "least": mean, "greatest": mean}
+    for name, mean in (("best at last", [9, 1]), ("worst at last", [2, 8]))
+}
 FIGURES: dict[str, Callable[[str], Figure]] = {
     **EXAMPLES,
     "an emptied layer": lambda title: plots.collapse_and_cost([10, 2], {"once": EMPTIED}, [10, 1], COST, title),
+    "a legend in the order of the ends": lambda title: plots.error_curves(CROSSED, 90.0, title),
 }
 
 DIGESTS = {
-    "class_pictures": "715caebb9b04",
-    "collapse_and_cost": "25814adb5ffc",
+    "class_pictures": "0dfe2b84b342",
+    "collapse_and_cost": "6e5afcff1797",
     "computation_graph": "6d7714bfcf6b",
-    "control_errors": "413f48254110",
+    "control_errors": "7cc22ab51e54",
     "decision_boundaries": "8c01423f50ad",
-    "deletion_scatter": "b91dc5130f27",
+    "deletion_scatter": "1e52c2441bb8",
     "difference_curves": "db4ecb2940c5",
     "error_curves": "36c3dbff32f0",
     "joint_curves": "dc57797d4e7f",
     "kept_per_layer": "a0ac5aa8affa",
-    "kept_pixels": "d0eea58f6d62",
+    "kept_pixels": "9da5d163cfae",
     "loss_curves": "d1e025f482ef",
     "memorization": "dc7928da0c2f",
     "overlap_by_batch": "0107f7868421",
     "overlap_curves": "b31499e466f5",
     "score_histogram": "6b55b40eeb80",
-    "scores_and_threshold": "e8af72eeb5f4",
-    "scoring_batches": "6626989c2da3",
+    "scores_and_threshold": "2d452a673c63",
+    "scoring_batches": "7b03b614d905",
     "sparsity_curves": "ab7646e37706",
     "step_errors": "ac8070b00003",
     "training_curves": "75c705f32497",
-    "weight_pictures": "eee3a5149a06",
-    "an emptied layer": "fe9bf71d714f",
+    "weight_pictures": "bff31250cb87",
+    "an emptied layer": "8915857ec60c",
+    "a legend in the order of the ends": "ad2ed0e53831",
 }
 
 
@@ -72,6 +79,10 @@ def grid(artist: Any) -> list[str]:
     return [number(r) for r in ratios]
 
 
+def _has_own_ticks(axis: Any) -> bool:
+    return isinstance(axis.get_major_locator(), FixedLocator)
+
+
 OF: dict[type, Callable[[Any], list[Any]]] = {  # what is told of each kind of artist
     Figure: lambda a: [number(a.get_size_inches())],
     SubFigure: grid,
@@ -83,6 +94,7 @@ OF: dict[type, Callable[[Any], list[Any]]] = {  # what is told of each kind of a
         a.get_aspect(),
         a.axison,
         *grid(a),
+        *(number(axis.get_majorticklocs()) for axis in (a.xaxis, a.yaxis) if _has_own_ticks(axis)),
     ],
     Legend: lambda a: [a._loc, number(a._bbox_to_anchor._bbox.bounds) if a._bbox_to_anchor else "", a._ncols],
     Line2D: lambda a: [

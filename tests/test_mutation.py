@@ -11,7 +11,7 @@ pytest.importorskip("cosmic_ray", reason="cosmic-ray is not installed: pip insta
 
 from cosmic_ray.mutating import mutate_code
 
-from tests.mutation.cover import Cover, within
+from tests.mutation.cover import Cover, passing_tests, within
 from tests.mutation.operators import DeleteStatement, DropKeyword
 from tests.mutation.report import Mutant, changed, report, verdict, wilson
 from tests.mutation.sample import shares
@@ -53,6 +53,19 @@ def test_the_tests_of_a_mutant_take_no_longer_than_they_may() -> None:
     assert within(["fast", "slow", "also fast"], seconds, 5) == ["fast", "also fast"]
     assert within(["slow"], seconds, 5) == ["slow"]  # better too long than none
     assert within([], seconds, 5) == []
+
+
+def test_tests_that_failed_or_were_skipped_are_no_judges(tmp_path: Path) -> None:
+    inside = {
+        "passed": "",
+        "counted": "<properties/>",
+        "failed": "<failure/>",
+        "broken": "<error/>",
+        "left": "<skipped/>",
+    }
+    cases = (f'<testcase classname="tests.test_a" name="{n}" time="2">{c}</testcase>' for n, c in inside.items())
+    (tmp_path / "times.xml").write_text(f"<testsuite>{''.join(cases)}</testsuite>")
+    assert set(passing_tests(tmp_path / "times.xml")) == {"tests/test_a.py::passed", "tests/test_a.py::counted"}
 
 
 def test_a_mutant_meets_the_tests_of_its_line_or_of_the_statement_around_it(tmp_path: Path) -> None:

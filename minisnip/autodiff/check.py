@@ -1,4 +1,4 @@
-"""Prove a gradient: compare it with differences of the function, which need no gradient to be right.
+"""Prove a gradient: compare it with differences of the function itself.
 
     >>> import numpy as np
     >>> from minisnip import check_grads, ops
@@ -7,8 +7,9 @@
 Order 1 compares the gradient of s(x) = ⟨f(x), u⟩, u a random cotangent, with differences of s along random directions.
 `differences.py` says how, and how exact a difference is.
 
-Order 2 is order 1 of the gradient, as in HIPS autograd: it compares the derivatives of ⟨∇s(x), v⟩ by x, which are
-Hessian-vector products, and by u, in which every VJP is linear. Order 3 is order 2 of the gradient, and so on.
+Order 2 is order 1 of the gradient, as in HIPS autograd. It takes the function ⟨∇s(x), v⟩ of x and of u, and compares
+its derivatives: those by x are Hessian-vector products; those by u show that every VJP is linear in its cotangent.
+Order 3 is order 2 of the gradient, and so on.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def check_grads(
     Parameters
     ----------
     f : callable
-        A function made of ops. It takes Tensors, and returns one of any shape.
+        A function made of ops. It takes Tensors, and returns one of any shape. Written with a VJP in plain NumPy, it
+        has order 1 only.
     inputs : array, or list or tuple of arrays, or dict of arrays
         The point to check at, away from kinks: f(array), f(*arrays) or f(dict).
     order : int
@@ -53,13 +55,14 @@ def check_grads(
     seed : int
         Seed of the random directions and cotangents.
     dtype : float64 or float32
-        The precision in which `grad` computes. The differences are computed in float64 always.
+        The precision in which `grad` computes. The differences are always computed in float64. In float32, a tolerance
+        up to 1e-2 of the derivative is conclusive, and f itself is compared with f in float64, to 1e-3.
 
     Returns
     -------
     list of Comparison
-        By order, by input (from order 2 on, the cotangent is one), and by method ("central difference" or "complex
-        step"): among several directions, the comparison with the largest difference for its tolerance.
+        One for each order, input and method ("central difference" or "complex step"). From order 2 on, the cotangent
+        is an input too. Of several directions, the one that comes closest to its tolerance is listed.
 
     Raises
     ------
@@ -69,11 +72,11 @@ def check_grads(
     TypeError
         If f is not a function or does not return a Tensor, or an input is not an array of real numbers.
     ValueError
-        If there is no input, f does not depend on any, or `order` or `dtype` is none of the above.
+        If there is no input, if f depends on none, if an input is not finite, or if `order` or `dtype` is another.
     """
     __tracebackhide__ = True  # pytest shows the caller's line
     _check_callable("check_grads(f, inputs)", f=f)
-    if not isinstance(order, int) or order < 1:
+    if not isinstance(order, int | np.integer) or order < 1:
         raise ValueError(f"check_grads: order is {order}, expected 1 for gradients, 2 for their derivatives too, ...")
     precision = _checked_dtype("check_grads", dtype)
     try:
@@ -92,7 +95,8 @@ def check_gradient(
     Parameters
     ----------
     f : callable
-        Takes arrays, returns one number.
+        Takes arrays, returns one number. It gets float64, and complex numbers for the complex step, which it may
+        refuse.
     df : callable
         Takes the same arrays, returns the gradient of f: an array of the shape of x, or one for each input.
     x : array, or list or tuple of arrays, or dict of arrays
@@ -100,7 +104,7 @@ def check_gradient(
     seed : int
         Seed of the random directions.
     dtype : float64 or float32
-        The precision in which df computes, and f too if it cannot do better.
+        The precision in which df computes, and f too if it is a float32 program.
 
     Returns
     -------
@@ -121,7 +125,7 @@ def check_gradient(
     arrays = _float_arrays("check_gradient", x, precision)
     point = Point(
         value=lambda xs: _number(call(f, x, [np.array(a) for a in xs])),
-        gradient=lambda xs: _gradients_given(call(df, x, [a.astype(precision) for a in xs]), xs),
+        gradient=lambda xs: _gradients_given(call(df, x, [a.astype(precision) for a in xs]), x, xs),
         arrays=arrays,
         names=_names(x),
         dtype=precision,
@@ -156,9 +160,36 @@ def _check_orders(f: Function, inputs: Any, order: int, seed: int, dtype: np.dty
             dtype=dtype,
             order=k,
         )
-        report += check_point(point, rng, len(arrays) if k == 1 else None)
+        if k == 1 and dtype == np.float32:
+            _check_float32(f, inputs, point)
+        report += _checked(point, rng, len(arrays) if k == 1 else None)
         scalar = _slope(scalar, [random_direction(x, rng) for x in arrays])
     return report
+
+
+def _check_float32(f: Function, inputs: Any, point: Point) -> None:
+    """Refuse an f whose values in float32 are others than in float64."""
+    arrays = point.arrays[:-1]
+    single, double = (
+        value_of(call(f, inputs, [Tensor(x.astype(t)) for x in arrays])) for t in (np.float32, np.float64)
+    )
+    size = float(np.max(np.abs(double), initial=0.0, where=np.isfinite(double)))
+    if not np.allclose(single, double, rtol=1e-3, atol=1e-3 * size, equal_nan=True):
+        place = np.unravel_index(np.argmax(np.nan_to_num(abs(single - double), nan=np.inf)), np.shape(double))
+        sentence = f"f gives {single[place]:.6g} in float32 and {double[place]:.6g} in float64"
+        raise CheckError(point, f"{sentence}: f itself is wrong in float32.")
+
+
+def _checked(point: Point, rng: np.random.Generator, count: int | None) -> list[Comparison]:
+    try:
+        return check_point(point, rng, count)
+    except TypeError as error:
+        if point.order == 1:
+            raise
+        sentence = (
+            f"The gradient is right at order {point.order - 1}, but it cannot be differentiated again ({error}): "
+        )
+        raise CheckError(point, sentence + "write the VJP in ops, or check with order=1.") from error
 
 
 def _shape_of_output(f: Function, inputs: Any, arrays: list[Array], dtype: np.dtype[Any]) -> tuple[int, ...]:
@@ -233,7 +264,7 @@ def _literal(inputs: Any) -> str:
     arrays = [np.asarray(value_of(x)) for x in leaves_of(inputs)]
     if sum(x.size for x in arrays) > 40:
         return "inputs"
-    words = [f"np.array({x.tolist()})" for x in arrays]
+    words = [f"np.array({x.tolist()})" if x.size else f"np.zeros({x.shape})" for x in arrays]
     if isinstance(inputs, dict):
         return "{" + ", ".join(f"{key!r}: {word}" for key, word in zip(inputs, words, strict=True)) + "}"
     return f"[{', '.join(words)}]" if isinstance(inputs, list | tuple) else words[0]
@@ -254,9 +285,12 @@ def _check_callable(call: str, **functions: Any) -> None:
 
 
 def _checked_dtype(caller: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
-    if (found := np.dtype(dtype)) in PRECISION:
-        return found
-    raise ValueError(f"{caller}: dtype is {found}, expected np.float32 or np.float64")
+    try:
+        if (found := np.dtype(dtype)) in PRECISION:
+            return found
+    except TypeError:
+        pass
+    raise ValueError(f"{caller}: dtype is {dtype!r}, expected np.float32 or np.float64")
 
 
 def _float_arrays(caller: str, inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
@@ -273,11 +307,13 @@ def _float_arrays(caller: str, inputs: Any, dtype: np.dtype[Any]) -> list[Array]
     for name, x in zip(_names(inputs), arrays, strict=True):
         if x.dtype.kind not in "fiub":
             raise TypeError(f"{caller}: {name} has dtype {x.dtype}, expected an array of real numbers")
+        if not np.all(np.isfinite(x)):
+            raise ValueError(f"{caller}: {name} is not finite: check where f has a derivative")
     return [x.astype(dtype).astype(np.float64) for x in arrays]
 
 
 def _number(out: Any) -> Any:
-    array = np.asarray(out)
+    array = _as_array("f", out)
     if array.size == 1:
         return array.reshape(())[()]
     raise ValueError(
@@ -286,9 +322,31 @@ def _number(out: Any) -> Any:
     )
 
 
-def _gradients_given(found: Any, arrays: list[Array]) -> list[Array]:
-    """What df gave, as an array for each input."""
-    gradients = [np.asarray(g) for g in leaves_of(found)]
+def _as_array(function: str, out: Any) -> Array:
+    try:
+        array = np.asarray(out)
+    except Exception as error:  # another library's own
+        array = np.asarray(None, object)
+        reason: Exception | None = error
+    else:
+        reason = None
+    if array.dtype.kind not in "fiubc":
+        raise TypeError(
+            f"check_gradient: {function} answered with a {type(out).__name__}, expected numbers: return a NumPy array "
+            "or a float"
+        ) from reason
+    return array
+
+
+def _gradients_given(found: Any, inputs: Any, arrays: list[Array]) -> list[Array]:
+    """What df gave, as an array for each input; by name if the inputs are a dict."""
+    if isinstance(inputs, dict) != isinstance(found, dict) or (isinstance(inputs, dict) and {*found} != {*inputs}):
+        names = f"a dict with the keys {[*inputs]}" if isinstance(inputs, dict) else "no dict, as the inputs are none"
+        given = f"the keys {[*found]}" if isinstance(found, dict) else f"a {type(found).__name__}"
+        raise ValueError(f"check_gradient: df gives {given}, expected {names}")
+    gradients = [
+        _as_array("df", g) for g in ([found[key] for key in inputs] if isinstance(inputs, dict) else leaves_of(found))
+    ]
     shapes, expected = [g.shape for g in gradients], [x.shape for x in arrays]
     if shapes != expected or any(g.dtype.kind not in "fiub" for g in gradients):
         given = ", ".join(f"shape {g.shape} and dtype {g.dtype}" for g in gradients) or "nothing"

@@ -26,13 +26,14 @@ Line: TypeAlias = Callable[[complex], Any]  # t -> s(x + t d), a number
 
 EPS = float(np.finfo(np.float64).eps)
 STEPS = [1e-4, 1e-5, 1e-6]  # of the central difference, relative to x
+TINY_STEPS = [1e-8, 1e-9, 1e-10]  # to find a kink at x
 LADDER = [10.0**k for k in range(-1, -15, -1)]  # where those decide nothing
 LONG_LADDER = [10.0**k for k in range(14, -27, -1)]  # at x = 0, which says nothing about the scale of x
 COMPLEX_STEP = 1e-20
-PRECISION = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 5e-5}  # a gradient in this dtype is held to it
+PRECISION = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-6}  # a gradient in this dtype is held to it
 CONCLUSIVE = {np.dtype(np.float64): 1e-4, np.dtype(np.float32): 1e-2}  # a larger tolerance decides nothing
 DIRECTIONS = 3
-COTANGENT = "the cotangent"
+COTANGENT, EXACT = "the cotangent", "complex step"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,9 @@ class Comparison:
         return abs(self.analytic - self.numeric)
 
     def __str__(self) -> str:
-        direction = np.array2string(self.direction, precision=4, threshold=12, separator=", ")
+        direction = f"a random direction of shape {self.direction.shape}"
+        if self.direction.size <= 12:
+            direction = "the direction " + np.array2string(self.direction, precision=4, separator=", ")
         verdict = f"differ by {self.apart:.3g}, more than the tolerance {self.tolerance:.3g}"
         if self.agrees and self.conclusive:
             verdict = f"agree: they differ by {self.apart:.3g}, and the tolerance is {self.tolerance:.3g}"
@@ -75,7 +78,7 @@ class Comparison:
             verdict = f"differ by {self.apart:.3g}, and the tolerance {self.tolerance:.3g} is too large to tell"
             verdict += ": inconclusive"
         return (
-            f"derivative of order {self.order} by {self.input} along the direction {direction}: {self.computed_by} "
+            f"derivative of order {self.order} by {self.input} along {direction}: {self.computed_by} "
             f"gives {self.analytic:.12g}, the {self.method} {self.numeric:.12g}; they {verdict}{self.note}"
         )
 
@@ -111,38 +114,53 @@ class Point:
 
 
 class CheckError(Exception):
-    """Comparisons that do not agree, or do not decide; or a sentence on the function itself."""
+    """Comparisons that do not agree, or do not decide; or a sentence on the function itself.
+
+    `wrong` says that the gradient is to blame.
+    """
 
     def __init__(self, point: Point, sentence: str = "", comparisons: Sequence[Comparison] = (), i: int = 0) -> None:
-        self.point, self.sentence, self.i = point, sentence, i
-        self.comparisons = sorted(comparisons, key=lambda c: c.agrees)  # what disagrees comes first
-        self.wrong = any(not c.agrees for c in comparisons)
-
-    def __str__(self) -> str:
-        return self.sentence or f"{self.comparisons[0]}. {_suspicion(self)}"
+        first = sorted(comparisons, key=lambda c: c.agrees)[:1]  # what disagrees comes first
+        trouble = _trouble(point, i, first[0]) if first else ""
+        self.point, self.wrong = point, bool(first) and not trouble and not first[0].agrees
+        advice = trouble or (_suspicion(point, i, first[0]) if self.wrong else UNDECIDED)
+        super().__init__(f"{first[0]}. {advice}" if first else sentence)
 
 
 def check_point(point: Point, rng: np.random.Generator, count: int | None = None) -> list[Comparison]:
     """The comparisons by each of the first `count` inputs, one for each method; CheckError at the first failure."""
-    value, again = point.here(), point.here()
-    if not np.isfinite(value):
-        raise CheckError(point, f"f is not finite here: it gives {value}.")
-    if abs(value - again) > 1e-9 * abs(value):
-        sentence = f"f gives {value:.9g}, and another value at the second call: f is random ({again:.9g})."
-        raise CheckError(point, sentence)
+    _check_repeatable(point)
     report, gradients = [], point.slopes()
     for i, x in enumerate(point.arrays[:count]):
         found: list[Comparison] = []
         for _ in range(DIRECTIONS):
-            comparisons = compare(point, i, random_direction(x, rng), gradients[i], found)
-            bent = comparisons[0].bends and has_kink(point.line(i, comparisons[0].direction))
-            if bent or not _settled(comparisons):
+            direction = random_direction(x, rng)
+            comparisons = compare(point, i, direction, gradients[i], found)
+            kink = comparisons[0].method != EXACT and not comparisons[0].conclusive and _bends(point, i, direction)
+            if kink or not _settled(comparisons):
                 raise CheckError(point, comparisons=comparisons, i=i)
             found += comparisons
         for method in dict.fromkeys(c.method for c in found):
             same = [c for c in found if c.method == method]
             report.append(max(same, key=lambda c: c.apart / c.tolerance if c.tolerance else 0.0))
     return report
+
+
+def _check_repeatable(point: Point) -> None:
+    value, again = point.here(), point.here()
+    if not np.isfinite(value):
+        raise CheckError(point, f"f is not finite here: it gives {value}.")
+    if abs(value - again) > 1e-9 * abs(value):
+        sentence = f"f gives {value:.9g}, and another value at the second call: f is random ({again:.9g})."
+        raise CheckError(point, sentence)
+    for name, g, other in zip(point.names, point.slopes(), point.slopes(), strict=True):
+        if not np.allclose(g, other, rtol=1e-9, atol=0.0, equal_nan=True):
+            raise CheckError(point, f"The gradient by {name} is another at the second call: it is random.")
+
+
+def _bends(point: Point, i: int, direction: Array) -> bool:
+    """Whether f has a kink at x itself, not only close to it."""
+    return central_difference(point.line(i, direction), TINY_STEPS).bends
 
 
 def random_direction(x: Array, rng: np.random.Generator) -> Array:
@@ -169,24 +187,23 @@ def compare(
         return [exact]
     for steps in [STEPS, LADDER] if np.any(point.arrays[i]) else [STEPS, LADDER, LONG_LADDER]:
         central = _by_difference(point, i, direction, gradient, steps)
-        if central.conclusive and (_close(central, exact) or central.agrees):
+        exact = replace(exact, tolerance=max(exact.tolerance, COMPLEX_STEP * central.limit))  # truncation is O(h²)
+        close = _close(central, exact)
+        if central.conclusive and central.agrees == (exact.agrees or not close):
             break
-    if exact.agrees and not _close(central, exact):  # a kink close to x misleads the larger steps
-        windows = (_by_difference(point, i, direction, gradient, LADDER[k : k + 3]) for k in range(len(LADDER) - 2))
-        central = next((c for c in windows if c.tolerance < 1000 * c.limit and _close(c, exact)), central)
-    if not (_close(central, exact) or (np.isfinite(exact.numeric) and not central.conclusive)):
-        return [replace(central, note=f"; no complex step: {exact.note or 'f is not analytic'}")]
+    if np.isnan(exact.numeric) or (central.conclusive and not close):
+        return [replace(central, note=f"; no complex step: {exact.note or 'a part of f is not analytic'}")]
     for roundoff in (_jumps, _last_digits):
         if not exact.agrees:
             wider = replace(exact, tolerance=exact.tolerance + roundoff(point, i, direction))
             exact = wider if wider.agrees else exact
     tolerance = max(central.tolerance + exact.tolerance, 2 * abs(exact.numeric - central.numeric))
-    return [replace(central, tolerance=tolerance), exact]  # where the two are close, they are right or wrong together
+    return [replace(central, tolerance=tolerance), exact]
 
 
 def _close(central: Comparison, exact: Comparison) -> bool:
     """Whether the complex step gives what the difference gives, as far as that can tell: f is analytic."""
-    return abs(exact.numeric - central.numeric) <= max(exact.limit, central.limit, central.tolerance)
+    return abs(exact.numeric - central.numeric) <= 3 * central.tolerance
 
 
 def _by_complex_step(point: Point, i: int, direction: Array, gradient: Array) -> Comparison:
@@ -195,7 +212,7 @@ def _by_complex_step(point: Point, i: int, direction: Array, gradient: Array) ->
     return Comparison(
         order=point.order,
         input=point.names[i],
-        method="complex step",
+        method=EXACT,
         direction=direction,
         analytic=analytic,
         numeric=numeric,
@@ -209,19 +226,18 @@ def _by_complex_step(point: Point, i: int, direction: Array, gradient: Array) ->
 def _by_difference(point: Point, i: int, direction: Array, gradient: Array, steps: Sequence[float]) -> Comparison:
     analytic, size = _along(gradient, direction)
     rounded = size if np.any(point.arrays[i]) else 0.0  # x + h d is rounded, but not at x = 0
-    numeric, error, scale, bends = central_difference(point.line(i, direction), steps, rounded)
-    if analytic == numeric == scale == 0.0:
-        error = 0.0  # neither f nor its gradient knows of x
+    slope = central_difference(point.line(i, direction), steps, rounded)
+    unknown = analytic == slope.value == slope.scale == 0.0  # neither f nor its gradient knows of x
     return Comparison(
         order=point.order,
         input=point.names[i],
         method="central difference",
         direction=direction,
         analytic=analytic,
-        numeric=numeric,
-        tolerance=error + PRECISION[point.dtype] * size,
-        limit=CONCLUSIVE[point.dtype] * max(size, scale),
-        bends=bends,
+        numeric=slope.value,
+        tolerance=0.0 if unknown else slope.error + PRECISION[point.dtype] * size,
+        limit=CONCLUSIVE[point.dtype] * max(size, slope.scale),
+        bends=slope.bends,
         computed_by=point.computed_by,
     )
 
@@ -232,31 +248,53 @@ def _along(gradient: Array, direction: Array) -> tuple[float, float]:
     return float(np.sum(products)), float(np.sum(np.abs(products), where=np.isfinite(products)))
 
 
-def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) -> tuple[float, float, float, bool]:
-    """The slope s'(0), its uncertainty, its scale, and whether s bends; each step is a tenth of the one before.
+@dataclass(frozen=True)
+class Slope:
+    """The slope of s at 0 from differences, and what is known of it."""
 
-    D(h) = (s(h) - s(-h)) / 2h misses by c h², so R(h) = D(h) + (D(h) - D(10h)) / 99 does not (Richardson 1911). How
-    much R changes from 10h to h is the uncertainty: truncation shows at large steps, round-off at small ones. Round-off
-    grows as 1/h, so what it does at smaller steps is a bound, and so is that of s and of x, 10 ε (|s| + `rounded`) / h.
-    The slopes on both sides of 0 differ by O(h) if s is smooth, by O(1/h) if that is round-off, and by O(1) at a kink.
+    value: float
+    error: float
+    scale: float  # what a slope can be compared with: that of s at this step, or of all steps if the slope is zero
+    bends: bool  # the slopes on both sides of 0 differ, by as much at every step
+
+
+def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) -> Slope:
+    """The slope s'(0) from the best of the steps, each of which is a tenth of the one before.
+
+    D(h) = (s(h) - s(-h)) / 2h misses by c h², so R(h) = D(h) + (D(h) - D(10h)) / 99 does not (Richardson 1911). R
+    changes from 10h to h by truncation if h is large, and by round-off if h is small. This change is the uncertainty of
+    R(h). Round-off grows as 1/h, so the changes at smaller steps bound it too, and so does 10 ε (|s| + `rounded`) / h.
+
+    The slopes on both sides of 0 differ by O(h) if s is smooth, by O(1/h) through round-off, and by O(1) at a kink. A
+    step that shows a kink is not used, nor one at which s is not finite or does not change.
     """
     with np.errstate(all="ignore"):
         h, center = np.array(steps), s(0.0)
-        up, down = np.array([(s(t), s(-t)) for t in steps]).T
+        up, down = np.array([(_or_nan(s, t), _or_nan(s, -t)) for t in steps]).T
         change = np.maximum(abs(up - center), abs(down - center))
         steep, bend, coarse = change / h, abs(up - 2 * center + down) / h, (up - down) / (2 * h)
         slopes = coarse[1:] + np.diff(coarse) / 99
         gaps = abs(np.diff(slopes))
         noise = np.fmax.accumulate((gaps * h[2:])[::-1])[::-1]
         error = (3 * noise + 10 * EPS * (abs(center) + change[2:] + rounded)) / h[2:]
-        error[(change[2:] == 0) & change.any() | (steep[2:] > 5 * steep[1:-1])] = np.inf  # a step, or no change at all
         seen = np.maximum(abs(slopes[1:]), steep[2:])
+        kinked = (bend[2:] > 0.5 * bend[1:-1]) & (bend[2:] < 2 * bend[1:-1]) & (bend[2:] > 1e-4 * seen)
+        unseen = (change[2:] == 0) & change.any() | (steep[2:] > 5 * steep[1:-1])
+        error[kinked | unseen | ~np.isfinite(gaps)] = np.inf
         rank = error / seen if steps[0] > 1.0 else error  # at x = 0 the best step may be of any size
         best = np.lexsort((error, rank))[0]  # NaN comes last
-        if abs(slopes[1:][best]) <= error[best]:  # zero: small beside what s does at larger steps
+        if abs(slopes[1:][best]) <= error[best] < np.inf:  # zero: small beside what s does at larger steps
             seen[best] = np.nanmax(np.where(np.isfinite(steep), steep, 0.0))
         bends = bool(bend[-3:].max() < 2 * bend[-3:].min() and bend[-3:].min() > 1e-4 * seen[-1])
-    return float(slopes[1:][best]), float(error[best]), float(seen[best]), bends
+    return Slope(float(slopes[1:][best]), float(error[best]), float(seen[best]), bends)
+
+
+def _or_nan(s: Line, t: float) -> Any:
+    """s(t), or NaN where it raises: x + t d may be outside the domain of f."""
+    try:
+        return s(t)
+    except Exception:
+        return np.nan
 
 
 def complex_step(s: Line) -> tuple[float, str]:
@@ -274,50 +312,69 @@ def complex_step(s: Line) -> tuple[float, str]:
 
 
 def _jumps(point: Point, i: int, direction: Array) -> float:
-    """How irregular the error of the gradient is at close neighbors of x.
+    """How irregular the error of the gradient is at close neighbors of x, but no more than the noise of f explains.
 
-    A wrong gradient has an error that is smooth in x. That of a right one is round-off, and jumps.
+    A wrong gradient has an error that is smooth in x. That of a right one is round-off, and jumps. Each element of x
+    moves in proportion to itself, so that nothing is smooth at one scale and jumps at another.
     """
     rng, errors = np.random.default_rng(0), []
-    moves = [random_direction(x, rng) for x in point.arrays]
+    moves = [random_direction(np.ones_like(x), rng) * (x if np.any(x) else 1.0) for x in point.arrays]
     for t in (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5):
         near = replace(point, arrays=[np.asarray(x + t * move) for x, move in zip(point.arrays, moves, strict=True)])
         errors.append(_along(near.slopes()[i], direction)[0] - complex_step(near.line(i, direction))[0])
-    return 3 * float(np.ptp(errors)) if np.all(np.isfinite(errors)) else 0.0
+    noise = max(_noise(point.line(j, move)) for j, move in enumerate(moves))
+    explained = 1000 * noise * float(np.finfo(point.dtype).eps) / EPS
+    return min(3 * float(np.ptp(errors)), explained) if np.all(np.isfinite(errors)) else 0.0
+
+
+def _noise(s: Line) -> float:
+    """The round-off of s: its fourth differences at small steps h, where a smooth s has O(h⁴)."""
+    with np.errstate(all="ignore"):
+        values = np.array([[s(h * k) for k in range(9)] for h in (1e-6, 1e-7, 1e-8, 1e-9)])
+        return float(np.nan_to_num(np.max(abs(np.diff(values, 4))))) / 4
 
 
 def _last_digits(point: Point, i: int, direction: Array) -> float:
-    """The last digits of the value (in float64, 1e-14 of it), which a gradient that is nearly zero is made of."""
-    return 0.01 * PRECISION[point.dtype] * float(abs(point.here()))
+    """The last digits of the value, about 1e-14 of it in float64: round-off in a gradient that is nearly zero."""
+    return 50 * float(np.finfo(point.dtype).eps) * float(abs(point.here()))
 
 
 # ---- What the numbers suggest ----------------------------------------------------------------------------------------
 
 
-def _suspicion(failure: CheckError) -> str:
-    """A sentence on what may be wrong."""
-    point, i, c = failure.point, failure.i, failure.comparisons[0]
+UNDECIDED = (
+    "f hardly changes beside its round-off: subtract constants from it, check it where it does change, or pass "
+    "dtype=np.float32 if it computes in float32."
+)
+
+
+def _trouble(point: Point, i: int, c: Comparison) -> str:
+    """A sentence on what is wrong with the point, not with the gradient."""
+    line = point.line(i, c.direction)
+    if any(central_difference(line, steps).bends for steps in (STEPS, TINY_STEPS)):
+        return "f has a kink here or very close, with another slope at x + h than at x - h: check it at another x."
+    with np.errstate(all="ignore"):
+        wide, narrow = (abs(s) for s in (line(1e-8) - line(-1e-8), line(1e-10) - line(-1e-10)))
+    if wide < 2 * narrow and narrow > 1e6 * EPS * abs(line(0.0)) and narrow < 2 * wide:
+        return "f jumps here: it has no derivative; check it at another x."
+    return ""
+
+
+def _suspicion(point: Point, i: int, c: Comparison) -> str:
+    """A sentence on what may be wrong with the gradient."""
     if not np.isfinite(c.analytic):
         return "The gradient is not finite."
-    if has_kink(point.line(i, c.direction)):
-        return "f has a kink here, with another slope at x + h than at x - h: check it at another x."
-    if not failure.wrong:
-        return "f hardly changes beside its round-off: subtract constants from it, or check it where it does change."
     if c.order > 1:
-        return "It is right at order 1: the VJP is not written in ops, or in ops that are wrong at order 2."
-    if point.names[-1] == COTANGENT and _right_with_ones(point, i, c.direction):
+        return "It is right at order 1, so the VJP is not made of ops alone, or one of its ops is wrong at order 2."
+    if point.names[-1] == COTANGENT and _right_with(1.0, point, i, c) and not _right_with(2.0, point, i, c):
         return "It is right with g = 1: the VJP does not multiply by g."
     return _meaning(_ratios(point, i, c))
 
 
-def has_kink(s: Line) -> bool:
-    """Whether s bends at 0 itself, not only close to it."""
-    return central_difference(s, (1e-8, 1e-9, 1e-10))[3]
-
-
-def _right_with_ones(point: Point, i: int, direction: Array) -> bool:
-    ones = replace(point, arrays=[*point.arrays[:-1], np.ones_like(point.arrays[-1])])
-    return _settled(compare(ones, i, direction, ones.slopes()[i]))
+def _right_with(cotangent: float, point: Point, i: int, c: Comparison) -> bool:
+    """Whether the gradient is right if all elements of the cotangent are this number."""
+    other = replace(point, arrays=[*point.arrays[:-1], np.full_like(point.arrays[-1], cotangent)])
+    return _settled(compare(other, i, c.direction, other.slopes()[i]))
 
 
 def _ratios(point: Point, i: int, c: Comparison) -> Array:
@@ -330,9 +387,11 @@ def _ratios(point: Point, i: int, c: Comparison) -> Array:
 
 def _meaning(ratios: Array) -> str:
     ratio = float(ratios[0])
+    if not np.all(np.isfinite(ratios)):
+        return "f does not change with this input, as far as differences can see."
     if np.ptp(ratios) > 1e-3 * np.max(np.abs(ratios)):
         return f"Along other directions the ratio is {ratios[1]:.3g} or {ratios[2]:.3g}: some elements are wrong."
     if abs(ratio - 1) < 0.005:
-        return f"It is off by a relative {ratio - 1:.1e} along other directions, too."
+        return f"Along other directions it is off by a part of {ratio - 1:.1e}, too: a factor."
     meaning = {-1.0: "the sign", 0.0: "no gradient arrives"}.get(round(ratio, 3), "a factor")
     return f"It is {ratio:.2f} times the difference: {meaning}."

@@ -1,6 +1,9 @@
 """check_grads sees wrong derivatives: each bug that others shipped is planted and must be caught."""
 
+import math
+import os
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, product
 from typing import Any
 
@@ -206,7 +209,10 @@ def verdict(f: Any, x: Array, order: int) -> str:
     return "right"
 
 
-@pytest.mark.parametrize(("forward", "seeds"), [(np.tanh, 1000), (lambda x: np.tanh(np.real(x)), 250)])
+SEEDS = int(os.environ.get("MINISNIP_SEEDS", "200"))
+
+
+@pytest.mark.parametrize(("forward", "seeds"), [(np.tanh, SEEDS), (lambda x: np.tanh(np.real(x)), SEEDS)])
 def test_one_wrong_element_of_a_thousand_is_found_in_every_seed(forward: Any, seeds: int) -> None:
     x = RNG.standard_normal(1000)
     factor = np.ones(1000)
@@ -235,7 +241,7 @@ def test_a_vjp_that_is_not_linear_in_the_cotangent_is_caught_at_order_two() -> N
 # ---- float32 ---------------------------------------------------------------------------------------------------------
 
 naive = primitive(lambda x: np.log(1 + np.exp(x)), lambda g, out, x: g * ops.exp(x) / (1.0 + ops.exp(x)))
-cancelled = primitive(np.tanh, lambda g, out, x: g * ((1.0 + 3e4 - out * out) - 3e4))
+cancelled = primitive(np.tanh, lambda g, out, x: g * ((1.0 + 3e3 - out * out) - 3e3))
 
 
 def in_single(x: Any) -> Any:
@@ -250,6 +256,13 @@ def test_what_only_float32_does_wrong_is_found_in_float32(op: Any, x: Any) -> No
     check_grads(op, np.array(x))
     with np.errstate(all="ignore"), pytest.raises(AssertionError):
         check_grads(op, np.array(x), dtype=np.float32)
+
+
+def test_a_forward_function_that_is_wrong_in_float32_alone_is_found() -> None:
+    overflow = primitive(lambda x: np.log(1 + np.exp(x)), lambda g, out, x: g * ops.sigmoid(x))
+    check_grads(overflow, np.array([1.0, 100.0]))
+    with np.errstate(all="ignore"), pytest.raises(AssertionError, match="f gives inf in float32 and 100 in float64"):
+        check_grads(overflow, np.array([1.0, 100.0]), dtype=np.float32)
 
 
 @pytest.mark.parametrize(
@@ -336,3 +349,115 @@ def test_a_deep_network_with_a_tiny_gradient_and_biases_of_zero_is_right(spread:
 
     for seed in range(5):
         check_grads(loss, params, seed=seed)
+
+
+# ---- Functions of two parts, one of which drops the imaginary part ---------------------------------------------------
+
+A, B, PENALTIES = RNG.standard_normal((50, 10)), RNG.standard_normal(50), [1.0, 0.1, 1e-2, 1e-4]
+
+
+@pytest.mark.parametrize("weight", PENALTIES)
+@pytest.mark.parametrize(
+    ("penalty", "slope"),
+    [
+        (lambda w: np.sum(np.abs(w)), np.sign),
+        (np.linalg.norm, lambda w: w / np.linalg.norm(w)),
+        (np.var, lambda w: 2 * (w - w.mean()) / w.size),
+    ],
+    ids=["abs", "norm", "var"],
+)
+def test_a_forgotten_penalty_is_found_though_the_complex_step_does_not_see_it(
+    penalty: Any, slope: Any, weight: float
+) -> None:
+    def loss(w: Array) -> Any:
+        return np.mean((A @ w - B) ** 2) + weight * penalty(w)
+
+    def forgotten(w: Array) -> Any:
+        return 2 * A.T @ (A @ w - B) / 50
+
+    def right(w: Array) -> Any:
+        return forgotten(w) + weight * slope(w)
+
+    for seed in range(20):
+        w = np.random.default_rng(seed).standard_normal(10)
+        check_gradient(loss, right, w, seed=seed)
+        with pytest.raises(AssertionError):
+            check_gradient(loss, forgotten, w, seed=seed)
+
+
+# ---- The border of a domain, kinks close to x, noise, many scales ----------------------------------------------------
+
+
+@pytest.mark.parametrize("small", [1e-2, 1e-4, 1e-6])
+def test_a_right_gradient_at_the_border_of_a_domain_passes(small: float) -> None:
+    check_gradient(lambda x: float(np.sum(np.log(np.real(x)))), lambda x: 1 / x, np.array([small, 1.0]))
+    check_gradient(lambda x: float(np.sum(np.real(x) ** 1.5)), lambda x: 1.5 * np.sqrt(x), np.array([small, 1.0]))
+    check_gradient(  # math.log raises
+        lambda x: math.log(x[0]) + x[1] ** 2, lambda x: np.array([1 / x[0], 2 * x[1]]), np.array([small, 1.0])
+    )
+
+
+def message_of(check: Any, *args: Any, **keywords: Any) -> str:
+    """What the check raises; nothing if it passes."""
+    try:
+        check(*args, **keywords)
+    except AssertionError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("distance", 10.0 ** np.arange(-13, -2))
+def test_a_kink_close_to_x_is_named_or_does_not_matter(distance: float) -> None:
+    real_relu = primitive(lambda x: np.maximum(np.real(x), 0), lambda g, out, x: g * (value_of(x) > 0))
+    for op in (ops.relu, real_relu):
+        words = message_of(check_grads, op, np.array([distance, 1.0]), order=1)
+        assert not words or "f has a kink here or very close" in words
+        assert "wrong by itself" not in words
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("size", [1, 3, 30, 1000])
+def test_a_vjp_with_fewer_digits_than_f_is_caught(dtype: Any, size: int) -> None:
+    rounded = primitive(np.tanh, lambda g, out, x: (g * (1.0 - out * out)).astype(dtype).astype(np.float64))
+    for seed in range(10):
+        with pytest.raises(AssertionError):
+            check_grads(rounded, np.random.default_rng(seed).standard_normal(size), order=1, seed=seed)
+
+
+def test_a_random_vjp_is_recognized() -> None:
+    rng = np.random.default_rng(0)
+    noisy = primitive(np.tanh, lambda g, out, x: g * (1.0 - out * out) * (1 + 1e-4 * rng.standard_normal(x.shape)))
+    with pytest.raises(AssertionError, match="The gradient by the input is another at the second call: it is random"):
+        check_grads(noisy, X, order=1)
+
+
+def scaled(factor: Array, slope: Any, g: Any, out: Any, x: Any) -> Any:
+    return g * factor * slope(value_of(x))
+
+
+def root(x: Array) -> Any:
+    return np.sqrt(1 + x * x)
+
+
+@pytest.mark.parametrize("spread", ["one large", "twelve decades", "cauchy"])
+def test_one_wrong_element_among_numbers_of_many_scales_is_found(spread: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(1000)
+    if spread == "one large":
+        x[0] = 1e6
+    elif spread == "twelve decades":
+        x = x * 10.0 ** rng.uniform(-6, 6, 1000)
+    else:
+        x = rng.standard_cauchy(1000)
+    factor = np.ones(1000)
+    pairs: list[tuple[Any, Any]] = [(np.tanh, lambda x: 1 - np.tanh(x) ** 2), (root, lambda x: x / root(x))]
+    for f, slope in pairs:
+        one_off = primitive(f, partial(scaled, factor, slope))
+        check_grads(one_off, x, order=1)
+        derivative = abs(slope(x))
+        for seed in rng.permutation(np.flatnonzero(derivative > 0.1 * derivative.mean()))[:25]:
+            factor[:] = 1.0
+            factor[seed] += 1e-3
+            with pytest.raises(AssertionError):
+                check_grads(one_off, x, order=1, seed=int(seed))
+        factor[:] = 1.0

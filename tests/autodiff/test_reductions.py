@@ -18,3 +18,10 @@ def test_only_the_axes_asked_for_go(reduce: Any, axis: Any, keepdims: bool) -> N
     y = reduce(x, axis, keepdims=keepdims)
     assert y.shape == np.sum(x.value, axis, keepdims=keepdims).shape
     assert grad(y.sum(), x).shape == (1, 3, 1)
+
+
+def test_a_standard_deviation_of_1_is_1() -> None:
+    x = Tensor(np.array([-1.0, 1.0]))
+    y = ops.std(x)
+    assert y.value == 1
+    np.testing.assert_allclose(grad(y, x), [-0.5, 0.5])

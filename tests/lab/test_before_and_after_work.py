@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from minisnip import data
 from minisnip.lab import agree, cli, runs
 from minisnip.lab.cli import main
 from minisnip.lab.experiment import Experiment
@@ -52,3 +53,18 @@ def test_half_written_files_are_deleted_after_a_day(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (time.time() - 3600 * age,) * 2)
     runs.run_all(tmp_path, [], fake, 1, None)
     assert [file.name for file in tmp_path.iterdir()] == [".young.json.1.tmp"]
+
+
+def test_a_comparison_without_mnist_is_one_of_glyphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(name: str, load: Any = data.load, **options: Any) -> data.Dataset:
+        if name == "mnist":
+            raise data.DataUnavailableError("mnist is not here")
+        dataset: data.Dataset = load(name)
+        return dataset
+
+    monkeypatch.setattr(data, "load", offline)
+    monkeypatch.setattr(cli, "record", fake)
+    arguments = ["compare", "--criteria", "snip", "--sparsities", "0.9", "--seeds", "1", "--jobs", "1"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    with (tmp_path / "results.csv").open(encoding="utf-8") as file:
+        assert [(row["dataset"], row["label"]) for row in csv.DictReader(file)] == [("glyphs", "glyphs (not MNIST)")]

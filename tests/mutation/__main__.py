@@ -87,16 +87,17 @@ def run(session: WorkDB, seed: int, settings: dict[str, Any], share: float) -> N
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     covered = cover.Cover(Path.cwd())
     for item in tqdm(session.pending_work_items, "mutants"):
-        session.set_result(item.job_id, result_of(item, covered, settings["seconds"], settings["timeout"]))
+        session.set_result(item.job_id, result_of(item, covered, settings))
 
 
-def result_of(item: WorkItem, covered: cover.Cover, seconds: float, timeout: float) -> WorkResult:
-    """The result of one mutant; one that no test runs survives."""
-    mutation = item.mutations[0]
-    tests = covered.tests(mutation.module_path, mutation.start_pos[0], seconds)
+def result_of(item: WorkItem, covered: cover.Cover, settings: dict[str, Any]) -> WorkResult:
+    """The result of one mutant, by the tests of its line and those that look at the package as a whole."""
+    mutation, timeout = item.mutations[0], settings["timeout"]
+    tests = covered.tests(mutation.module_path, mutation.start_pos[0], settings["seconds"])
+    tests += [test for test in covered.seconds if test.partition("::")[0] in settings["always"]]
     Path("tests.txt").write_text("\n".join(tests), encoding="utf-8")
     limited = f"timeout --kill-after=5 {timeout} nice -n 10 {PYTEST} --hypothesis-profile=mutation"  # ends children too
-    return mutate_and_test(item.mutations, limited if tests else "true", 2 * timeout)
+    return mutate_and_test(item.mutations, limited, 2 * timeout)
 
 
 if __name__ == "__main__":

@@ -73,3 +73,11 @@ def test_tiny_scores_are_scores_too() -> None:
 def test_what_does_not_exist_is_nan() -> None:
     row = agreement({"bias": np.zeros(3)}, {"bias": np.zeros(3)}, [])["bias"]
     assert all(np.isnan(row[key]) for key in ("pearson", "spearman", "equal_signs"))
+
+
+@pytest.mark.parametrize("constant", [0, 1])
+def test_a_constant_has_no_correlation_with_anything(constant: int) -> None:
+    scores = [{"w": np.array([1.0, 2.0, 4.0])}, {"w": np.full(3, 2.0)}]
+    row = agreement(scores[constant], scores[1 - constant], [])["w"]
+    assert np.isnan(row["pearson"])
+    assert np.isnan(row["spearman"])

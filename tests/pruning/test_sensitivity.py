@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,3 +170,23 @@ def test_a_batch_that_cannot_be_scored_is_refused_in_a_sentence() -> None:
         mask_gradient(net, {**params, "fc2.weight": params["fc2.weight"] * np.inf}, x, y)
     with pytest.raises(ValueError, match="every mask gradient is zero"):
         connection_sensitivity(net, {name: 0 * w for name, w in params.items()}, x, y)
+
+
+class Watched(Sequential):
+    """A network that notes how many images it is asked about at a time."""
+
+    def __call__(self, params: Any, x: Any) -> Any:
+        asked.append(len(x))
+        return super().__call__(params, x)
+
+
+asked: list[int] = []
+
+
+@pytest.mark.parametrize("score", [mask_gradient, connection_sensitivity])
+def test_no_more_images_are_held_at_a_time_than_asked(score: Any) -> None:
+    net = Watched((3,), fc=Linear(3, 4))
+    x, y = np.random.default_rng(0).standard_normal((10, 3)), np.arange(10) % 4
+    asked.clear()
+    score(net, net.init(0), x, y, batch_size=4)
+    assert asked == [4, 4, 2]

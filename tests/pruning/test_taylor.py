@@ -81,3 +81,12 @@ def test_difference_errors_needs_a_derivative_and_a_step() -> None:
     for connections, deltas in (([], [1.0]), ([("fc3.weight", (0, 0))], [1.0]), ([("fc3.weight", (1, 1))], [0.0])):
         with pytest.raises(ValueError, match="a derivative other than 0, and no δ of 0"):
             difference_errors(net, params, x, y, connections, deltas)
+
+
+def test_two_deltas_are_enough_for_an_order() -> None:
+    net, rng = small_mlp(), np.random.default_rng(0)
+    params, (x, y) = random_params(net, rng), random_batch(net, rng)
+    found = difference_errors(net, params, x, y, [("fc3.weight", (0, 0)), ("fc3.weight", (1, 1))], [0.5, 0.25, 1e-4])
+    assert found.orders == pytest.approx((1, 2), abs=0.2)
+    with_one = difference_errors(net, params, x, y, [("fc3.weight", (0, 0))], [0.5, 1e-4])
+    assert np.isnan(with_one.orders).all()

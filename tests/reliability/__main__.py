@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.table import RESULTS, print_table
+from tests.benchmarks.table import RESULTS, print_table, write_result
 
-FOLDER = RESULTS / "reliability"
+STORED = Path(__file__).parent / "stored"  # what the test runs and the mutation runs have written
 VERSIONS = ("python", "numpy", "matplotlib", "hypothesis", "torch")
 COUNTED = {
     "properties": "properties, each a claim that Hypothesis tries to break",
@@ -22,7 +23,7 @@ COUNTED = {
 
 def stored(prefix: str) -> list[dict[str, Any]]:
     """The records whose file names begin with the prefix."""
-    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob(f"{prefix}*.json"))]
+    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(STORED.glob(f"{prefix}*.json"))]
 
 
 def environments() -> Iterator[list[object]]:
@@ -49,22 +50,13 @@ def mutants() -> Iterator[list[object]]:
 
 
 def main() -> None:
-    """Print the three tables and write them as one Markdown file."""
-    tables = [print_table(["tried in one run of all tests", "number"], totals())]
+    """Print the three tables, write the result."""
+    tables = {"1_tried": print_table(["tried in one run of all tests", "number"], totals())}
     header = [*VERSIONS, "tests passed", "failed", "skipped", "commit"]
-    tables.append(print_table(header, environments()))
-    header = [
-        "seed",
-        "mutants of",
-        "tried",
-        "equivalent",
-        "killed",
-        "of those not equivalent (95 % interval)",
-        "commit",
-    ]
-    tables.append(print_table(header, mutants()))
-    text = "\n\n".join("\n".join(table) for table in tables)
-    (FOLDER / "table.md").write_text(text + "\n", encoding="utf-8")
+    tables["2_versions"] = print_table(header, environments())
+    header = ["seed", "mutants of", "tried", "equivalent", "killed", "of those not equivalent", "commit"]
+    tables["3_mutants"] = print_table(header, mutants())
+    write_result(RESULTS / "reliability", tables)
 
 
 if __name__ == "__main__":

@@ -67,3 +67,9 @@ def test_a_validation_loss_that_is_not_finite_ends_the_training() -> None:
         train(NET, NET.init(0), replace(dataset, validation=broken), epochs=3, batch_size=20)
     assert raised.value.result.history == []
     assert raised.value.result.best_epoch == 0
+
+
+def test_the_seconds_are_those_of_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000, 2000, 7))
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    assert train(NET, NET.init(0), toy_dataset(), epochs=3, batch_size=60, title=None).seconds == 3 * 7
