@@ -62,7 +62,7 @@ def documentation(op: Any) -> str:
 
 def explained(error: Exception, op: str, args: Any, remedy: str = "") -> Exception:
     """The same error, which now names the op and the shapes of its arguments, and ends with the remedy."""
-    said = vars(error).get("said", str(error).strip())  # what another op inside said of itself is left out
+    said = vars(error).get("said", str(error).strip())  # without the name and the shapes of an op inside
     if remedy:
         said = f"{said.removesuffix('.')}. If the shapes are the cause: {remedy}"
     arrays = [x for arg in args for x in (arg if isinstance(arg, list | tuple) else [arg])]

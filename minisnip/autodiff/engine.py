@@ -66,7 +66,7 @@ class Tensor:
     def __init__(self, value: npt.ArrayLike, *, copy: bool | None = True) -> None:
         if isinstance(value, Tensor):
             raise TypeError("Tensor(t) of a Tensor t: it is a variable already; Tensor(t.value) starts a new one")
-        numbers: Array = np.asarray(frozen(value) if copy else value)
+        numbers: Array = frozen(np.asanyarray(value)) if copy else np.asarray(value)
         if numbers.dtype.kind not in "fc":
             raise TypeError(
                 f"a Tensor holds floats, got dtype {numbers.dtype}: convert it with .astype(np.float64), "

@@ -4,6 +4,7 @@ What the caller changes between the forward pass and `grad` changes no gradient 
 """
 
 import copy
+import ctypes
 import pickle
 from array import array
 from collections import namedtuple
@@ -276,6 +277,8 @@ def test_without_a_copy_the_array_is_shared_and_stays_its_owners_to_change() -> 
     w[0] = 7.0
 
     assert float(shared[0]) == 7.0
+    memory = (ctypes.c_double * 3)(1.0, 2.0, 3.0)
+    assert not np.shares_memory(Tensor(memory).value, np.asarray(memory))
     assert not np.shares_memory(Tensor(w).value, w)
 
 
