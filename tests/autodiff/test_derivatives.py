@@ -1,5 +1,6 @@
 """Every op's derivatives of order 1 and 2 are right: differences of its values say so."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from minisnip.autodiff.engine import Primitive
 from tests.autodiff.budget import examples
 from tests.autodiff.op_arguments import EINSUMS
 from tests.autodiff.op_cases import CASES, Case, every_op
+from tests.benchmarks.table import RESULTS
 
 
 @every_op
@@ -67,3 +69,10 @@ def test_the_mixed_derivative_of_a_power_at_exponent_zero() -> None:
     (by_x,) = grad(x**p, [x], create_graph=True)
 
     assert grad(by_x, p) == 2.0  # ∂²(x^p)/∂x∂p = x^(p-1) (1 + p log x) = 1/x at p = 0
+
+
+def test_the_sites_table_has_a_row_for_each_op() -> None:
+    """After a new op: python -m tests.autodiff.derivatives_table."""
+    table = (RESULTS / "derivatives" / "table.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)
+    assert shown == [case.name for case in CASES]
