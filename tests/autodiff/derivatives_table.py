@@ -56,11 +56,16 @@ def cell(error: float | None) -> str:
     return "–" if error is None else f"{error:.0e}" if error else "0"
 
 
+def name_of(case: Case) -> str:
+    """The name on one line."""
+    return " ".join(case.name.split())
+
+
 def rows() -> Iterator[list[str]]:
     """A row for each op."""
     for case in CASES:
         errors = largest_errors(case)
-        yield [f"`{case.name}`", *(cell(errors.get(column)) for column in COLUMNS)]
+        yield [f"`{name_of(case)}`", *(cell(errors.get(column)) for column in COLUMNS)]
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from minisnip.autodiff import compositions, conv
 from minisnip.autodiff import ops as table
 from minisnip.autodiff.engine import Primitive
 from tests.autodiff.budget import examples
+from tests.autodiff.derivatives_table import name_of
 from tests.autodiff.op_arguments import EINSUMS
 from tests.autodiff.op_cases import CASES, Case, every_op
 from tests.benchmarks.table import RESULTS
@@ -75,4 +76,4 @@ def test_the_sites_table_has_a_row_for_each_op() -> None:
     """After a new op: python -m tests.autodiff.derivatives_table."""
     table = (RESULTS / "derivatives" / "table.md").read_text(encoding="utf-8")
     shown = re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)
-    assert shown == [case.name for case in CASES]
+    assert shown == [name_of(case) for case in CASES]
