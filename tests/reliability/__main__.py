@@ -55,7 +55,8 @@ def main() -> None:
     header = [*VERSIONS, "tests passed", "failed", "skipped", "commit"]
     tables["2_versions"] = print_table(header, environments())
     header = ["seed", "mutants of", "tried", "equivalent", "killed", "of those not equivalent", "commit"]
-    tables["3_mutants"] = print_table(header, mutants())
+    if stored("mutants-"):
+        tables["3_mutants"] = print_table(header, mutants())
     write_result(RESULTS / "reliability", tables)
 
 
