@@ -1,7 +1,8 @@
 """A pytest plugin that stores a test run: how many tests and cases passed, under which versions.
 
-    python -m pytest -n 2 -p tests.reliability.record --record FOLDER
+    python -m pytest -n 2 -p tests.reliability.record --record=FOLDER
 
+Write the equals sign: pytest takes a path after a space for a test, and looks for its settings there.
 A case is one set of arguments that Hypothesis drew for a property. What a test counts itself, by
 `record_property("damaged files", 100)`, is stored too.
 """
