@@ -138,7 +138,12 @@ def test_ctrl_c_ends_a_comparison_and_stores_nothing_unfinished(tmp_path: Path, 
         os.killpg(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert error.strip() == "minisnip: interrupted"
+    ours = [
+        line for line in error.strip().splitlines() if "resource_tracker" not in line and "warnings.warn" not in line
+    ]
+    assert ours == [
+        "minisnip: interrupted"
+    ]  # a helper process of Python's may warn, if it is stopped at the wrong moment
     assert list((tmp_path / "runs").iterdir()) == []
 
 
