@@ -33,7 +33,7 @@ from minisnip.autodiff.differences import (
     random_direction,
 )
 from minisnip.autodiff.engine import Array, Tensor, backward_order, leaves_of, value_of
-from minisnip.autodiff.functions import Function, call, gradients, tensor_of
+from minisnip.autodiff.functions import Function, call, check_callable, gradients, tensor_of
 
 Scalar: TypeAlias = Callable[[list[Tensor], bool], Any]  # Tensors, and whether to record -> one number, or its Tensor
 
@@ -72,10 +72,10 @@ def check_grads(
     TypeError
         If f is not a function or does not return a Tensor, or an input is not an array of real numbers.
     ValueError
-        If there is no input, if f depends on none, if an input is not finite, or if `order` or `dtype` is another.
+        If there is no input, if f depends on none, if an input is not finite, or if `order` or `dtype` is none of these.
     """
     __tracebackhide__ = True  # pytest shows the caller's line
-    _check_callable("check_grads(f, inputs)", f=f)
+    check_callable("check_grads(f, inputs)", f=f)
     if not isinstance(order, int | np.integer) or order < 1:
         raise ValueError(f"check_grads: order is {order}, expected 1 for gradients, 2 for their derivatives too, ...")
     precision = _checked_dtype("check_grads", dtype)
@@ -120,7 +120,7 @@ def check_gradient(
     >>> report = check_gradient(lambda x: np.sum(np.sin(x)), np.cos, np.array([0.5, 1.0]))
     """
     __tracebackhide__ = True
-    _check_callable("check_gradient(f, df, x)", f=f, df=df)
+    check_callable("check_gradient(f, df, x)", f=f, df=df)
     precision = _checked_dtype("check_gradient", dtype)
     arrays = _float_arrays("check_gradient", x, precision)
     point = Point(
@@ -278,12 +278,6 @@ def _name(f: Function, otherwise: str) -> str:
 # ---- What is refused -------------------------------------------------------------------------------------------------
 
 
-def _check_callable(call: str, **functions: Any) -> None:
-    for name, f in functions.items():
-        if not callable(f):
-            raise TypeError(f"{call}: {name} is a {type(f).__name__}, expected a function: pass {name}, not {name}(x)")
-
-
 def _checked_dtype(caller: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     try:
         if (found := np.dtype(dtype)) in PRECISION:
@@ -323,19 +317,17 @@ def _number(out: Any) -> Any:
 
 
 def _as_array(function: str, out: Any) -> Array:
+    reason: Exception | None = None
     try:
         array = np.asarray(out)
+        if array.dtype.kind in "fiubc":
+            return array
     except Exception as error:  # another library's own
-        array = np.asarray(None, object)
-        reason: Exception | None = error
-    else:
-        reason = None
-    if array.dtype.kind not in "fiubc":
-        raise TypeError(
-            f"check_gradient: {function} answered with a {type(out).__name__}, expected numbers: return a NumPy array "
-            "or a float"
-        ) from reason
-    return array
+        reason = error
+    raise TypeError(
+        f"check_gradient: {function} answered with a {type(out).__name__}, expected numbers: return a NumPy array or a "
+        "float"
+    ) from reason
 
 
 def _gradients_given(found: Any, inputs: Any, arrays: list[Array]) -> list[Array]:

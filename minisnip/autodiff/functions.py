@@ -75,13 +75,19 @@ def jacobian(f: Function, inputs: Any) -> Any:
 
 def _called(caller: str, f: Function, inputs: Any) -> tuple[Tensor, list[Tensor]]:
     """The answer of f, and the Tensors that it was given."""
-    if not callable(f):
-        raise TypeError(f"{caller}(f, inputs): f is a {type(f).__name__}, expected a function: pass f, not f(x)")
+    check_callable(f"{caller}(f, inputs)", f=f)
     try:
         tensors = [Tensor(value_of(x)) for x in leaves_of(inputs)]
     except TypeError as error:
         raise TypeError(f"{caller}: {error}") from error
     return tensor_of(caller, call(f, inputs, tensors)), tensors
+
+
+def check_callable(call: str, **functions: Any) -> None:
+    """Refuse what is no function, by the name of the argument."""
+    for name, f in functions.items():
+        if not callable(f):
+            raise TypeError(f"{call}: {name} is a {type(f).__name__}, expected a function: pass {name}, not {name}(x)")
 
 
 def gradients(out: Any, tensors: list[Tensor], create_graph: bool = False) -> list[Any]:

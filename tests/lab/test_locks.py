@@ -96,7 +96,7 @@ def test_reproductions_with_another_budget_share_the_runs_and_wait_for_each_othe
 
 def test_two_folders_side_by_side_do_not_wait_for_each_other(tmp_path: Path) -> None:
     with report.locked(tmp_path / "a", "minisnip train"), report.locked(tmp_path / "b", "minisnip train"):
-        pass
+        assert all((tmp_path / name / report.LOCK).exists() for name in "ab")
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
