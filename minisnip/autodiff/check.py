@@ -72,7 +72,7 @@ def check_grads(
     TypeError
         If f is not a function or does not return a Tensor, or an input is not an array of real numbers.
     ValueError
-        If there is no input, if f depends on none, if an input is not finite, or if `order` or `dtype` is none of these.
+        If there is no input, f depends on none, or an input is not finite; if `order` or `dtype` is none of these.
     """
     __tracebackhide__ = True  # pytest shows the caller's line
     check_callable("check_grads(f, inputs)", f=f)
