@@ -2,8 +2,8 @@
 
 from minisnip.autodiff import conv
 from minisnip.autodiff.check import check_gradient, check_grads
+from minisnip.autodiff.comparison import Comparison
 from minisnip.autodiff.conv import avg_pool2d, conv2d, max_pool2d
-from minisnip.autodiff.differences import Comparison
 from minisnip.autodiff.engine import Tensor, grad, hvp, primitive
 from minisnip.autodiff.functions import jacobian, value_and_grad
 

@@ -5,7 +5,7 @@
     >>> report = check_grads(lambda x, y: ops.tanh(x @ y), [np.ones((2, 3)), np.ones((3, 2))])
 
 Order 1 compares the gradient of s(x) = ⟨f(x), u⟩, u a random cotangent, with differences of s along random directions.
-`differences.py` says how, and how exact a difference is.
+`comparison.py` says how, and `differences.py` how exact a difference is.
 
 Order 2 is order 1 of the gradient, as in HIPS autograd. It takes the function ⟨∇s(x), v⟩ of x and of u, and compares
 its derivatives: those by x are Hessian-vector products; those by u show that every VJP is linear in its cotangent.
@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.differences import (
+from minisnip.autodiff.comparison import (
     COTANGENT,
     PRECISION,
     CheckError,

@@ -1,26 +1,23 @@
-"""Compare one gradient with differences of its function; say what a disagreement suggests.
+"""The slope of a function of one number, from its values alone, and how exact it is.
 
-A `Point` is a function s of arrays that gives a number, its gradient as it is claimed, and where to compare the two.
-Along a direction d the gradient gives ⟨∇s, d⟩, and differences of s(x + t d) give the same number without it:
+- The central difference (s(h) - s(-h)) / 2h, extrapolated from two steps, is for any s.
+- The complex step Im s(ih) / h (Squire and Trapp 1998) subtracts nothing, so h can be 1e-20 and the answer is good to
+  1e-12. It needs an s that is analytic and accepts complex numbers; all of our ops do.
 
-- the central difference (s(h) - s(-h)) / 2h, extrapolated from two steps, for any s (`central_difference`);
-- the complex step Im s(ih) / h (Squire and Trapp 1998): nothing is subtracted, so h can be 1e-20 and the answer is good
-  to 1e-12. It needs an s that is analytic and accepts complex numbers; all of our ops do.
-
-All tolerances are relative, so the units of s and of x change no verdict. A difference is held to what it can know. A
-tolerance above 1e-4 of the derivative decides nothing: the comparison is inconclusive.
+    >>> import numpy as np
+    >>> slope = central_difference(np.exp, STEPS)
+    >>> abs(slope.value - 1) < slope.error < 1e-7
+    True
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-
-from minisnip.autodiff.engine import Array
 
 Line: TypeAlias = Callable[[complex], Any]  # t -> s(x + t d), a number
 
@@ -30,222 +27,6 @@ TINY_STEPS = [1e-8, 1e-9, 1e-10]  # to find a kink at x
 LADDER = [10.0**k for k in range(-1, -15, -1)]  # where those decide nothing
 LONG_LADDER = [10.0**k for k in range(14, -27, -1)]  # at x = 0, which says nothing about the scale of x
 COMPLEX_STEP = 1e-20
-PRECISION = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-6}  # a gradient in this dtype is held to it
-CONCLUSIVE = {np.dtype(np.float64): 1e-4, np.dtype(np.float32): 1e-2}  # a larger tolerance decides nothing
-DIRECTIONS = 3
-COTANGENT, EXACT = "the cotangent", "complex step"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """One derivative along one direction, as computed and from differences."""
-
-    order: int
-    input: str
-    method: str
-    direction: Array = field(repr=False)
-    analytic: float
-    numeric: float
-    tolerance: float
-    limit: float = field(repr=False)  # a larger tolerance decides nothing
-    bends: bool = field(repr=False, default=False)  # the slopes on both sides differ, by as much at every step
-    computed_by: str = field(repr=False, default="grad")
-    note: str = field(repr=False, default="")  # why there is no complex step
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the two numbers agree; NaN and infinity agree with nothing."""
-        return bool(np.isfinite(self.analytic) and self.apart <= self.tolerance)
-
-    @property
-    def conclusive(self) -> bool:
-        """Whether the tolerance is a small part of the derivative, so that agreement means something."""
-        return self.tolerance <= self.limit
-
-    @property
-    def apart(self) -> float:
-        """The distance between the two numbers."""
-        return abs(self.analytic - self.numeric)
-
-    def __str__(self) -> str:
-        direction = f"a random direction of shape {self.direction.shape}"
-        if self.direction.size <= 12:
-            direction = "the direction " + np.array2string(self.direction, precision=4, separator=", ")
-        verdict = f"differ by {self.apart:.3g}, more than the tolerance {self.tolerance:.3g}"
-        if self.agrees and self.conclusive:
-            verdict = f"agree: they differ by {self.apart:.3g}, and the tolerance is {self.tolerance:.3g}"
-        elif self.agrees:
-            verdict = f"differ by {self.apart:.3g}, and the tolerance {self.tolerance:.3g} is too large to tell"
-            verdict += ": inconclusive"
-        return (
-            f"derivative of order {self.order} by {self.input} along {direction}: {self.computed_by} "
-            f"gives {self.analytic:.12g}, the {self.method} {self.numeric:.12g}; they {verdict}{self.note}"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """A function of arrays that gives a number, its gradient as it is claimed, and where to compare the two."""
-
-    value: Callable[[list[Array]], Any]
-    gradient: Callable[[list[Array]], list[Array]]
-    arrays: list[Array]  # float64
-    names: list[str]
-    dtype: np.dtype[Any]  # in which the gradient is computed
-    order: int = 1
-    computed_by: str = "grad"
-
-    def moved(self, i: int, direction: Array, t: complex) -> Point:
-        """The same functions, with x + t d in place of input i."""
-        x = np.asarray(self.arrays[i] + t * direction)
-        return replace(self, arrays=[*self.arrays[:i], x, *self.arrays[i + 1 :]])
-
-    def line(self, i: int, direction: Array) -> Line:
-        """The function t -> s(x + t d)."""
-        return lambda t: self.moved(i, direction, t).here()
-
-    def here(self) -> Any:
-        """The value at the arrays."""
-        return self.value(self.arrays)
-
-    def slopes(self) -> list[Array]:
-        """The gradient at the arrays."""
-        return self.gradient(self.arrays)
-
-
-class CheckError(Exception):
-    """Comparisons that do not agree, or do not decide; or a sentence on the function itself.
-
-    `wrong` says that the gradient is to blame.
-    """
-
-    def __init__(self, point: Point, sentence: str = "", comparisons: Sequence[Comparison] = (), i: int = 0) -> None:
-        first = sorted(comparisons, key=lambda c: c.agrees)[:1]  # what disagrees comes first
-        trouble = _trouble(point, i, first[0]) if first else ""
-        self.point, self.wrong = point, bool(first) and not trouble and not first[0].agrees
-        advice = trouble or (_suspicion(point, i, first[0]) if self.wrong else UNDECIDED)
-        super().__init__(f"{first[0]}. {advice}" if first else sentence)
-
-
-def check_point(point: Point, rng: np.random.Generator, count: int | None = None) -> list[Comparison]:
-    """The comparisons by each of the first `count` inputs, one for each method; CheckError at the first failure."""
-    _check_repeatable(point)
-    report, gradients = [], point.slopes()
-    for i, x in enumerate(point.arrays[:count]):
-        found: list[Comparison] = []
-        for _ in range(DIRECTIONS):
-            direction = random_direction(x, rng)
-            comparisons = compare(point, i, direction, gradients[i], found)
-            kink = comparisons[0].method != EXACT and not comparisons[0].conclusive and _bends(point, i, direction)
-            if kink or not _settled(comparisons):
-                raise CheckError(point, comparisons=comparisons, i=i)
-            found += comparisons
-        for method in dict.fromkeys(c.method for c in found):
-            same = [c for c in found if c.method == method]
-            report.append(max(same, key=lambda c: c.apart / c.tolerance if c.tolerance else 0.0))
-    return report
-
-
-def _check_repeatable(point: Point) -> None:
-    value, again = point.here(), point.here()
-    if not np.isfinite(value):
-        raise CheckError(point, f"f is not finite here: it gives {value}.")
-    if abs(value - again) > 1e-9 * abs(value):
-        sentence = f"f gives {value:.9g}, and another value at the second call: f is random ({again:.9g})."
-        raise CheckError(point, sentence)
-    for name, g, other in zip(point.names, point.slopes(), point.slopes(), strict=True):
-        if not np.allclose(g, other, rtol=1e-9, atol=0.0, equal_nan=True):
-            raise CheckError(point, f"The gradient by {name} is another at the second call: it is random.")
-
-
-def _bends(point: Point, i: int, direction: Array) -> bool:
-    """Whether f has a kink at x itself, not only close to it."""
-    return central_difference(point.line(i, direction), TINY_STEPS).bends
-
-
-def random_direction(x: Array, rng: np.random.Generator) -> Array:
-    """Random signs and magnitudes from ½ to 1½, in units of the largest |x|: no element counts for nearly nothing."""
-    size = float(np.max(np.abs(x), initial=0.0)) or 1.0
-    return np.asarray(rng.choice([-size, size], x.shape) * rng.uniform(0.5, 1.5, x.shape))
-
-
-def _settled(comparisons: Sequence[Comparison]) -> bool:
-    """All agree, and one decides; or all say that a derivative of a gradient is zero, as far as can be known."""
-    zero = all(c.order > 1 and max(abs(c.analytic), abs(c.numeric)) <= c.tolerance for c in comparisons)
-    return all(c.agrees for c in comparisons) and (zero or any(c.conclusive for c in comparisons))
-
-
-def compare(
-    point: Point, i: int, direction: Array, gradient: Array, before: Sequence[Comparison] = ()
-) -> list[Comparison]:
-    """The central difference, and the complex step where it applies.
-
-    Where the complex step has applied along another direction `before`, it is enough if it agrees here.
-    """
-    exact = _by_complex_step(point, i, direction, gradient)
-    if exact.agrees and any(c.method == exact.method for c in before):
-        return [exact]
-    for steps in [STEPS, LADDER] if np.any(point.arrays[i]) else [STEPS, LADDER, LONG_LADDER]:
-        central = _by_difference(point, i, direction, gradient, steps)
-        exact = replace(exact, tolerance=max(exact.tolerance, COMPLEX_STEP * central.limit))  # truncation is O(h²)
-        close = _close(central, exact)
-        if central.conclusive and central.agrees == (exact.agrees or not close):
-            break
-    if np.isnan(exact.numeric) or (central.conclusive and not close):
-        return [replace(central, note=f"; no complex step: {exact.note or 'a part of f is not analytic'}")]
-    for roundoff in (_jumps, _last_digits):
-        if not exact.agrees:
-            wider = replace(exact, tolerance=exact.tolerance + roundoff(point, i, direction))
-            exact = wider if wider.agrees else exact
-    tolerance = max(central.tolerance + exact.tolerance, 2 * abs(exact.numeric - central.numeric))
-    return [replace(central, tolerance=tolerance), exact]
-
-
-def _close(central: Comparison, exact: Comparison) -> bool:
-    """Whether the complex step gives what the difference gives, as far as that can tell: f is analytic."""
-    return abs(exact.numeric - central.numeric) <= 3 * central.tolerance
-
-
-def _by_complex_step(point: Point, i: int, direction: Array, gradient: Array) -> Comparison:
-    analytic, size = _along(gradient, direction)
-    numeric, reason = complex_step(point.line(i, direction))
-    return Comparison(
-        order=point.order,
-        input=point.names[i],
-        method=EXACT,
-        direction=direction,
-        analytic=analytic,
-        numeric=numeric,
-        tolerance=PRECISION[point.dtype] * size,
-        limit=CONCLUSIVE[point.dtype] * max(size, abs(numeric)),
-        computed_by=point.computed_by,
-        note=reason,
-    )
-
-
-def _by_difference(point: Point, i: int, direction: Array, gradient: Array, steps: Sequence[float]) -> Comparison:
-    analytic, size = _along(gradient, direction)
-    rounded = size if np.any(point.arrays[i]) else 0.0  # x + h d is rounded, but not at x = 0
-    slope = central_difference(point.line(i, direction), steps, rounded)
-    unknown = analytic == slope.value == slope.scale == 0.0  # neither f nor its gradient knows of x
-    return Comparison(
-        order=point.order,
-        input=point.names[i],
-        method="central difference",
-        direction=direction,
-        analytic=analytic,
-        numeric=slope.value,
-        tolerance=0.0 if unknown else slope.error + PRECISION[point.dtype] * size,
-        limit=CONCLUSIVE[point.dtype] * max(size, slope.scale),
-        bends=slope.bends,
-        computed_by=point.computed_by,
-    )
-
-
-def _along(gradient: Array, direction: Array) -> tuple[float, float]:
-    """The sum of g_j d_j, and the sum of |g_j d_j| where that is finite."""
-    products = gradient * direction
-    return float(np.sum(products)), float(np.sum(np.abs(products), where=np.isfinite(products)))
 
 
 @dataclass(frozen=True)
@@ -311,87 +92,8 @@ def complex_step(s: Line) -> tuple[float, str]:
     return slope, "" if np.isfinite(slope) else "it is not finite"
 
 
-def _jumps(point: Point, i: int, direction: Array) -> float:
-    """How irregular the error of the gradient is at close neighbors of x, but no more than the noise of f explains.
-
-    A wrong gradient has an error that is smooth in x. That of a right one is round-off, and jumps. Each element of x
-    moves in proportion to itself, so that nothing is smooth at one scale and jumps at another.
-    """
-    rng, errors = np.random.default_rng(0), []
-    moves = [random_direction(np.ones_like(x), rng) * (x if np.any(x) else 1.0) for x in point.arrays]
-    for t in (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5):
-        near = replace(point, arrays=[np.asarray(x + t * move) for x, move in zip(point.arrays, moves, strict=True)])
-        errors.append(_along(near.slopes()[i], direction)[0] - complex_step(near.line(i, direction))[0])
-    noise = max(_noise(point.line(j, move)) for j, move in enumerate(moves))
-    explained = 1000 * noise * float(np.finfo(point.dtype).eps) / EPS
-    return min(3 * float(np.ptp(errors)), explained) if np.all(np.isfinite(errors)) else 0.0
-
-
-def _noise(s: Line) -> float:
+def noise_of(s: Line) -> float:
     """The round-off of s: its fourth differences at small steps h, where a smooth s has O(h⁴)."""
     with np.errstate(all="ignore"):
         values = np.array([[s(h * k) for k in range(9)] for h in (1e-6, 1e-7, 1e-8, 1e-9)])
         return float(np.nan_to_num(np.max(abs(np.diff(values, 4))))) / 4
-
-
-def _last_digits(point: Point, i: int, direction: Array) -> float:
-    """The last digits of the value, about 1e-14 of it in float64: round-off in a gradient that is nearly zero."""
-    return 50 * float(np.finfo(point.dtype).eps) * float(abs(point.here()))
-
-
-# ---- What the numbers suggest ----------------------------------------------------------------------------------------
-
-
-UNDECIDED = (
-    "f hardly changes beside its round-off: subtract constants from it, check it where it does change, or pass "
-    "dtype=np.float32 if it computes in float32."
-)
-
-
-def _trouble(point: Point, i: int, c: Comparison) -> str:
-    """A sentence on what is wrong with the point, not with the gradient."""
-    line = point.line(i, c.direction)
-    if any(central_difference(line, steps).bends for steps in (STEPS, TINY_STEPS)):
-        return "f has a kink here or very close, with another slope at x + h than at x - h: check it at another x."
-    with np.errstate(all="ignore"):
-        wide, narrow = (abs(s) for s in (line(1e-8) - line(-1e-8), line(1e-10) - line(-1e-10)))
-    if wide < 2 * narrow and narrow > 1e6 * EPS * abs(line(0.0)) and narrow < 2 * wide:
-        return "f jumps here: it has no derivative; check it at another x."
-    return ""
-
-
-def _suspicion(point: Point, i: int, c: Comparison) -> str:
-    """A sentence on what may be wrong with the gradient."""
-    if not np.isfinite(c.analytic):
-        return "The gradient is not finite."
-    if c.order > 1:
-        return "It is right at order 1, so the VJP is not made of ops alone, or one of its ops is wrong at order 2."
-    if point.names[-1] == COTANGENT and _right_with(1.0, point, i, c) and not _right_with(2.0, point, i, c):
-        return "It is right with g = 1: the VJP does not multiply by g."
-    return _meaning(_ratios(point, i, c))
-
-
-def _right_with(cotangent: float, point: Point, i: int, c: Comparison) -> bool:
-    """Whether the gradient is right if all elements of the cotangent are this number."""
-    other = replace(point, arrays=[*point.arrays[:-1], np.full_like(point.arrays[-1], cotangent)])
-    return _settled(compare(other, i, c.direction, other.slopes()[i]))
-
-
-def _ratios(point: Point, i: int, c: Comparison) -> Array:
-    """Gradient / difference along this direction and two others."""
-    rng, gradient = np.random.default_rng(0), point.slopes()[i]
-    others = [compare(point, i, random_direction(point.arrays[i], rng), gradient)[0] for _ in range(2)]
-    with np.errstate(all="ignore"):
-        return np.array([np.divide(other.analytic, other.numeric) for other in (c, *others)])
-
-
-def _meaning(ratios: Array) -> str:
-    ratio = float(ratios[0])
-    if not np.all(np.isfinite(ratios)):
-        return "f does not change with this input, as far as differences can see."
-    if np.ptp(ratios) > 1e-3 * np.max(np.abs(ratios)):
-        return f"Along other directions the ratio is {ratios[1]:.3g} or {ratios[2]:.3g}: some elements are wrong."
-    if abs(ratio - 1) < 0.005:
-        return f"Along other directions it is off by a part of {ratio - 1:.1e}, too: a factor."
-    meaning = {-1.0: "the sign", 0.0: "no gradient arrives"}.get(round(ratio, 3), "a factor")
-    return f"It is {ratio:.2f} times the difference: {meaning}."

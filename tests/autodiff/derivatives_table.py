@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minisnip import check_grads
-from minisnip.autodiff.differences import CONCLUSIVE, Comparison
+from minisnip.autodiff.comparison import CONCLUSIVE, Comparison
 from tests.autodiff.budget import examples
 from tests.autodiff.op_cases import CASES, Case
 from tests.benchmarks.table import RESULTS, print_table, write_result
