@@ -63,21 +63,31 @@ class Tensor:
 
     __slots__ = ("_value", "args", "metadata", "op", "parents")
 
-    def __init__(self, value: npt.ArrayLike, *, copy: bool | None = True) -> None:
+    def __init__(self, value: npt.ArrayLike, *, copy: bool = True) -> None:
         if isinstance(value, Tensor):
             raise TypeError("Tensor(t) of a Tensor t: it is a variable already; Tensor(t.value) starts a new one")
-        numbers: Array = frozen(np.asanyarray(value)) if copy else np.asarray(value)
+        self._hold(frozen(np.asanyarray(value)) if copy else np.asarray(value).view())
+        self.op: Primitive | None = None  # how it was computed: op(*args, **metadata); None for a leaf
+        self.args: tuple[Any, ...] = ()
+        self.metadata: dict[str, Any] = {}
+        self.parents: list[tuple[int, Tensor]] = []  # the Tensors among args, each with its position
+
+    @classmethod
+    def of(cls, value: Any, *made: Any) -> Tensor:
+        """The output of an op, and how it was made: op, args, metadata, parents."""
+        out = cls.__new__(cls)
+        out._hold(value if type(value) is np.ndarray else np.asarray(value))
+        out.op, out.args, out.metadata, out.parents = made
+        return out
+
+    def _hold(self, numbers: Array) -> None:
         if numbers.dtype.kind not in "fc":
             raise TypeError(
                 f"a Tensor holds floats, got dtype {numbers.dtype}: convert it with .astype(np.float64), "
                 "or leave it a plain array (an array is a constant)"
             )
-        self._value = numbers.view() if copy is False else numbers  # an op gives None, and its own output is locked
-        self._value.setflags(write=False)
-        self.op: Primitive | None = None  # how it was computed: op(*args, **metadata); None for a leaf
-        self.args: tuple[Any, ...] = ()
-        self.metadata: dict[str, Any] = {}
-        self.parents: list[tuple[int, Tensor]] = []  # the Tensors among args, each with its position
+        numbers.setflags(write=False)
+        self._value = numbers
 
     @property
     def value(self) -> Array:
@@ -148,7 +158,10 @@ def value_of(x: Any) -> Any:
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of a Tensor, an array or a number."""
-    return x.shape if hasattr(x, "shape") else np.shape(x)
+    try:
+        return x.shape  # type: ignore[no-any-return]
+    except AttributeError:
+        return np.shape(x)
 
 
 def frozen(x: Any) -> Any:
@@ -213,9 +226,7 @@ class Primitive:
             raise explained(error, self.__name__, args, self._remedy(error, args, metadata)) from error
         if not parents:
             return value
-        out = Tensor(value, copy=None)
-        out.op, out.args, out.metadata, out.parents = self, args, metadata, parents
-        return out
+        return Tensor.of(value, self, args, metadata, parents)
 
     def _constant(self, i: int, arg: Any) -> Any:
         """An argument that nobody else can change; where there is a VJP, a list stands for an array."""
@@ -282,17 +293,17 @@ def backward_order(output: Tensor) -> Iterator[Tensor]:
     uses, stack = {id(output): 1}, [output]
     while stack:
         for _, parent in stack.pop().parents:
-            if id(parent) not in uses:
-                uses[id(parent)] = 0
+            if (key := id(parent)) not in uses:
+                uses[key] = 0
                 stack.append(parent)
-            uses[id(parent)] += 1
+            uses[key] += 1
     ready = [output]
     while ready:
         node = ready.pop()
         yield node
         for _, parent in node.parents:
-            uses[id(parent)] -= 1
-            if not uses[id(parent)]:
+            uses[key := id(parent)] -= 1
+            if not uses[key]:
                 ready.append(parent)
 
 
@@ -304,8 +315,9 @@ def backward(output: Tensor, inputs: list[Tensor], create_graph: bool) -> list[A
     targets, order = {id(x) for x in inputs}, list(backward_order(output))
     on_path = set(targets)  # the Tensors that depend on an input, and the inputs
     for node in reversed(order):
-        if any(id(parent) in on_path for _, parent in node.parents):
-            on_path.add(id(node))
+        for _, parent in node.parents:
+            if id(parent) in on_path:
+                on_path.add(id(node))
     gradients: dict[int, Any] = {id(output): np.ones_like(output.value)}
     for node in order:
         if node.op is None or id(node) not in on_path:
@@ -316,10 +328,9 @@ def backward(output: Tensor, inputs: list[Tensor], create_graph: bool) -> list[A
             g.setflags(write=False)  # other gradients may share it: a VJP that changes it raises
         out, args = (node, node.args) if create_graph else (node._value, tuple(map(value_of, node.args)))
         for i, parent in node.parents:
-            if id(parent) in on_path:
+            if (key := id(parent)) in on_path:
                 contribution = node.op.vjp(i, g, out, args, node.metadata)
-                so_far = gradients.get(id(parent))
-                gradients[id(parent)] = contribution if so_far is None else so_far + contribution
+                gradients[key] = gradients[key] + contribution if key in gradients else contribution
     return [gradients.get(id(x)) for x in inputs]
 
 

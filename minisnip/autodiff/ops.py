@@ -110,7 +110,7 @@ def elementwise(forward: Op, *partials: VJP | None) -> Op:
 
 def selected(x: Array, keep: Array) -> Any:
     """x where `keep` is true, elsewhere 0. A product of bits: 0 · ∞ is NaN, and `where` takes four times as long."""
-    if np.iscomplexobj(x) or x.itemsize > 8:
+    if x.dtype.kind == "c" or x.itemsize > 8:
         return np.where(keep, x, 0)
     return (x.view(f"i{x.itemsize}") * keep).view(x.dtype)
 
@@ -217,7 +217,7 @@ def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
 def _shifted(x: Array, axis: Axis) -> tuple[Array, Array]:
     """x minus its largest number, to prevent overflow in exp, and that number; 0 if it is infinite."""
     x = np.multiply(x, 1.0)  # integers and lists as floats
-    top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.maximum.reduce(np.asarray(x.real), axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0)
     return x - top, top
 
@@ -225,7 +225,7 @@ def _shifted(x: Array, axis: Axis) -> tuple[Array, Array]:
 def _logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Any:
     shifted, top = _shifted(x, axis)
     with np.errstate(divide="ignore"):  # log 0 = -∞: the sum of nothing, or of exp(-∞) alone
-        out = np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)) + top
+        out = np.log(_add_reduce(np.exp(shifted), axis=axis, keepdims=True)) + top
     return out if keepdims else np.squeeze(out, axis=reduced_axes(axis, np.ndim(x)))
 
 
@@ -240,7 +240,7 @@ logsumexp: Op = primitive(_logsumexp, _logsumexp_vjp)
 def _log_softmax(x: Array, axis: int = -1) -> Any:
     shifted, _ = _shifted(x, axis)
     with np.errstate(divide="ignore"):  # log 0 = -∞, as in logsumexp
-        shifted -= np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+        shifted -= np.log(_add_reduce(np.exp(shifted), axis=axis, keepdims=True))
     return shifted
 
 
@@ -300,9 +300,10 @@ def plus_bias(out: Array, bias: Array | None) -> Array:
 
 def _linear(x: Array, weight: Array, bias: Array) -> Array:
     """(W xᵀ + b)ᵀ: the samples stay last in memory, and the gradient of W comes out in W's own order."""
-    if np.ndim(x) != 2 or np.shape(bias) != np.shape(weight)[:1]:
+    x, weight, bias = np.asarray(x), np.asarray(weight), np.asarray(bias)
+    if x.ndim != 2 or bias.shape != weight.shape[:1]:
         raise ValueError("the shapes do not fit")
-    return plus_bias(np.matmul(weight, np.transpose(x)), np.asarray(bias)).T
+    return plus_bias(np.matmul(weight, x.T), bias).T
 
 
 linear: Op = primitive(

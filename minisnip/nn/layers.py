@@ -232,6 +232,7 @@ class Sequential:
             except ValueError as error:
                 raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
         self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
+        self._names = {name: {short: f"{name}.{short}" for short in layer.shapes()} for name, layer in layers.items()}
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, in order: the weight of each layer, then its bias."""
@@ -298,7 +299,7 @@ class Sequential:
         """
         self._check(params, x)
         for name, layer in self.layers.items():
-            x = layer({short: params[f"{name}.{short}"] for short in layer.shapes()}, x)
+            x = layer({short: params[long] for short, long in self._names[name].items()}, x)
         return x
 
     def _check(self, params: Params, x: Value) -> None:
