@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minisnip.autodiff.describe import OfInstance, documentation, explained, representation, signature
+from minisnip.autodiff.threads import one_thread
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]  # parameters, masks, scores, gradients: an array for each name
@@ -307,6 +308,7 @@ def backward_order(output: Tensor) -> Iterator[Tensor]:
                 ready.append(parent)
 
 
+@one_thread
 def backward(output: Tensor, inputs: list[Tensor], create_graph: bool) -> list[Any]:
     """∂output/∂input of a scalar for each input; None where the output does not depend on it.
 
