@@ -38,7 +38,6 @@ from minisnip.nn import lenet_5_caffe, lenet_300_100
 from minisnip.pruning import weight_gradient
 from minisnip.training import SGD, evaluate, train
 
-
 # %% [markdown]
 # ## Round 1: 784 bytes are a digit
 #

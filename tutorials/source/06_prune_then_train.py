@@ -39,7 +39,6 @@ from minisnip.nn import lenet_300_100
 from minisnip.pruning import METHODS, LayerCollapseWarning, apply_masks, keep_top, scoring_batch
 from minisnip.training import SGD, evaluate, train
 
-
 # %% [markdown]
 # ## Round 1: Algorithm 1
 #

@@ -35,7 +35,6 @@ from minisnip.lab.plots import class_pictures, control_errors, overlap_by_batch
 from minisnip.nn import lenet_300_100
 from minisnip.pruning import connection_sensitivity, input_connections, keep_top, overlap, random_labels
 
-
 # %% [markdown]
 # ## Round 1: a beautiful picture
 #

@@ -39,7 +39,6 @@ from minisnip.lab.plots import collapse_and_cost
 from minisnip.nn import lenet_300_100
 from minisnip.training import evaluate, train
 
-
 # %% [markdown]
 # ## Round 1: a layer vanishes
 #
