@@ -227,7 +227,7 @@ def test_the_number_of_threads_changes_no_byte_of_the_result(tmp_path: Path) -> 
             "--out",
             str(tmp_path / threads),
         ]
-        assert main(train) == 0
+        assert main([*train, "--out", str(tmp_path / threads)]) == 0
     for name in ("params.npz", "masks.npz", "history.csv"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
 
