@@ -340,7 +340,7 @@ def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], Any])
 
 
 def _add_train(parser: Parser) -> None:
-    _add_fields(parser, ["criterion", "sparsity", "seed", "compact", *TRAINING])
+    _add_fields(parser, ["criterion", "sparsity", "seed", "augment", "average", "compact", *TRAINING])
     _add_places(parser)
     parser.add_argument("--resume", action="store_true", help="continue the unfinished run in the folder")
     parser.add_argument("--compare-dense", action="store_true", help="also train the unpruned twin")
