@@ -175,12 +175,14 @@ def _checked(f: Field[Any], value: Any) -> Any:
 
 
 def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
-    """Refuse, with a ValueError, to take more images at a time than there are."""
+    """Refuse, with a ValueError, to take more images at a time than there are, and to shift them out of sight."""
     images = len(dataset.train.labels)
     there = {"scoring_images": images, "batch_size": min(images, experiment.training_images or images)}
     for name, most in there.items():
         if (size := getattr(experiment, name)) > most:
             raise ValueError(f"{name} {size}, but there are {most:,} training images: take fewer")
+    if experiment.augment is not None:
+        Augmentation.parse(experiment.augment).fit(dataset)
 
 
 @cache

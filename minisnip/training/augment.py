@@ -24,8 +24,8 @@ EXAMPLES = "such as 'shift', 'shift:2' (by up to two pixels), 'flip' or 'shift,f
 class Augmentation:
     """Move each image by up to `shift` pixels in each direction and mirror it left to right, at random.
 
-    All (2 shift + 1)² moves are equally likely, the one by nothing included, and black enters at the border: the same as
-    to pad by `shift` pixels and crop at random. Half of the images are mirrored, on average.
+    All (2 shift + 1)² moves are equally likely, the one by nothing included, and black enters at the border: a random
+    crop of the padded image. Half of the images are mirrored, on average.
 
     Attributes
     ----------
