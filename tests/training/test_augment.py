@@ -85,7 +85,9 @@ def test_what_enters_at_the_border_is_a_black_pixel_of_the_data_set_which_is_not
     assert set(np.unique(found)) == {black, np.float32(3)}
 
 
-def watched(monkeypatch: pytest.MonkeyPatch, dataset: Dataset, augment: str | None) -> tuple[list[Any], list[Split]]:
+def watched(
+    monkeypatch: pytest.MonkeyPatch, dataset: Dataset, augment: str, seed: int = 0
+) -> tuple[list[Any], list[Split]]:
     """The batches that are trained on, and the splits that are evaluated."""
     batches: list[Any] = []
     splits: list[Split] = []
@@ -102,7 +104,8 @@ def watched(monkeypatch: pytest.MonkeyPatch, dataset: Dataset, augment: str | No
     with monkeypatch.context() as patch:
         patch.setattr(loop, "train_step", train_step)
         patch.setattr(loop, "evaluate_in_shards", evaluate_in_shards)
-        train(NET, start(), dataset, epochs=3, batch_size=60, augment=augment, watch={"test": dataset.test})
+        options: dict[str, Any] = {"batch_size": 60, "augment": augment, "rng": seed, "watch": {"test": dataset.test}}
+        train(NET, start(), dataset, epochs=3, **options)
     return batches, splits
 
 
@@ -124,6 +127,17 @@ def test_training_sees_changed_images_with_their_own_labels_and_evaluation_the_i
     assert [len(split.labels) for split in splits] == [60] * 6
     for split, name in zip(splits, ["validation", "test"] * 3, strict=True):
         np.testing.assert_array_equal(split.images, getattr(dataset, name).images)
+
+
+def test_each_step_of_each_seed_has_changes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = toy_dataset()
+    known = {key: how for image in dataset.train.images for key, how in versions(image, "shift,flip").items()}
+    changes = [
+        tuple(known[image.tobytes()] for image in x)
+        for seed in (1, 2)
+        for x, _ in watched(monkeypatch, dataset, "shift,flip", seed)[0]
+    ]
+    assert len(changes) == len(set(changes)) == 24
 
 
 def test_the_same_seed_gives_the_same_bytes_and_each_augmentation_others() -> None:
