@@ -25,6 +25,7 @@ DETAILS = {
     "autodiff/compositions.py",  # more ops, made of those in ops.py
     "autodiff/conv.py",
     "nn/init.py",
+    "autodiff/threads.py",
     "nn/threads.py",
     "training/checkpoint.py",
     "data/dataset.py",

@@ -208,7 +208,7 @@ def train(
     checkpoint: Path | str | None = None,
     resume: bool = False,
     compact: bool = False,
-    workers: int | None = None,
+    threads: int | None = None,
     iterations: int | None = None,
     watch: Mapping[str, Split] | None = None,
     title: str | None = "training",
@@ -246,8 +246,8 @@ def train(
     compact : bool
         Train the smaller dense network that the masks leave (`pruning.cut`): the same steps to float tolerance, but
         faster. The result has the full shapes again, and the small network as `.compact`.
-    workers : int or None
-        The number of threads, for a network that is trained in shards (`minisnip.nn.threads`); None for one per core.
+    threads : int or None
+        The number of threads (`minisnip.nn.threads`); None for one per core. The result does not depend on it.
     iterations : int or None
         The number of steps, for a run that may end within an epoch; the last epoch is cut short. None for `epochs`
         whole epochs.
@@ -319,7 +319,7 @@ def train(
     done = len(state.history) * run.steps
     try:
         with (
-            sharding(body, workers) as shards,
+            sharding(body, threads) as shards,
             tqdm(desc=title, total=run.total, initial=done, bar_format=BAR, disable=None if title else True) as bar,
             np.errstate(over="ignore", invalid="ignore"),
         ):
@@ -428,11 +428,11 @@ def loss_gradient(
 
 
 def evaluate(
-    net: Sequential, params: Arrays, split: Split, *, batch_size: int = 500, workers: int | None = None
+    net: Sequential, params: Arrays, split: Split, *, batch_size: int = 500, threads: int | None = None
 ) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (percent of wrong answers) over all images of a split.
 
-    `workers` is the number of threads, None for one per core; the answer does not depend on it.
+    `threads` is the number of threads, None for one per core; the answer does not depend on it.
 
     Raises
     ------
@@ -454,7 +454,7 @@ def evaluate(
     check_evaluation(params, split)
     if batch_size < 1 or len(split.labels) == 0:
         raise ValueError(f"batch_size {batch_size} and {len(split.labels)} images: at least 1 of each is needed")
-    with sharding(net, workers) as shards:
+    with sharding(net, threads) as shards:
         return evaluate_in_shards(net, params, split, shards, batch_size)
 
 

@@ -1,4 +1,4 @@
-"""When to cut a batch into shards: both networks, uncut and in shards of several sizes; BLAS has one thread.
+"""When to cut a batch into shards: both networks, uncut (threads share the products) and in shards.
 
     python -m tests.benchmarks.sharding [rounds=7] [steps=50]
 
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 
-from threadpoolctl import threadpool_limits
-
+from minisnip.autodiff.threads import one_thread, pool, shared
 from minisnip.nn import MODELS, threads
 from minisnip.nn.models import TITLES
-from minisnip.nn.threads import keep_freed_memory
+from minisnip.nn.threads import Shards, keep_freed_memory
 from minisnip.training import SGD
 from minisnip.training.loop import Recipe, Run, initial_state, train_step
 from tests.benchmarks.problem import Problem, first, mnist_or_glyphs, problem
@@ -23,21 +22,24 @@ from tests.benchmarks.table import milliseconds, print_table
 from tests.benchmarks.turns import Entry, take_turns
 
 CASES = (("lenet-300-100", 100), ("lenet-300-100", 1000), ("lenet-5-caffe", 100))
-CUTS = ((0, 0), (50, 1), (50, 2), (25, 2))  # images in a shard and workers; 0 for uncut
+CUTS = ((0, 1), (0, 2), (50, 1), (50, 2), (25, 2))  # images in a shard and threads; 0: threads share the products
 
 
-def step(given: Problem, size: int, workers: int) -> Callable[[], float]:
+def step(given: Problem, size: int, count: int) -> Callable[[], float]:
     """A step in shards of this size, whatever the rule says; the threads stay for as long as the process."""
     keep_freed_memory()
-    limit = threadpool_limits(1)
-    context = threads.in_threads(workers) if size else nullcontext(threads.uncut)
+    stack = ExitStack()
+    stack.enter_context(one_thread)
+    spread = stack.enter_context(pool(count))
     threads.SHARD = size
-    shards = context.__enter__()
+    shards: Shards = (lambda f, n: spread(f, threads.shards_of(n))) if size else threads.uncut
+    if not size:
+        stack.enter_context(shared(count))
     params, optimizer, batch = {name: w.copy() for name, w in given.params.items()}, SGD(), (given.images, given.labels)
     run = Run(given.net, {}, Recipe(1, len(given.images), optimizer, 0.02, "constant"), splits={})
     state = initial_state(params, {}, optimizer, rng=0)
 
-    def work(_: object = (limit, context)) -> float:  # a context that nobody holds is left
+    def work(_: object = stack) -> float:  # a context that nobody holds is left
         return train_step(run, state, batch, 0.02, shards)[0]
 
     return work
@@ -56,7 +58,7 @@ def rows(rounds: int, steps: int) -> Iterator[list[object]]:
 def main() -> None:
     """Print the table."""
     rounds, steps = (*map(int, sys.argv[1:]), *(7, 50)[len(sys.argv) - 1 :])
-    names = ["uncut", *(f"shards of {size}, {w} worker{'s' * (w > 1)}" for size, w in CUTS[1:])]
+    names = [f"{f'shards of {size}' if size else 'uncut'}, {n} thread{'s' * (n > 1)}" for size, n in CUTS]
     print_table(["network", "batch", *(f"{name}, ms" for name in names)], rows(rounds, steps))
 
 
