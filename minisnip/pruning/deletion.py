@@ -247,16 +247,13 @@ class Stage:
         """For each image i with changed rows, the change of `after` in these R rows: (width, n, B) -> i, (K, R)."""
         v, z = np.ascontiguousarray(self.later[0][1]["weight"][:, places]), self.leaving[:, images]
         on, kink = _signs(z, v, change)
-        for i in np.flatnonzero(changed.any(axis=1)):
+        for i in np.flatnonzero(changed.any(axis=1)).tolist():
             c = np.compress(changed[i], change[:, i], axis=1)  # (width, R)
             if self.passed == 1:
                 yield i, np.dot(v, c)
             else:
-                u = self.later[2][1]["weight"]
-                yield (
-                    i,
-                    np.dot(u @ (on[:, i, None] * v), c) + _kinks_change(u, v, z[:, i], np.flatnonzero(kink[:, i]), c),
-                )
+                u, at = self.later[2][1]["weight"], np.flatnonzero(kink[:, i])
+                yield i, np.dot(u @ (on[:, i, None] * v), c) + _kinks_change(u[:, at], v[at], z[at, i, None], c)
 
     def _image_losses(self, change: Array, image: int) -> Array:
         """The changes of the loss for R rows of one image that change `after` by (K, R) -> (R,)."""
@@ -264,7 +261,8 @@ class Stage:
         logits = change.T
         for layer, params in self.later[self.passed :]:
             logits = layer(params, logits)
-        return label_losses(logits, self.labels[image], self.tops[image]) - self.losses[image]
+        losses: Array = label_losses(logits, self.labels[image], self.tops[image]) - self.losses[image]
+        return losses
 
     def _places(self, unit: int, width: int) -> tuple[Any, Any]:
         """The inputs of the next layer that come from this unit, and which of the unit's `width` numbers each one is.
@@ -372,15 +370,17 @@ def _signs(z: Array, v: Array, change: Array) -> tuple[Array, Array]:
     low, high = np.minimum(change.min(axis=2), 0), np.maximum(change.max(axis=2), 0)
     middle, reach = z + v @ ((low + high) / 2), np.abs(v) @ ((high - low) / 2)  # z + v c is in middle ± reach
     on = (middle - reach > 0) & (middle + reach < np.inf)
-    return on, ~(on | (middle + reach <= 0))  # NaN may switch
+    return on, ~(on | (middle + reach <= 0))  # what may become NaN or infinite counts as switching
 
 
-def _kinks_change(u: Array, v: Array, z: Array, kink: Array, change: Array) -> Array:
-    """Σ_kink U_j (ReLU(z_j + V_j c) - ReLU(z_j)) for the rows c of one image: (width, R) -> (K, R)."""
-    hidden, z = np.dot(v[kink], change), z[kink, None]
-    np.maximum(hidden, -z, out=hidden)
-    hidden += np.minimum(z, 0)  # ReLU(z + d) - ReLU(z) = max(d, -z) + min(z, 0)
-    return np.dot(u[:, kink], hidden)
+def _kinks_change(u: Array, v: Array, z: Array, change: Array) -> Array:
+    """U (ReLU(z + V c) - ReLU(z)) for the rows c of one image: (width, R) -> (K, R)."""
+    hidden = np.dot(v, change)
+    hidden += z
+    np.maximum(hidden, 0, out=hidden)
+    hidden -= np.maximum(z, 0)
+    out: Array = np.dot(u, hidden)
+    return out
 
 
 def image_losses(logits: Array, labels: Array) -> Array:
@@ -398,7 +398,8 @@ def label_losses(logits: Array, label: int, top: float) -> Array:
         terms = logits.T - top
         sums = np.add.reduce(np.exp(terms, out=terms), axis=0)
     if sums.min() > 1e-100 and sums.max() < np.inf:
-        return np.log(sums) + top - logits[:, label]
+        losses: Array = np.log(sums) + top - logits[:, label]
+        return losses
     return image_losses(logits, np.full(len(logits), label))
 
 
