@@ -18,11 +18,13 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import all as everything
-from tests.benchmarks import busy, figures, page
-from tests.benchmarks.race import ONE_THREAD, PEER, US, Row
+from tests.benchmarks import busy, delta_loss, figures, growth, page, problem, race, training_step
+from tests.benchmarks.contestants import minisnip_
+from tests.benchmarks.race import FLOOR, ONE_THREAD, PEER, US, Row
 from tests.benchmarks.table import ratio, spread
-from tests.benchmarks.turns import Effort
+from tests.benchmarks.turns import SMOKE, Effort
 from tests.networks import toy_dataset
+from tests.test_benchmarks import images_like_mnist
 
 ROOT = Path(__file__).parents[1]
 RECORD = page.shipped()
@@ -315,3 +317,39 @@ def test_busy_measures_both_situations_of_everybody(monkeypatch: pytest.MonkeyPa
     assert asked[2] == asked[3] == [*both, *(name.format("scoring") for name in everybody)]
     assert asked[4] == [*both, "minisnip_:agreement"]
     assert [busy.title(row) for row in rows[1:3]] == ["25 % of an epoch", busy.SCORE]
+
+
+# The parts, in a smoke run
+
+
+@pytest.fixture
+def only_the_mlp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random images, one small network, and no library that takes long to import."""
+    data = images_like_mnist()
+    data = replace(data, validation=data.train)
+    for module in (problem, training_step, busy, delta_loss):
+        monkeypatch.setattr(module, "mnist_or_glyphs", lambda: data)
+    for module in (training_step, delta_loss):
+        monkeypatch.setattr(module, "MODELS", {"lenet-300-100": lambda: growth.mlp((10,))})
+    monkeypatch.setattr(busy, "TITLES", {"lenet-300-100": page.MLP})
+    monkeypatch.setattr(minisnip_, "agreement", lambda images: lambda: 0.5)
+    monkeypatch.setattr(race, "installed", lambda name: name in (US, FLOOR))
+
+
+@pytest.mark.usefixtures("only_the_mlp")
+@pytest.mark.parametrize(("part", "rows"), [("steps", 4), ("busy", 3), ("delta_loss", 1)])
+def test_a_part_is_measured_and_written_down(part: str, rows: int) -> None:
+    module = page.PARTS[part].module
+    found = json.loads(json.dumps(list(module.measure(SMOKE))))
+    assert len(found) == rows
+    assert all(ms > 0 for row in found for ms in times(row))
+    assert module.section(found).count("| LeNet-300-100 |") >= rows
+
+
+def times(row: Row) -> Iterator[float]:
+    """Every number under a key that ends in _ms."""
+    for key, turns in row.items():
+        if key.endswith("_ms"):
+            for ms in turns.values() if isinstance(turns, dict) else [turns]:
+                assert len(ms) == SMOKE.pairs
+                yield from ms

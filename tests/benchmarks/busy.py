@@ -60,7 +60,7 @@ def measure(effort: Effort) -> Iterator[Row]:
     once = replace(effort, steps=1)
     for model, title in TITLES.items():
         given = entries(contestants("epoch"), (model, effort.share))
-        found = race_in(SITUATIONS, given, once, rtol=0.02)  # hundreds of steps in float32 drift apart
+        found = race_in(SITUATIONS, given, once, rtol=0.05)  # hundreds of steps in float32 drift apart
         yield {"work": EPOCH, "network": title, "share": effort.share, **found}
     batch = first(mnist_or_glyphs().train, BATCH)
     for model, title in TITLES.items():

@@ -34,13 +34,13 @@ def step(problem: Problem) -> Callable[[], float]:
 
 
 def epoch(model: str, share: float) -> Callable[[], float]:
-    """`train`, from the same weights each time, on a share of the images; the result is the validation loss."""
+    """`train`, from the same weights each time, on a share of the images; the result is the mean loss of the steps."""
     net, dataset = MODELS[model](), shortened(share)
     params, optimizer = net.init(np.random.default_rng(0)), SGD(MOMENTUM, WEIGHT_DECAY)
 
     def work() -> float:
         how = {"epochs": 1, "optimizer": optimizer, "learning_rate": RATE, "schedule": "constant"}
-        return train(net, params, dataset, **how, rng=0, title=None).history[0]["validation_loss"]  # type: ignore[arg-type]
+        return train(net, params, dataset, **how, rng=0, title=None).history[0]["train_loss"]  # type: ignore[arg-type]
 
     return work
 
