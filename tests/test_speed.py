@@ -20,6 +20,7 @@ import pytest
 from tests.benchmarks import all as everything
 from tests.benchmarks import busy, delta_loss, figures, growth, page, problem, race, training_step
 from tests.benchmarks.contestants import minisnip_
+from tests.benchmarks.facts import THREADS
 from tests.benchmarks.race import FLOOR, ONE_THREAD, PEER, US, Row
 from tests.benchmarks.table import ratio, spread
 from tests.benchmarks.turns import SMOKE, Effort
@@ -180,6 +181,8 @@ def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Fake, Fake]:
     monkeypatch.setattr(everything, "SMOKE_OUT", tmp_path / "smoke")
     monkeypatch.setattr(everything, "LESSON", tmp_path / "lesson.csv")
     monkeypatch.setattr(everything, "for_lesson", lambda rows: "csv")
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(everything, "mnist_or_glyphs", toy_dataset)
     monkeypatch.setattr(everything, "changes", list)
     monkeypatch.setattr(everything, "installed", lambda name: True)
@@ -234,6 +237,14 @@ def test_a_changed_checkout_is_refused_but_for_a_smoke_run(
     assert written(tmp_path / "smoke")["smoke"]
     assert not (tmp_path / "work").exists()
     assert not (tmp_path / "lesson.csv").exists()
+
+
+@pytest.mark.parametrize("name", THREADS)
+def test_limited_threads_are_refused(name: str, parts: tuple[Fake, Fake], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SystemExit, match=f"{name} would limit"):
+        everything.main([])
+    assert parts[0].calls == 0
 
 
 def test_without_pytorch_nothing_is_measured(parts: tuple[Fake, Fake], monkeypatch: pytest.MonkeyPatch) -> None:

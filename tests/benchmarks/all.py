@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from minisnip.lab.runs import commit
 from tests.benchmarks import page
 from tests.benchmarks.command import told
 from tests.benchmarks.compaction import LESSON, for_lesson
-from tests.benchmarks.facts import facts
+from tests.benchmarks.facts import THREADS, facts
 from tests.benchmarks.problem import mnist_or_glyphs
 from tests.benchmarks.race import PEER, installed
 from tests.benchmarks.turns import Effort
@@ -44,11 +45,15 @@ def changes() -> list[str]:
 
 
 def refuse_what_is_not_honest() -> None:
-    """Exit with a sentence if the numbers would not be those of a commit, or would lack the peer."""
+    """Exit with a sentence if the numbers would not be those of a commit, or the peer would be limited or not there."""
     if found := changes():
         raise SystemExit(
             "the checkout has changes, so its commit would not say what was measured: commit or remove them, or run "
             "with --smoke\n" + "\n".join(found)
+        )
+    if limited := [name for name in THREADS if name in os.environ]:
+        raise SystemExit(
+            f"{', '.join(limited)} would limit PyTorch and NumPy, which are measured as they come: unset it"
         )
     if not installed(PEER):
         raise SystemExit("PyTorch is not installed, and everything is compared with it: pip install '.[bench]'")
