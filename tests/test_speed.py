@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import all as everything
-from tests.benchmarks import busy, delta_loss, figures, growth, page, problem, race, training_step
+from tests.benchmarks import busy, command, delta_loss, figures, growth, page, problem, race, training_step
 from tests.benchmarks.contestants import minisnip_
 from tests.benchmarks.facts import THREADS
 from tests.benchmarks.race import FLOOR, ONE_THREAD, PEER, US, Row
@@ -331,6 +331,13 @@ def test_busy_measures_both_situations_of_everybody(monkeypatch: pytest.MonkeyPa
 
 
 # The parts, in a smoke run
+
+
+def test_a_part_alone_prints_its_rows_and_its_section(capsys: pytest.CaptureFixture[str]) -> None:
+    fake = Fake()
+    command.main(fake.measure, fake.section, "Something.", ["--smoke"])
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(" s  ")[-1] for line in printed] == ["half of it", "the rest", "2 rows"]
 
 
 @pytest.fixture
