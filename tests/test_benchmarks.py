@@ -85,6 +85,17 @@ def test_the_floor_multiplies_what_a_step_multiplies() -> None:
     assert math.isnan(matmul_.step(problem(Sequential((4,), fc1=Linear(4, 3)), first(toy_dataset().train, 5)))())
 
 
+@pytest.mark.parametrize("shapes", [((300, 784), (784, 100)), ((100, 784), (784, 300)), ((5, 6), (6, 7))])
+def test_the_pieces_of_a_product_are_the_product(shapes: tuple[tuple[int, int], ...]) -> None:
+    a, b = (np.random.default_rng(0).standard_normal(shape) for shape in shapes)
+    out = np.empty((len(a), b.shape[1]))
+    pieces = matmul_.pieces(a, b, out, 2)
+    assert len(pieces) == (2 if len(a) > 5 else 1)
+    for factors in pieces:
+        np.matmul(*factors)
+    np.testing.assert_allclose(out, a @ b)
+
+
 def counting(start: float) -> Callable[[], float]:
     numbers = iter(np.arange(start, start + 1000))
     return lambda: float(next(numbers))
@@ -141,11 +152,11 @@ def test_the_floor_works_in_the_threads_of_a_step(monkeypatch: pytest.MonkeyPatc
     images: list[int] = []
     threads: list[set[int]] = []
 
-    def one_product(net: Sequential, n: int) -> list[tuple[int, int, int]]:
+    def one_product(net: Sequential, n: int) -> list[tuple[Any, ...]]:
         images.append(n)
-        return [(0, 0, 0)]
+        return [tuple(np.zeros((1, 1)) for _ in range(3))]
 
-    def look(a: int, b: int, out: int) -> None:
+    def look(a: Any, b: Any, out: Any) -> None:
         threads.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
 
     monkeypatch.setattr(matmul_, "products", one_product)

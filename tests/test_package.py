@@ -25,9 +25,11 @@ DETAILS = {
     "autodiff/compositions.py",  # more ops, made of those in ops.py
     "autodiff/conv.py",
     "nn/init.py",
+    "autodiff/threads.py",
     "nn/threads.py",
     "training/checkpoint.py",
     "data/dataset.py",
+    "training/augment.py",
     "pruning/compaction.py",  # inside train(compact=True) only
     "autodiff/describe.py",  # what help() and repr() say of an op
     "mistakes.py",  # the sentences for swapped arguments and their kind

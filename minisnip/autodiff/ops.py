@@ -19,6 +19,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from minisnip.autodiff.describe import composition
 from minisnip.autodiff.engine import VJP, Array, Op, Tensor, Value, primitive, shape_of, value_of
+from minisnip.autodiff.threads import product
 
 # Named as in NumPy; abs and sum are Python's own elsewhere, so write ops.sum. More ops are in compositions.py.
 __all__ = """abs add astype broadcast_to cos divide elementwise exp expm1 linear log log1p log_softmax logsumexp matmul
@@ -267,7 +268,7 @@ def _swap(x: Value) -> Any:
 
 
 _matmul: Op = primitive(
-    np.matmul,
+    product,
     lambda g, out, a, b: sum_to(_matmul(g, _swap(b)), a.shape),  # stacks of matrices may broadcast
     lambda g, out, a, b: sum_to(_matmul(_swap(a), g), b.shape),
     remedy="The inner sizes must be equal: (n, k) @ (k, m); the leading ones must be equal or broadcast.",
@@ -303,13 +304,13 @@ def _linear(x: Array, weight: Array, bias: Array) -> Array:
     x, weight, bias = np.asarray(x), np.asarray(weight), np.asarray(bias)
     if x.ndim != 2 or bias.shape != weight.shape[:1]:
         raise ValueError("the shapes do not fit")
-    return plus_bias(np.matmul(weight, x.T), bias).T
+    return plus_bias(product(weight, x.T), bias).T
 
 
 linear: Op = primitive(
     _linear,
-    lambda g, out, x, w, b: (w.T @ g.T).T,
-    lambda g, out, x, w, b: g.T @ x,
+    lambda g, out, x, w, b: _matmul(w.T, g.T).T,
+    lambda g, out, x, w, b: _matmul(g.T, x),
     lambda g, out, x, w, b: sum(g, 0),
     remedy="y = x Wᵀ + b takes x of (n, k), W of (m, k) and b of (m,).",
 )

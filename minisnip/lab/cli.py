@@ -24,6 +24,7 @@ from minisnip.lab import agree, compare, report, reproduce
 from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_sizes, record, run
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, run_all
 from minisnip.mistakes import nearest
+from minisnip.nn.threads import use_threads
 from minisnip.pruning import METHODS, LayerCollapseWarning, input_connections, picture
 from minisnip.pruning import report as kept_report
 from minisnip.training import DivergenceError, TrainingInterrupted
@@ -83,6 +84,7 @@ def _run_command(arguments: Sequence[str]) -> int:
     with warnings.catch_warnings(), ExitStack() as options.held:
         warnings.simplefilter("always", LayerCollapseWarning)
         warnings.showwarning = _once()
+        options.held.enter_context(use_threads(getattr(options, "threads", None)))
         code: int = options.command(options) or 0
         sys.stdout.flush()
     if options.unread:
@@ -340,8 +342,9 @@ def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], Any])
 
 
 def _add_train(parser: Parser) -> None:
-    _add_fields(parser, ["criterion", "sparsity", "seed", "compact", *TRAINING])
+    _add_fields(parser, ["criterion", "sparsity", "seed", "augment", "average", "compact", *TRAINING])
     _add_places(parser)
+    _add_threads(parser)
     parser.add_argument("--resume", action="store_true", help="continue the unfinished run in the folder")
     parser.add_argument("--compare-dense", action="store_true", help="also train the unpruned twin")
     fresh = "train another draw of the weights than the scored one, as the authors' code does"
@@ -381,6 +384,7 @@ def _add_agree(parser: Parser) -> None:
     _add_fields(parser, ["model", "seed", "scoring_images"])
     parser.add_argument("--batch", metavar="N", type=int, dest="scoring_images", help="the same as --scoring-images")
     _add_places(parser)
+    _add_threads(parser)
 
 
 def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:
@@ -406,6 +410,11 @@ def _add_places(parser: Parser) -> None:
     parser.add_argument("--svg", action="store_true", help="write each figure as SVG too, beside the PNG")
 
 
+def _add_threads(parser: Parser) -> None:
+    threads = "threads; the result does not depend on them (default: one per core that this process may use)"
+    parser.add_argument("--threads", metavar="N", type=_threads, help=threads)
+
+
 def _add_jobs(parser: Parser) -> None:
     parser.add_argument("--jobs", metavar="N", type=_processes, default=-1, help="processes (default: one per core)")
 
@@ -414,6 +423,12 @@ def _folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the name of the folder is empty")
     return Path(text)
+
+
+def _threads(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} threads: give 1 or more")
+    return number
 
 
 def _processes(text: str) -> int:

@@ -29,6 +29,7 @@ import numpy.typing as npt
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
 from minisnip.autodiff.engine import Array, Value, shape_of
+from minisnip.autodiff.threads import one_thread
 from minisnip.mistakes import check_arrays, check_seed
 from minisnip.nn.init import Rng, initialize
 
@@ -284,6 +285,7 @@ class Sequential:
             shape = self.out_shapes[name]
         return found
 
+    @one_thread
     def __call__(self, params: Params, x: Value) -> Any:
         """The outputs (logits) for a batch.
 

@@ -1,31 +1,28 @@
-"""Split a batch into shards and give each to a thread, so that all cores work and none spins.
+"""Spread a batch over threads, so that all cores work and none spins.
 
 NumPy uses one core for everything but matrix products, and releases Python's lock in all operations that take long. So
-where copies and element-wise work count, a batch is cut into shards. Each thread does one shard from end to end, and
-the results are put together in the order of the shards. The cut does not depend on the number of threads: with one, two
-or four the answer has the same bytes.
-
-BLAS has one thread throughout. Its own threads spin while they wait, so beside any other busy process two of them are
-slower than one; ours block.
+where copies and element-wise work count, a batch is cut into shards. Each thread takes one shard from end to end, and
+the results are put together in the order of the shards. Where matrix products are nearly all of the work, the threads
+share each large product (`minisnip.autodiff.threads`). Neither cut depends on the number of threads: with one, two or
+four the answer has the same bytes.
 
 The rule was measured (`python -m tests.benchmarks.sharding`): a network with a convolution is cut into shards of 50
-images or fewer. An MLP is all matrix products: our threads would only wait for Python's lock, and every shard would
-cost one more gradient of all the weights, so its batch is not cut.
+images or fewer. An MLP is not: our threads would only wait for Python's lock, and every shard would cost one more
+gradient of all the weights.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
-from contextvars import copy_context
-from itertools import pairwise
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from minisnip.autodiff.threads import blas, equal_parts, one_thread, pool, shared
+from minisnip.mistakes import warn
 from minisnip.nn.layers import Conv2d, Sequential
 
 SHARD = 50  # images
@@ -33,75 +30,79 @@ SHARD = 50  # images
 Result = TypeVar("Result")
 Shards: TypeAlias = Callable[[Callable[[slice], Any], int], list[Any]]
 
+asked: ContextVar[int | None] = ContextVar("asked", default=None)  # threads; None for one per core
+
+
+@contextmanager
+def use_threads(threads: int | None) -> Iterator[None]:
+    """Inside, this is the number of threads wherever none is given; None changes nothing."""
+    token = asked.set(asked.get() if threads is None else checked(threads))
+    try:
+        yield
+    finally:
+        asked.reset(token)
+
+
+def checked(threads: int) -> int:
+    """The number of threads, if there can be so many."""
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+        raise TypeError(f"threads {threads!r} must be a whole number, or None for one thread per core")
+    if threads < 1:
+        raise ValueError(f"threads {threads} must be at least 1, or None for one thread per core")
+    return int(threads)
+
 
 def cores() -> int:
-    """The number of cores that this process may use; fewer if OMP_NUM_THREADS says so, as in parallel runs."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(available, int(asked)) if asked.isdecimal() and int(asked) else available
+    """The number of threads where none is given: one for each core that this process may use.
 
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread of BLAS inside; `@one_thread()` does the same for a whole function.
-
-    The order in which several threads add is not fixed, so with them the same seed would not give the same bytes.
+    The process may use fewer cores than there are because of its affinity, the quota of its container (cgroup), or
+    OMP_NUM_THREADS, as in parallel runs.
     """
-    with threadpool_limits(1):
-        yield
+    from loky import cpu_count  # here, because it takes a while
+
+    threads, limit = asked.get(), os.environ.get("OMP_NUM_THREADS", "")
+    if threads is not None:
+        return threads
+    return min(cpu_count(), int(limit)) if limit.isdecimal() and int(limit) else int(cpu_count())
 
 
 @contextmanager
-def sharding(net: Sequential, workers: int | None = None) -> Iterator[Shards]:
+def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
     """A function `shards(f, n)` that calls f(part) for each shard of n images and lists the answers in their order.
 
     Parameters
     ----------
     net : Sequential
         Whether the batch is cut depends on the layers alone.
-    workers : int or None
-        The number of threads; None for one on each core. With one, f runs in the thread that calls `shards`.
+    threads : int or None
+        The number of threads; None for one per core.
 
     Yields
     ------
     shards : callable
         It raises an exception of a thread as it is, and Ctrl-C as soon as the running shards are done.
     """
-    workers = cores() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers {workers} must be at least 1")
+    threads = cores() if threads is None else checked(threads)
+    if not blas().lib_controllers:
+        warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()
-    convolution = any(isinstance(block.layer, Conv2d) for block in net.blocks())
-    with one_thread(), in_threads(workers) if convolution else nullcontext(uncut) as shards:
-        yield shards
+    with one_thread:
+        if any(isinstance(block.layer, Conv2d) for block in net.blocks()):
+            with pool(threads) as spread:
+                yield lambda f, n: spread(f, shards_of(n))
+        else:
+            with shared(threads):
+                yield uncut
 
 
 def uncut(f: Callable[[slice], Result], n: int) -> list[Result]:
-    """All images as one shard, here."""
+    """All images as one shard."""
     return [f(slice(0, n))]
-
-
-@contextmanager
-def in_threads(workers: int) -> Iterator[Shards]:
-    """Shards of at most SHARD images, each in one of the given number of threads."""
-    if workers == 1:
-        yield lambda f, n: [f(part) for part in shards_of(n)]
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            yield lambda f, n: list(pool.map(in_this_context(f), shards_of(n)))
 
 
 def shards_of(n: int) -> list[slice]:
     """The cut of n images: as few shards as hold at most SHARD each, of equal size give or take one."""
-    count = -(-n // SHARD)
-    edges = [i * n // count for i in range(count + 1)]
-    return [slice(start, stop) for start, stop in pairwise(edges)]
-
-
-def in_this_context(f: Callable[[slice], Result]) -> Callable[[slice], Result]:
-    """f as the calling thread would run it: `np.errstate` does not reach other threads by itself."""
-    context = copy_context()
-    return lambda part: context.copy().run(f, part)
+    return equal_parts(n, -(-n // SHARD))
 
 
 LARGEST = 2**25 - 2**16  # bytes; glibc keeps no blocks of 32 MiB and more

@@ -12,11 +12,11 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
+from minisnip.autodiff.threads import one_thread
 from minisnip.mistakes import Registry, warn
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import known_blocks
-from minisnip.nn.threads import one_thread
 from minisnip.pruning import deletion
 from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch, check_not_all_zero, connection_sensitivity
@@ -158,7 +158,7 @@ def grasp(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = Non
     return check_not_all_zero({name: w * hg[name] for name, w in params.items()}, "w ⊙ Hg")
 
 
-@one_thread()
+@one_thread
 def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """∂R/∂c_j at c = 1 with R = Σ net(c ⊙ |w|, input of ones).
 

@@ -28,9 +28,10 @@ from tqdm import tqdm
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import im2col
 from minisnip.autodiff.engine import Array, Arrays
+from minisnip.autodiff.threads import one_thread
 from minisnip.nn.layers import Block, Conv2d, Layer, Select, Sequential, known_blocks
 from minisnip.nn.losses import cross_entropy
-from minisnip.nn.threads import cores, one_thread
+from minisnip.nn.threads import cores
 from minisnip.pruning.masks import apply_masks, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch
 
@@ -50,7 +51,7 @@ def delta_loss_by_deletion(net: Sequential, params: Arrays, x: Array, y: Array, 
     return answer
 
 
-@one_thread()
+@one_thread
 def delta_loss(
     net: Sequential,
     params: Arrays,

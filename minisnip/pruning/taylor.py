@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad, hvp
+from minisnip.autodiff.threads import one_thread
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.init import Rng
-from minisnip.nn.threads import one_thread
 from minisnip.pruning.masks import apply_masks, flatten, keep_top, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch, mask_gradient
 
@@ -92,7 +92,7 @@ def _overlap(sparsity: str, a: Array, b: Array) -> dict[str, float]:
     }
 
 
-@one_thread()
+@one_thread
 def weight_gradient(
     net: Sequential, params: Arrays, x: Array, y: Array, *, temperature: float = 1.0
 ) -> dict[str, Array]:
@@ -112,7 +112,7 @@ def weight_gradient(
     return _mean_over_images(grad, net, params, x, y, temperature)
 
 
-@one_thread()
+@one_thread
 def hessian_product(
     net: Sequential, params: Arrays, x: Array, y: Array, vectors: Arrays, *, temperature: float = 1.0
 ) -> dict[str, Array]:
@@ -146,7 +146,7 @@ def _mean_over_images(
     return total
 
 
-@one_thread()
+@one_thread
 def mask_curvature(net: Sequential, params: Arrays, x: Array, y: Array, connections: Sequence[Connection]) -> Array:
     """∂²L/∂c_j² = w_j² H_jj at c = 1, for chosen connections: one more backward pass for each.
 
@@ -162,7 +162,7 @@ def mask_curvature(net: Sequential, params: Arrays, x: Array, y: Array, connecti
     return np.array([grad(g[name][j], c[name])[j] for name, j in connections])
 
 
-@one_thread()
+@one_thread
 def fisher_diagonal(net: Sequential, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
     """H_jj = 1/N Σ_n Σ_k p_nk (∂ log p_nk / ∂w_j)², p_n the softmax of image n: exact for a piecewise linear network.
 
@@ -261,7 +261,7 @@ class DifferenceErrors:
     orders: tuple[float, float]
 
 
-@one_thread()
+@one_thread
 def difference_errors(
     net: Sequential,
     params: Arrays,
@@ -327,7 +327,7 @@ def _order(deltas: Array, errors: Array) -> float:
     return float(np.polyfit(np.log(deltas[fitted]), np.log(errors[fitted]), 1)[0])
 
 
-@one_thread()
+@one_thread
 def joint_deletion(
     net: Sequential, params: Arrays, x: Array, y: Array, sparsities: Sequence[float]
 ) -> list[dict[str, float]]:

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.op_times [--steps 50]
 
 LeNet-300-100 on a batch of 100 MNIST images, LeNet-5-Caffe on a shard of 50, which is what one of two threads does in a
-step; one thread of BLAS. Medians, in microseconds.
+step. Medians, in microseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from minisnip.autodiff import Tensor, grad
 from minisnip.autodiff.engine import Array, Primitive
 from minisnip.nn import MODELS, Sequential, cross_entropy
 from minisnip.nn.models import TITLES
-from minisnip.nn.threads import keep_freed_memory, one_thread
+from minisnip.nn.threads import sharding
 from tests.benchmarks import command
 from tests.benchmarks.problem import first, mnist_or_glyphs
 from tests.benchmarks.race import Row
@@ -69,13 +69,12 @@ def once(net: Sequential, params: dict[str, Array], images: Array, labels: Array
     return times
 
 
-@one_thread()
 def medians(model: str, batch: int, repeats: int) -> Times:
     """Microseconds of each op, in the order of the forward pass."""
     net, split = MODELS[model](), first(mnist_or_glyphs().train, batch)
     params = net.init(np.random.default_rng(0))
-    keep_freed_memory()
-    found = [once(net, params, split.images, split.labels) for _ in range(repeats + 5)][5:]
+    with sharding(net):
+        found = [once(net, params, split.images, split.labels) for _ in range(repeats + 5)][5:]
     return {key: 1e6 * float(np.median([times[key] for times in found])) for key in found[0]}
 
 
@@ -92,7 +91,7 @@ def measure(effort: Effort) -> Iterator[Row]:
 def section(rows: Sequence[Row]) -> str:
     """The table, in Markdown."""
     return f"""\
-How long each op takes, and its VJPs, in microseconds, with one thread of BLAS: LeNet-300-100 on a batch of 100
+How long each op takes, and its VJPs, in microseconds: LeNet-300-100 on a batch of 100
 images, LeNet-5-Caffe on a shard of 50, which is what one of two threads does in a step.
 
 {table(["network", "op", "forward, µs", "backward, µs", "both, µs"], map(_cells, rows))}

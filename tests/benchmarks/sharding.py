@@ -1,4 +1,4 @@
-"""When to cut a batch into shards: both networks, uncut and in shards of several sizes; BLAS has one thread.
+"""When to cut a batch into shards: both networks, uncut (threads share the products) and in shards.
 
     python -m tests.benchmarks.sharding [--pairs 7] [--steps 50]
 
@@ -8,14 +8,13 @@ A training step at batch 100 (and 1,000 for the MLP), dense. This is what the ru
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 
-from threadpoolctl import threadpool_limits
-
+from minisnip.autodiff.threads import one_thread, pool, shared
 from minisnip.nn import MODELS, threads
 from minisnip.nn.models import TITLES
-from minisnip.nn.threads import keep_freed_memory
+from minisnip.nn.threads import Shards, keep_freed_memory
 from minisnip.training import SGD
 from minisnip.training.loop import Recipe, Run, initial_state, train_step
 from tests.benchmarks import command
@@ -25,26 +24,30 @@ from tests.benchmarks.table import ms_cell, table
 from tests.benchmarks.turns import Effort, Entry, take_turns
 
 CASES = (("lenet-300-100", 100), ("lenet-300-100", 1000), ("lenet-5-caffe", 100))
-CUTS = {  # images in a shard and workers; 0 for uncut
-    "uncut": (0, 0),
-    "shards of 50, 1 worker": (50, 1),
-    "shards of 50, 2 workers": (50, 2),
-    "shards of 25, 2 workers": (25, 2),
+CUTS = {  # images in a shard and threads; 0: threads share the products
+    "uncut, 1 thread": (0, 1),
+    "uncut, 2 threads": (0, 2),
+    "shards of 50, 1 thread": (50, 1),
+    "shards of 50, 2 threads": (50, 2),
+    "shards of 25, 2 threads": (25, 2),
 }
 
 
-def step(given: Problem, size: int, workers: int) -> Callable[[], float]:
+def step(given: Problem, size: int, count: int) -> Callable[[], float]:
     """A step in shards of this size, whatever the rule says; the threads stay for as long as the process."""
     keep_freed_memory()
-    limit = threadpool_limits(1)
-    context = threads.in_threads(workers) if size else nullcontext(threads.uncut)
+    stack = ExitStack()
+    stack.enter_context(one_thread)
+    spread = stack.enter_context(pool(count))
     threads.SHARD = size
-    shards = context.__enter__()
+    shards: Shards = (lambda f, n: spread(f, threads.shards_of(n))) if size else threads.uncut
+    if not size:
+        stack.enter_context(shared(count))
     params, optimizer, batch = {name: w.copy() for name, w in given.params.items()}, SGD(), (given.images, given.labels)
     run = Run(given.net, {}, Recipe(1, len(given.images), optimizer, 0.02, "constant"), splits={})
     state = initial_state(params, {}, optimizer, rng=0)
 
-    def work(_: object = (limit, context)) -> float:  # a context that nobody holds is left
+    def work(_: object = stack) -> float:  # a context that nobody holds is left
         return train_step(run, state, batch, 0.02, shards)[0]
 
     return work
@@ -65,8 +68,8 @@ def measure(effort: Effort) -> Iterator[Row]:
 def section(rows: Sequence[Row]) -> str:
     """The table, in Markdown."""
     return f"""\
-A dense training step, with the batch uncut and cut into shards of several sizes, with one thread of BLAS. The rule
-of `minisnip.nn.threads` rests on this.
+A dense training step, with the batch uncut (threads share the large products) and cut into shards of several sizes,
+with one thread of BLAS. The rule of `minisnip.nn.threads` rests on this.
 
 {table(["network", "batch", *(f"{name}, ms" for name in CUTS)], map(_cells, rows))}
 """

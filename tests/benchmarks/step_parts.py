@@ -17,7 +17,7 @@ import numpy as np
 from minisnip.autodiff import Tensor, grad
 from minisnip.autodiff.engine import Array
 from minisnip.nn import cross_entropy, lenet_300_100
-from minisnip.nn.threads import keep_freed_memory, one_thread
+from minisnip.nn.threads import sharding
 from minisnip.pruning import cut
 from minisnip.training import SGD
 from minisnip.training.loop import kept_connections, live, precompute_head
@@ -59,20 +59,19 @@ def one_step(given: Problem, params: dict[str, Array], rate: float) -> Iterator[
         yield "put back"
 
 
-@one_thread()
 def microseconds(given: Problem, steps: int) -> list[float]:
-    """The median of each part, of the whole, and of the matrix products alone."""
-    keep_freed_memory()
+    """The median of each part, of the whole, and of the matrix products alone, with the threads of `train`."""
     took, parts = defaultdict[str, list[float]](list), one_step(given, dict(given.params), rate=0.0)
-    for _ in range((steps + 10) * len(PARTS)):
-        started = time.perf_counter()
-        took[next(parts)].append(time.perf_counter() - started)
-    whole = np.sum([took[name][10:] for name in PARTS], axis=0)
     floor, times = matmul_.step(given), []
-    for _ in range(steps):
-        started = time.perf_counter()
-        floor()
-        times.append(time.perf_counter() - started)
+    with sharding(given.net):
+        for _ in range((steps + 10) * len(PARTS)):
+            started = time.perf_counter()
+            took[next(parts)].append(time.perf_counter() - started)
+        for _ in range(steps):
+            started = time.perf_counter()
+            floor()
+            times.append(time.perf_counter() - started)
+    whole = np.sum([took[name][10:] for name in PARTS], axis=0)
     return [1e6 * float(np.median(seconds)) for seconds in [*(took[name][10:] for name in PARTS), whole, times]]
 
 
@@ -94,7 +93,7 @@ def section(rows: Sequence[Row]) -> str:
     header = ["weights", *PARTS, "step", FLOOR, "all else"]
     *_, step, _, rest = _cells(rows[-1])
     return f"""\
-The parts of a training step of LeNet-300-100 on {BATCH} images, in microseconds, with one thread of BLAS. *{FLOOR}*
+The parts of a training step of LeNet-300-100 on {BATCH} images, in microseconds. *{FLOOR}*
 is the time of the matrix products and nothing else; *all else* is the rest of the step. In the smallest network it is
 {rest} of {step} microseconds, nearly all of it Python.
 

@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -151,8 +152,13 @@ def _first(ask: Ask, steps: int, slow: float) -> tuple[list[float], int]:
 
 @contextmanager
 def _here(entry: Entry) -> Iterator[Ask]:
-    """The contestant in this process."""
-    yield partial(_timed, entry.work())
+    """The contestant in this process, but what it sets for its context (shared threads) is set for it alone."""
+    context = copy_context()
+    works = [context.run(entry.work)]
+    try:
+        yield lambda steps, warm_up: context.run(_timed, works[0], steps, warm_up)
+    finally:
+        context.run(works.clear)
 
 
 @contextmanager

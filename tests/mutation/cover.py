@@ -22,6 +22,8 @@ def measure(tree: Path) -> None:
         "--cov-context=test",
         "--cov-report=",
         f"--junitxml={TIMES}",
+        "-o",
+        "junit_family=xunit1",  # takes the properties of a test
         "-q",
         "-p",
         "no:cacheprovider",

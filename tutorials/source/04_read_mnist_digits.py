@@ -31,15 +31,12 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minisnip.exercises import fast_or, lesson_4, mnist_or_glyphs
 from minisnip.lab.plots import weight_pictures
 from minisnip.nn import lenet_5_caffe, lenet_300_100
 from minisnip.pruning import weight_gradient
 from minisnip.training import SGD, evaluate, train
-
-_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; and the numbers are the same
 
 # %% [markdown]
 # ## Round 1: 784 bytes are a digit

@@ -31,7 +31,6 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minisnip.data import Split
 from minisnip.exercises import fast_or, lesson_6, mnist_or_glyphs
@@ -39,8 +38,6 @@ from minisnip.lab.plots import error_curves
 from minisnip.nn import lenet_300_100
 from minisnip.pruning import METHODS, LayerCollapseWarning, apply_masks, keep_top, scoring_batch
 from minisnip.training import SGD, evaluate, train
-
-_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; the numbers are the same everywhere
 
 # %% [markdown]
 # ## Round 1: Algorithm 1

@@ -28,15 +28,12 @@
 # %%
 # %matplotlib inline
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minisnip.exercises import fast_or, lesson_7, mnist_or_glyphs
 from minisnip.lab.experiment import CONTROLS, Experiment, record
 from minisnip.lab.plots import class_pictures, control_errors, overlap_by_batch
 from minisnip.nn import lenet_300_100
 from minisnip.pruning import connection_sensitivity, input_connections, keep_top, overlap, random_labels
-
-_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; the numbers are the same everywhere
 
 # %% [markdown]
 # ## Round 1: a beautiful picture

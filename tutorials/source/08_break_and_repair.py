@@ -32,15 +32,12 @@ from pathlib import Path
 from timeit import repeat
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minisnip import pruning
 from minisnip.exercises import fast_or, lesson_8, mnist_or_glyphs
 from minisnip.lab.plots import collapse_and_cost
 from minisnip.nn import lenet_300_100
 from minisnip.training import evaluate, train
-
-_ = threadpool_limits(1)  # for networks this small, one thread of BLAS is fastest; and the numbers are the same
 
 # %% [markdown]
 # ## Round 1: a layer vanishes
