@@ -1,5 +1,7 @@
 """The page of speed, made of nothing but the record in results/speed/speed.json.
 
+    python -m tests.benchmarks.page    write page.md and the figures again, after a change of their words or looks
+
 The site includes page.md; the README and lesson 8 quote what is made here.
 """
 
@@ -12,6 +14,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from minisnip.lab.report import save
 from minisnip.nn.models import TITLES
 from tests.benchmarks import (
     big,
@@ -192,3 +195,7 @@ def files(record: Record) -> dict[str, str | Figure]:
     """What belongs into the folder of the result."""
     drawn = {name: draw(record["parts"][part]) for name, (part, draw) in FIGURES.items()}
     return {"speed.json": json.dumps(record, indent=1) + "\n", "page.md": page(record), **drawn}
+
+
+if __name__ == "__main__":
+    save(FOLDER, files(shipped()))
