@@ -25,7 +25,7 @@ from tests.benchmarks.table import Spread, in_words, ms_cell, ratio, table
 from tests.benchmarks.turns import SLOW, Effort, Situations
 
 ALONE, BUSY = "alone_ms", "busy_ms"
-EPOCH, SCORE, AGREE = "an epoch", "score a batch", "agree"
+EPOCH, SCORE, AGREE = "an epoch", "a scoring batch", "agree"
 LOOP = """import os
 parent = os.getppid()
 print("busy", flush=True)
@@ -99,7 +99,7 @@ def _fate(leads: Mapping[str, float]) -> str:
     """What one thread does to the leads: each is a part of the time of PyTorch in one thread."""
     lost = [name for name, one in leads.items() if one >= 1]
     if lost:
-        return f"removes {US}'s lead" + f" in {' and '.join(lost)}" * (len(lost) < len(leads))
+        return f"removes {US}'s lead" + f" in {', '.join(lost)}" * (len(lost) < len(leads))
     return f"leaves {US} ahead, but by less than a factor of two" if max(leads.values()) > 0.5 else f"leaves {US} ahead"
 
 
