@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tomllib
@@ -16,17 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import WorkItem, WorkResult
 from tqdm import tqdm
 
-from tests.mutation import cover, report, sample
+from tests.mutation import cover, report, sample, trial
 
 ROOT = Path(__file__).parents[2]
-MEMORY = 8 * 2**30  # bytes: a mutant that asks for more fails, and the machine lives
-covered: cover.Cover  # in a process that tests mutants
-PYTEST = f"{sys.executable} -m pytest @tests.txt --basetemp=.pytest -x -q -p no:cacheprovider"
 
 
 def main() -> None:
@@ -91,32 +85,11 @@ def run(session: WorkDB, options: Namespace, settings: dict[str, Any]) -> None:
         sample.draw(session, groups, settings["exclude-operators"], options.seed)
     items = session.pending_work_items
     with TemporaryDirectory(dir=Path.cwd().parent) as clones:
-        given = {"mp_context": get_context("spawn"), "initializer": begin, "initargs": (Path.cwd(), Path(clones))}
-        with ProcessPoolExecutor(options.jobs, **given) as pool:
-            results = [pool.submit(result_of, item, settings) for item in items]
+        spawn, given = get_context("spawn"), (Path.cwd(), Path(clones))
+        with ProcessPoolExecutor(options.jobs, mp_context=spawn, initializer=trial.begin, initargs=given) as pool:
+            results = [pool.submit(trial.result_of, item, settings) for item in items]
             for done in tqdm(as_completed(results), "mutants", len(results)):
                 session.set_result(*done.result())
-
-
-def begin(tree: Path, clones: Path) -> None:
-    """In a process of its own: a clone to mutate, and what the tests of the tree run."""
-    global covered
-    own = clones / str(os.getpid())
-    subprocess.run(["git", "clone", "--quiet", tree, own], check=True)
-    covered = cover.Cover(tree)
-    os.chdir(own)
-    os.environ["PYTHONPATH"] = str(own)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-
-def result_of(item: WorkItem, settings: dict[str, Any]) -> tuple[str, WorkResult]:
-    """The name and the result of one mutant, by the tests of its line and those that look at the package as a whole."""
-    mutation, timeout = item.mutations[0], settings["timeout"]
-    tests = covered.tests(mutation.module_path, mutation.start_pos[0], settings["seconds"])
-    tests += [test for test in covered.seconds if test.partition("::")[0] in settings["always"]]
-    Path("tests.txt").write_text("\n".join(tests), encoding="utf-8")
-    limited = f"timeout --kill-after=5 {timeout} nice -n 10 {PYTEST} --hypothesis-profile=mutation"  # ends children too
-    return item.job_id, mutate_and_test(item.mutations, limited, 2 * timeout)
 
 
 if __name__ == "__main__":
