@@ -12,6 +12,7 @@ from typing import Any
 from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_item import WorkItem, WorkResult
 
+from tests.mutation import operators  # noqa: F401  (registers its own)
 from tests.mutation.cover import Cover
 
 MEMORY = 8 * 2**30  # bytes: a mutant that asks for more fails, and the machine lives
