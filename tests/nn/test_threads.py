@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -193,3 +196,50 @@ def test_training_uses_as_many_threads_as_it_is_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(loop, "sharding", watched)
     train(CONV, CONV.init(np.random.default_rng(0)), toy_dataset(), epochs=1, threads=3)
     assert asked == [3]
+
+
+def test_a_number_of_threads_holds_inside_and_none_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loky, "cpu_count", lambda: 7)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with threads.use_threads(3):
+        with threads.use_threads(None):
+            assert cores() == 3
+        with threads.use_threads(1):
+            assert cores() == 1
+        assert cores() == 3
+    assert cores() == 7
+
+
+def test_one_thread_and_a_number_of_numpy_are_accepted() -> None:
+    for number in (1, np.int64(2)):
+        found = threads.checked(number)  # type: ignore[arg-type]
+        assert type(found) is int
+        assert found == number
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from minisnip.nn import Linear, Sequential
+from minisnip.nn.threads import sharding
+
+def faults(size):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        np.ones(size, np.uint8)  # takes and frees a large block
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+size = int(sys.argv[1])
+fresh = faults(size)
+with sharding(Sequential((1,), fc=Linear(1, 1)), 1):
+    np.ones(size, np.uint8)
+    print(faults(size) < fresh / 4)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another `free`")
+@pytest.mark.parametrize(("size", "kept"), [(2**25 - 2**17, True), (2**25 + 2**17, False)])
+def test_blocks_of_less_than_32_mib_are_kept_for_the_next_step(size: int, kept: bool) -> None:
+    """The system hands out a page at the first write to it, a page fault."""
+    done = subprocess.run([sys.executable, "-c", FAULTS, str(size)], check=True, capture_output=True, text=True)
+    assert done.stdout == f"{kept}\n"
