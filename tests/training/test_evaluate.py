@@ -32,7 +32,9 @@ def test_a_batch_of_no_images_is_refused(batch_size: int) -> None:
         evaluate(net, net.init(np.random.default_rng(0)), split, batch_size=batch_size)
 
 
-@pytest.mark.parametrize("evaluated", [evaluate, lambda *given: evaluate_in_shards(*given, uncut)])
+@pytest.mark.parametrize(
+    "evaluated", [evaluate, lambda net, params, split: evaluate_in_shards(net, params, split, uncut)]
+)
 def test_500_images_are_evaluated_at_a_time(evaluated: Any) -> None:
     seen: list[int] = []
 
