@@ -316,3 +316,7 @@ def test_parts_are_equal_or_differ_by_one() -> None:
         assert [i for part in parts for i in range(n)[part]] == list(range(n))
         sizes = {part.stop - part.start for part in parts}
         assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_libraries_are_looked_for_once() -> None:
+    assert threads.blas() is threads.blas()
