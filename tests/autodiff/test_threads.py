@@ -198,7 +198,10 @@ def cut_of(a: tuple[int, ...], b: tuple[int, ...]) -> list[tuple[int, int]]:
 
     def record(f: Any, given: Any) -> list[Any]:
         parts.extend((part.start, part.stop) for part in given)
-        return threads.in_turn(f, given)
+        found = threads.in_turn(f, given)
+        whole = sum(part.stop - part.start for part in given)
+        assert [r.size * whole for r in found] == [a[0] * b[1] * (part.stop - part.start) for part in given]
+        return found
 
     token = in_pieces.set(record)
     try:
