@@ -171,7 +171,7 @@ def _add_changes(totals: dict[str, Array], stages: list[Stage], delta: float, si
         list(pool.map(one_unit, tasks))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Stage:
     """A layer with parameters, the activations of N images before and after it, and the layers after it.
 
