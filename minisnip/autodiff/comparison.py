@@ -147,7 +147,7 @@ def _check_repeatable(point: Point) -> None:
     if not np.isfinite(value):
         raise CheckError(point, f"f is not finite here: it gives {value}.")
     if abs(value - again) > 1e-9 * abs(value):
-        sentence = f"f gives {value:.9g}, and another value at the second call: f is random ({again:.9g})."
+        sentence = f"f gives {value:.12g}, and another value at the second call: f is random ({again:.12g})."
         raise CheckError(point, sentence)
     for name, g, other in zip(point.names, point.slopes(), point.slopes(), strict=True):
         if not np.allclose(g, other, rtol=1e-9, atol=0.0, equal_nan=True):

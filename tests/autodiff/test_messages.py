@@ -99,6 +99,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "a factor of two at order 2": grads(lambda x: right(x) + only_recorded(x), order=2),
     "a sign": grads(cube(lambda g, x: -3.0 * g * x * x)),
     "no gradient": grads(cube(lambda g, x: 0.0 * g * x)),
+    "a factor beside a constant that hides it from differences": grads(lambda x: ops.sum(twice(x)) + 1e13),
     "a factor in a sum with a large constant": grads(lambda x: ops.sum(twice(x)) + 1e8),
     "a part of 1e-11": grads(cube(lambda g, x: g * (3.0 + 3e-11) * x * x)),
     "the cotangent is missing": grads(cube(lambda g, x: 3.0 * x * x)),
@@ -155,24 +156,18 @@ CASES: dict[str, Callable[[], Any]] = {
     "f is random by more": gradient(of_calls(1.0, 1.0 + 1.1e-9), lambda x: 2.0 * x),
     "the gradient is random by 1e-9": gradient(total, gradient_of_calls(1.0, 1.0 + 0.9e-9, 1.0)),
     "the gradient is random by more": gradient(total, gradient_of_calls(1.0, 1.0 + 1.2e-9, 1.0)),
-    "a small gradient is random": gradient(lambda x: 1e-12 * total(x), gradient_of_calls(1e-12, 1e-12, 2e-12)),
+    "a small gradient is random": gradient(lambda x: 1e-12 * total(x), gradient_of_calls(1e-12, 2e-12)),
     "inconclusive": grads(lambda x: ops.sum(real_cube(x)) + 1e16),
     "inconclusive and wrong": grads(lambda x: 2.0 * ops.sum(real_cube(x)) + 1e12),
     "f itself in float32": grads(single, dtype=np.float32),
-    "f in float32 is right to 1e-3": grads(
-        primitive(lambda x: x * x * (1 + (x.dtype == np.float32) * 0.9e-3), lambda g, out, x: g * 2.0 * x),
-        dtype=np.float32,
-    ),
-    "f in float32, small beside others": grads(
-        primitive(lambda x: x + (x.dtype == np.float32) * 0.9e-3, lambda g, out, x: g),
-        np.array([1e-3, 1.0]),
-        dtype=np.float32,
-    ),
-    "f in float32, small beside others, by more": grads(
-        primitive(lambda x: x + (x.dtype == np.float32) * 1.1e-3, lambda g, out, x: g),
-        np.array([1e-3, 1.0]),
-        dtype=np.float32,
-    ),
+    **{
+        f"f in float32 is off by {part}": grads(
+            primitive(lambda x, part=part: x + (x.dtype == np.float32) * part, lambda g, out, x: g),
+            np.array([1e-3, 1.0]),
+            dtype=np.float32,
+        )
+        for part in (0.995e-3, 1.005e-3)
+    },
     "f is no number, in float32 too": grads(lambda x: x * np.array([1.0, np.nan, 1.0]), dtype=np.float32),
     # What is compared
     "right": grads(right),
@@ -192,8 +187,8 @@ CASES: dict[str, Callable[[], Any]] = {
         lambda p: {"b": p["a"] * np.ones(3), "a": np.sum(p["b"])},
         {"a": np.array(2), "b": X},
     ),
-    "right but for noise that f has too": gradient(ragged, lambda x: 2.0 * x + 1e-10 * parity(x + 2.0**-33, 33)),
-    "right but for more noise": gradient(ragged, lambda x: 2.0 * x + 1e-10 * (1.0 + 9.0 * parity(x, 33))),
+    "right but for noise that f has too": gradient(ragged, lambda x: 2.0 * x + 2e-11 * parity(x + 2.0**-33, 33)),
+    "right but for more noise": gradient(ragged, lambda x: 2.0 * x + 5e-11 * (1.0 + 9.0 * parity(x, 33))),
     "right but for noise at zero": gradient(ragged, lambda x: 2.0 * x + 1e-10 * (1.0 + parity(x, 40)), Z),
     "right but for noise, float32": gradient(
         ragged, lambda x: 2.0 * x.astype(np.float64) + 1e-4 * (1.0 + 9.0 * parity(x, 22)), dtype=np.float32
@@ -235,11 +230,17 @@ CASES: dict[str, Callable[[], Any]] = {
 }
 
 
+def without_roundoff(c: Comparison) -> str:
+    """What a comparison says; of a complex step that is right to the last digits, which differ by machine, no more."""
+    exact = c.method == "complex step" and c.apart < 1e-13
+    return str(c).partition(" along")[0] + ": the complex step agrees" if exact else str(c)
+
+
 def said(call: Callable[[], Any]) -> str:
     """The report or the error of a check."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            return "\n".join(map(str, call()))
+            return "\n".join(map(without_roundoff, call()))
     except (AssertionError, ValueError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
 
@@ -262,7 +263,9 @@ def test_a_check_says_what_is_written_down(name: str) -> None:
 
 def test_a_comparison_at_the_border_of_its_tolerance() -> None:
     c = Comparison(1, "x", "difference", X, 1.5, 1.0, 0.5, 0.5, "df", "; a note")
-    known = "derivative of order 1 by x along the direction [ 0.5 , -0.25,  1.  ]: df gives 1.5, the difference 1; they "
+    known = (
+        "derivative of order 1 by x along the direction [ 0.5 , -0.25,  1.  ]: df gives 1.5, the difference 1; they "
+    )
 
     assert repr(c) == known + "agree: they differ by 0.5, and the tolerance is 0.5; a note"
     assert repr(c._replace(analytic=0.5)) == known.replace("1.5", "0.5") + repr(c).partition("they ")[2]
