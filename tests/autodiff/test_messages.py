@@ -5,7 +5,7 @@ All functions here are of exact arithmetic (sums and products), so the numbers a
 
 import warnings
 from collections.abc import Callable
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,16 @@ CASES: dict[str, Callable[[], Any]] = {
     "right in a list": grads(lambda a, b: a * b, [X, np.float64(2.0)], order=2),
     "right, real numbers only": grads(real_cube),
     "right, a part with real numbers only": grads(partly_real),
+    **{
+        f"gradient times {factor}, the complex step is off by {part}": gradient(
+            lambda x, part=part: np.sum(np.real(x) + (1.0 + part) * (x - np.real(x))),
+            lambda x, part=part, factor=factor: factor * (1.0 + part) * np.ones(3),
+        )
+        for factor, part in (
+            *product([1.0], [1e-9, 2e-9, 3e-9, 4e-9, 5e-9]),
+            *product([2.0], [6e-9, 9e-9, 1.2e-8, 1.5e-8, 1.8e-8]),
+        )
+    },
     "right, of an input that does not matter": grads(lambda a, b: right(a), [X, X], order=2),
     "right, constant": gradient(lambda x: np.sum(0.0 * x), np.zeros_like),
     "right, a large constant": grads(lambda x: ops.sum(right(x)) + 1e8),
@@ -237,12 +247,14 @@ def without_roundoff(c: Comparison) -> str:
 
 
 def said(call: Callable[[], Any]) -> str:
-    """The report or the error of a check."""
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            return "\n".join(map(without_roundoff, call()))
-    except (AssertionError, ValueError, TypeError) as error:
-        return f"{type(error).__name__}: {error}"
+    """The report or the error of a check, and the kinds of warnings, if any."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            words = [*map(without_roundoff, call())]
+        except (AssertionError, ValueError, TypeError) as error:
+            words = [f"{type(error).__name__}: {error}"]
+    return "\n".join([*words, *sorted({f"warned: {w.category.__name__}" for w in warned})])
 
 
 def rewrite() -> None:
