@@ -64,7 +64,7 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
         best = np.argmin(np.nan_to_num(rank, nan=np.inf))  # NaN comes last
         if abs(slopes[1:][best]) <= error[best] < np.inf:  # zero: small beside what s does at larger steps
             seen[best] = np.nanmax(np.where(np.isfinite(steep), steep, 0.0))
-        bends = bool(bend[-3:].max() < 2 * bend[-3:].min() and bend[-3:].min() > 1e-4 * seen[-1])
+        bends = bool(bend.max() < 2 * bend.min() and bend.min() > 1e-4 * seen[-1])
     return Slope(float(slopes[1:][best]), float(error[best]), float(seen[best]), bends)
 
 

@@ -159,6 +159,17 @@ CASES: dict[str, Callable[[], Any]] = {
     "a small gradient is random": gradient(lambda x: 1e-12 * total(x), gradient_of_calls(1e-12, 2e-12)),
     "inconclusive": grads(lambda x: ops.sum(real_cube(x)) + 1e16),
     "inconclusive and wrong": grads(lambda x: 2.0 * ops.sum(real_cube(x)) + 1e12),
+    **{
+        f"beside {constant} in {dtype.__name__}": gradient(
+            lambda x, constant=constant: total(np.real(x)) + constant, lambda x: 2.0 * x, dtype=dtype
+        )
+        for dtype, constant in product([np.float64, np.float32], [3e7, 1e8, 3e8, 3e9, 1e10, 3e10])
+    },
+    "infinite beside x": gradient(lambda x: np.sum(np.where(np.real(x) == 0.0, 1.0, np.inf)), np.ones_like, Z),
+    "f is no number in float32": grads(
+        primitive(lambda x: x + (np.array([1.0, np.nan, 2.0]) if x.dtype == np.float32 else 0.0), lambda g, out, x: g),
+        dtype=np.float32,
+    ),
     "f itself in float32": grads(single, dtype=np.float32),
     **{
         f"f in float32 is off by {part}": grads(
