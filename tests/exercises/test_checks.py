@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from functools import partial
 from typing import Any
 
@@ -71,6 +72,12 @@ def test_long_hints_are_wrapped_below_each_other(capsys: pytest.CaptureFixture[s
 
 def test_an_exception_is_a_counterexample() -> None:
     assert "got       KeyError: 'no'" in SQUARE.verdict(fails)
+
+
+def test_an_exercise_and_its_trials_cannot_be_changed() -> None:
+    for fixed in (SQUARE, *trials(stub)):
+        with pytest.raises(FrozenInstanceError):
+            setattr(fixed, "hint", "another")  # noqa: B010
 
 
 def test_a_right_answer_passes() -> None:
