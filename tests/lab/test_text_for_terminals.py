@@ -39,3 +39,19 @@ def test_every_option_says_what_it_does(command: str, monkeypatch: pytest.Monkey
         main([command, "--help"])
     assert len(added) > 3
     assert [action.option_strings for action in added if not action.help] == []
+
+
+def test_lines_are_wrapped_at_80_columns_and_a_longer_word_is_not_cut() -> None:
+    fits, folder = f"{'a' * 39} {'b' * 40}", f"/{'folder/' * 15}"
+    assert report.for_terminal(fits) == fits
+    assert report.for_terminal(f"{fits}c") == f"{'a' * 39}\n{'b' * 40}c"
+    assert report.for_terminal(f"Files in {folder}: a, b") == f"Files in\n{folder}:\na, b"
+    assert report.for_terminal("one\ntwo\n\n\nthree") == "one\ntwo\n\n\nthree"
+
+
+def test_a_table_in_markdown_becomes_one_in_columns() -> None:
+    table = [{"": "a", "n": 1}, {"": "long name", "n": 200}]
+    assert report.as_markdown(table) == "|  | n |\n| --- | --- |\n| a | 1 |\n| long name | 200 |"
+    assert report.for_terminal(report.as_markdown(table)) == "             n\na            1\nlong name  200"
+    assert report.as_terminal([{"a": "x", "bb": "y", "ccc": "z"}], left=2) == "a  bb  ccc\nx  y     z"
+    assert report.as_terminal([{"a": "x", "bb": "y", "ccc": "z"}]) == "a  bb  ccc\nx   y    z"
