@@ -132,7 +132,7 @@ RESULT: dict[str, Any] = {
 }
 HEAD = "LeNet-300-100 on glyphs (not MNIST), seed 3"
 TABLE = """\
-                    connections  validation error  test error  training
+                     connections  validation error  test error  training
 snip at 95 %   13,331 of 266,610            1.01 %     12.50 %    61.0 s
 dense         266,610 of 266,610            0.50 %      1.25 %     9.3 s"""
 
