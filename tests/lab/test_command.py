@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from minisnip import data
 from minisnip.files import UnreadableFileError
@@ -148,3 +150,61 @@ def test_each_command_locks_the_folders_that_it_writes_to(
     assert locked == [
         (folder, f"minisnip {arguments} --dataset glyphs {' '.join(small)}".rstrip()) for folder in folders
     ]
+
+
+@pytest.mark.parametrize("command", ["train", "compare", "agree"])
+def test_more_images_than_there_are_end_a_command_before_it_locks_a_folder(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(data, "load", lambda name: images())
+    monkeypatch.setattr(report, "locked", raises(AssertionError("locked")))
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--dataset", "glyphs", "--scoring-images", "101", "--out", str(tmp_path)])
+    assert caught.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        f"minisnip {command}: scoring_images 101, but there are 100 training images: take fewer (see minisnip {command} --help)\n",
+    )
+
+
+def test_without_arguments_the_command_reads_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    does(monkeypatch, lambda: 3)
+    monkeypatch.setattr(sys, "argv", ["minisnip", "data"])
+    assert main() == 3
+
+
+DATA = """\
+data set  file      state         bytes
+mnist     train.gz  verified  1,234,567
+mnist     t10k.gz   missing           0
+
+mnist: /somewhere
+cache: /cache
+"""
+
+
+def test_the_data_command_shows_each_file_its_state_and_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        SimpleNamespace(
+            dataset="mnist", file="train.gz", state="verified", size=1234567, path=Path("/somewhere/train.gz")
+        ),
+        SimpleNamespace(dataset="mnist", file="t10k.gz", state="missing", size=0, path=None),
+    ]
+    monkeypatch.setattr(data, "status", lambda: rows)
+    monkeypatch.setattr(data, "cache_folder", lambda: Path("/cache"))
+    assert main(["data"]) == 0
+    assert capsys.readouterr().out == DATA
+    rows[1].state = "damaged"
+    assert main(["data"]) == 1
+
+
+def test_a_lock_that_another_program_wrote_is_told_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    with FileLock(tmp_path / report.LOCK):
+        for content, told in ((b"a \xff", "a \ufffd"), (b"", "another command")):
+            (tmp_path / report.LOCK).write_bytes(content)
+            with pytest.raises(report.InUseError) as caught, report.locked(tmp_path, "minisnip train"):
+                pass
+            words = "wait until that ends, or choose another with --out"
+            assert str(caught.value) == f"the folder {tmp_path} is in use by {told}: {words}"

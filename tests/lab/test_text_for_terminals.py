@@ -15,6 +15,8 @@ def test_a_table_of_exactly_80_columns_is_not_continued_below() -> None:
     fits, too_wide = ([{"a" * 38: "x", "b" * width: "y"}] for width in (40, 41))
     assert [len(line) for line in report.as_terminal(fits).splitlines()] == [80, 80]
     assert len(report.as_terminal([{"c": "z", **too_wide[0]}]).splitlines()) == 2 * 2 + 1
+    three = [[{"a" * 20: "x", "b" * 20: "y", "c" * width: "z"}] for width in (36, 37)]
+    assert [len(report.as_terminal(rows).splitlines()) for rows in three] == [2, 2 * 2 + 1]
 
 
 def test_a_word_with_a_hyphen_is_kept_whole() -> None:
@@ -55,3 +57,7 @@ def test_a_table_in_markdown_becomes_one_in_columns() -> None:
     assert report.for_terminal(report.as_markdown(table)) == "             n\na            1\nlong name  200"
     assert report.as_terminal([{"a": "x", "bb": "y", "ccc": "z"}], left=2) == "a  bb  ccc\nx  y     z"
     assert report.as_terminal([{"a": "x", "bb": "y", "ccc": "z"}]) == "a  bb  ccc\nx   y    z"
+
+
+def test_a_sparsity_of_0_is_the_dense_network() -> None:
+    assert [report.percent(s) for s in (0.0, 0.5, 0.995)] == ["dense", "50 %", "99.5 %"]
