@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from minisnip import data
 from minisnip.files import UnreadableFileError
-from minisnip.lab import agree, cli, report
+from minisnip.lab import agree, cli, report, reproduce
 from minisnip.lab.cli import main
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError
 from minisnip.pruning import LayerCollapseWarning
@@ -161,10 +161,8 @@ def test_more_images_than_there_are_end_a_command_before_it_locks_a_folder(
     with pytest.raises(SystemExit) as caught:
         main([command, "--dataset", "glyphs", "--scoring-images", "101", "--out", str(tmp_path)])
     assert caught.value.code == 2
-    assert capsys.readouterr() == (
-        "",
-        f"minisnip {command}: scoring_images 101, but there are 100 training images: take fewer (see minisnip {command} --help)\n",
-    )
+    sentence = "scoring_images 101, but there are 100 training images: take fewer"
+    assert capsys.readouterr().err == f"minisnip {command}: {sentence} (see minisnip {command} --help)\n"
 
 
 def test_without_arguments_the_command_reads_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,3 +206,43 @@ def test_a_lock_that_another_program_wrote_is_told_as_far_as_it_can_be_read(tmp_
                 pass
             words = "wait until that ends, or choose another with --out"
             assert str(caught.value) == f"the folder {tmp_path} is in use by {told}: {words}"
+
+
+@pytest.mark.parametrize(
+    ("options", "trained"),
+    [
+        ([], {"pruned": (0.95, None)}),
+        (["--fresh-init", "--init", "he"], {"pruned": (0.95, "he")}),
+        (["--compare-dense", "--sparsity", "0.5"], {"pruned": (0.5, None), "dense": (0.0, None)}),
+    ],
+)
+def test_train_trains_what_it_is_told(
+    options: list[str], trained: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, Any] = {}
+
+    def note(experiment: Any, dataset: Any, *, checkpoint: Path, resume: bool, title: str) -> Any:
+        found[title] = (experiment.sparsity, experiment.trained_init)
+        assert (checkpoint, resume) == (tmp_path / f"{title}.checkpoint.npz", False)
+        return SimpleNamespace(divergence=None)
+
+    monkeypatch.setattr(data, "load", lambda name: images())
+    monkeypatch.setattr(cli, "run", note)
+    monkeypatch.setattr(report, "write_folder", raises(StopError()))
+    assert main(["train", "--dataset", "glyphs", "--batch-size", "10", "--out", str(tmp_path), *options]) == 1
+    assert found == trained
+
+
+def test_reproduce_computes_one_result_or_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def note(name: str, *_: Any) -> tuple[str, list[Path]]:
+        names.append(name)
+        return "", []
+
+    monkeypatch.setattr(data, "load", lambda name: images())
+    monkeypatch.setattr(reproduce, "compute_and_write", note)
+    for result, expected in (("figure2", ["figure2"]), ("all", list(reproduce.ALL))):
+        names.clear()
+        assert main(["reproduce", result, "--dataset", "glyphs", "--out", str(tmp_path)]) == 0
+        assert names == expected

@@ -61,3 +61,10 @@ def test_a_table_in_markdown_becomes_one_in_columns() -> None:
 
 def test_a_sparsity_of_0_is_the_dense_network() -> None:
     assert [report.percent(s) for s in (0.0, 0.5, 0.995)] == ["dense", "50 %", "99.5 %"]
+
+
+def test_runs_that_diverged_are_named() -> None:
+    row = {"model": "lenet-300-100", "sparsity": 0.5, "case": "snip, 50 %", "seed": 1, "diverged": ""}
+    assert report.diverged([row]) == ""
+    bad = report.diverged([row, {**row, "diverged": "inf"}])
+    assert bad == "\n\nNot averaged, as the loss became infinite, in 1 run: LeNet-300-100, 50 %, snip, seed 1."
