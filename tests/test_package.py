@@ -29,6 +29,7 @@ DETAILS = {
     "nn/threads.py",
     "training/checkpoint.py",
     "data/dataset.py",
+    "training/augment.py",
     "pruning/compaction.py",  # inside train(compact=True) only
     "autodiff/describe.py",  # what help() and repr() say of an op
     "mistakes.py",  # the sentences for swapped arguments and their kind

@@ -53,6 +53,12 @@ class Dataset:
         """The name as tables and figures show it."""
         return TITLES.get(self.name, self.name)
 
+    @property
+    def black(self) -> Floats:
+        """A black pixel (C, 1, 1), standardized as the images are."""
+        channels = self.train.images.shape[1]
+        return _standardize(np.zeros((channels, 1, 1), np.uint8), self.mean, self.std)
+
     def __repr__(self) -> str:
         splits = (f"{name} {len(getattr(self, name).labels):,}" for name in ("train", "validation", "test"))
         return f"Dataset({self.label}: {', '.join(splits)} images of {len(self.class_names)} classes)"

@@ -342,7 +342,7 @@ def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], Any])
 
 
 def _add_train(parser: Parser) -> None:
-    _add_fields(parser, ["criterion", "sparsity", "seed", "compact", *TRAINING])
+    _add_fields(parser, ["criterion", "sparsity", "seed", "augment", "average", "compact", *TRAINING])
     _add_places(parser)
     _add_threads(parser)
     parser.add_argument("--resume", action="store_true", help="continue the unfinished run in the folder")

@@ -28,6 +28,7 @@ from minisnip.training import (
     SCHEDULES,
     SGD,
     Adam,
+    Averaged,
     DivergenceError,
     Ticket,
     TrainingInterrupted,
@@ -35,6 +36,7 @@ from minisnip.training import (
     evaluate,
     train,
 )
+from minisnip.training.augment import Augmentation
 
 NUMERICS = 2  # raised when the arithmetic of a run changes; 1: the shipped results, computed with BLAS's own threads
 
@@ -65,6 +67,8 @@ IF_TEST_CHOSE = "test_error_percent_if_the_test_split_had_chosen"
 
 _USUAL_RATES = ", ".join(f"{rate:g} for {model}" for model, rate in SGD_RATES.items()) + f"; adam: {ADAM_RATE:g}"
 _USUAL_DECAY = ", ".join(f"{optimizer}: {decay:g}" for optimizer, decay in WEIGHT_DECAY.items())
+_AUGMENT = "random changes of the training images: shift (by up to 1 pixel; shift:2 by up to 2), flip, or shift,flip"
+_AVERAGE = "decay of the exponential average of the weights that is evaluated and kept, such as 0.999; 0 for none"
 
 
 def option(default: Any, help: str, choices: Iterable[str] = (), kind: type | None = None, zero: bool = False) -> Any:
@@ -116,6 +120,8 @@ class Experiment:
     learning_rate: float = option(None, f"initial learning rate (default: {_USUAL_RATES})", kind=float)
     weight_decay: float = option(None, f"factor of the L2 penalty (default: {_USUAL_DECAY})", kind=float, zero=True)
     schedule: str = option("cosine", "learning-rate schedule", SCHEDULES)
+    augment: str | None = option(None, _AUGMENT, kind=str)
+    average: float = option(0.0, _AVERAGE, zero=True)
     compact: bool = option(
         False, "train the smaller dense network that the mask leaves; params.npz has the full shapes again"
     )
@@ -130,6 +136,9 @@ class Experiment:
         for f in fields(self):
             object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
         pruning.count_kept(1, self.sparsity)
+        Averaged(SGD(), self.average)  # refuses what is no decay
+        if self.augment is not None:
+            object.__setattr__(self, "augment", str(Augmentation.parse(self.augment)))
         if self.control != "none" and self.criterion != "snip":
             raise ValueError(
                 f"control {self.control} with criterion {self.criterion}: controls are of snip; choose one of the two"
@@ -166,12 +175,14 @@ def _checked(f: Field[Any], value: Any) -> Any:
 
 
 def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
-    """Refuse, with a ValueError, to take more images at a time than there are."""
+    """Refuse, with a ValueError, to take more images at a time than there are, and to shift them out of sight."""
     images = len(dataset.train.labels)
     there = {"scoring_images": images, "batch_size": min(images, experiment.training_images or images)}
     for name, most in there.items():
         if (size := getattr(experiment, name)) > most:
             raise ValueError(f"{name} {size}, but there are {most:,} training images: take fewer")
+    if experiment.augment is not None:
+        Augmentation.parse(experiment.augment).fit(dataset)
 
 
 @cache
@@ -304,7 +315,7 @@ def _training_split(experiment: Experiment, split: Split, rng: np.random.Generat
 
 def _training_options(experiment: Experiment, title: str | None) -> dict[str, Any]:
     """What the training before pruning, if there is one, has in common with the training after."""
-    names = ("epochs", "iterations", "batch_size", "learning_rate", "schedule")
+    names = ("epochs", "iterations", "batch_size", "learning_rate", "schedule", "augment", "average")
     optimizer = OPTIMIZERS[experiment.optimizer](weight_decay=experiment.weight_decay)
     return {**{name: getattr(experiment, name) for name in names}, "optimizer": optimizer, "title": title}
 

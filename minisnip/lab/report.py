@@ -419,6 +419,7 @@ def summary(result: Row) -> str:
     config = result["config"]
     lines = [f"{TITLES[config['model']]} on {DATASETS[config['dataset']]}, seed {config['seed']}"]
     lines += [f"trained as {result['compact']}"] if result["compact"] else []
+    lines += [f"trained with {name} {config[name]}" for name in ("augment", "average") if config.get(name)]
     rows = [_summary_row(f"{config['criterion']} at {100 * config['sparsity']:g} %", result, "pruned")]
     if result["dense"]:
         rows.append(_summary_row("dense", {**result, "kept": result["m"], **result["dense"]}, "dense"))

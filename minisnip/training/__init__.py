@@ -2,7 +2,7 @@
 
 from minisnip.training.checkpoint import CheckpointError
 from minisnip.training.loop import SCHEDULES, DivergenceError, TrainingInterrupted, TrainResult, evaluate, train
-from minisnip.training.optimizers import SGD, Adam, Optimizer
+from minisnip.training.optimizers import SGD, Adam, Averaged, Optimizer
 from minisnip.training.tickets import (
     Ticket,
     from_scratch,
@@ -16,6 +16,7 @@ __all__ = [
     "SCHEDULES",
     "SGD",
     "Adam",
+    "Averaged",
     "CheckpointError",
     "DivergenceError",
     "Optimizer",

@@ -25,8 +25,9 @@ from minisnip.nn.layers import Flatten, Select, Sequential
 from minisnip.nn.losses import cross_entropy
 from minisnip.nn.threads import Shards, sharding
 from minisnip.pruning.masks import apply_masks, warn_of_collapse
+from minisnip.training.augment import Augmentation
 from minisnip.training.checkpoint import TrainState, fingerprint, load_checkpoint, save_checkpoint
-from minisnip.training.optimizers import SGD, Optimizer
+from minisnip.training.optimizers import SGD, Averaged, Optimizer, averages
 
 if TYPE_CHECKING:
     from minisnip.pruning import Compact
@@ -162,6 +163,8 @@ class Run:
         "train", "validation", and those that are only watched.
     compact : Compact or None
         Where `net` comes from, if it is the smaller network that the masks leave.
+    augment : Augmentation or None
+        What changes the images of each batch.
     """
 
     net: Sequential
@@ -169,6 +172,7 @@ class Run:
     recipe: Recipe
     splits: Mapping[str, Split]
     compact: Compact | None = None
+    augment: Augmentation | None = None
 
     @property
     def steps(self) -> int:
@@ -198,6 +202,8 @@ def train(
     optimizer: Optimizer = SGD(),  # noqa: B008  (it is frozen)
     learning_rate: float = 0.1,
     schedule: str = "cosine",
+    augment: str | None = None,
+    average: float = 0.0,
     rng: Rng = 0,
     checkpoint: Path | str | None = None,
     resume: bool = False,
@@ -225,8 +231,14 @@ def train(
     learning_rate : float
         The initial learning rate.
     schedule : "constant", "step" or "cosine"
+    augment : str or None
+        Random changes of the training images, another draw at every step: "shift" by up to one pixel in each direction
+        ("shift:2" by up to two), "flip" left and right, or "shift,flip". Black enters at the border.
+    average : float in [0, 1)
+        Evaluate and keep an exponential average of the weights with this decay per step, such as 0.999 (`Averaged` has
+        the formula); 0 for the weights themselves. The training loss and error are always those of the weights.
     rng : numpy.random.Generator, seed or None
-        Gives the order of the images.
+        Gives the order of the images, and their random changes.
     checkpoint : path or None
         The file to save to after every epoch.
     resume : bool
@@ -281,6 +293,9 @@ def train(
     recipe = Recipe(epochs, batch_size, optimizer, learning_rate, schedule, iterations)
     check_training(net, params, dataset, masks, watch or {})
     recipe.check(len(dataset.train.labels))
+    augmentation = None if augment is None else Augmentation.parse(augment).fit(dataset)
+    if average:
+        recipe = replace(recipe, optimizer=Averaged(optimizer, average))
     masks, watch, small = masks or {}, watch or {}, None
     warn_of_collapse(masks)
     if compact:
@@ -290,15 +305,17 @@ def train(
         net, params, masks = small.net, small.params, small.masks
     kept = kept_connections(masks)
     start = {name: np.array(w, order="C") for name, w in apply_masks(masks, params).items()}
-    state = initial_state(start, kept, optimizer, rng)
+    state = initial_state(start, kept, recipe.optimizer, rng)
     settings = {**fingerprint(net, dataset, state, kept), **{key: str(value) for key, value in vars(recipe).items()}}
+    settings |= {} if augmentation is None else {"augment": str(augmentation)}
     file = None if checkpoint is None else Path(checkpoint)
     if resume and file is not None and file.exists():
         state = load_checkpoint(file, settings, state)
     splits = {"train": dataset.train, "validation": dataset.validation, **watch}
-    body, images = precompute_head(net, *(split.images for split in splits.values()))
+    images = [split.images for split in splits.values()]
+    body, images = precompute_head(net, *images) if augmentation is None else (net, images)
     splits = {name: Split(x, split.labels) for (name, split), x in zip(splits.items(), images, strict=True)}
-    run = Run(body, kept, recipe, splits, small)
+    run = Run(body, kept, recipe, splits, small, augmentation)
     done = len(state.history) * run.steps
     try:
         with (
@@ -331,7 +348,8 @@ def train_epoch(run: Run, state: TrainState, shards: Shards, bar: Any) -> None:
     wrong = 0
     for i, rows in enumerate(order[: run.total - done], start=done):
         rate = run.recipe.rate(i, run.steps)
-        loss, mistakes = train_step(run, state, (images[rows], labels[rows]), rate, shards)
+        x = images[rows] if run.augment is None else run.augment(images[rows], state.rng)
+        loss, mistakes = train_step(run, state, (x, labels[rows]), rate, shards)
         losses.append(loss)
         wrong += mistakes
         _check_finite(run, state, "training", loss, losses)
@@ -340,13 +358,14 @@ def train_epoch(run: Run, state: TrainState, shards: Shards, bar: Any) -> None:
             _show(bar, state, float(np.mean(losses)), 100 * wrong / (len(losses) * size))
     row: dict[str, float] = {"epoch": len(state.history) + 1, "iterations": done + len(losses), "learning_rate": rate}
     row |= {"train_loss": float(np.mean(losses)), "train_error_percent": 100 * wrong / (len(losses) * size)}
+    params = evaluated(run, state)
     for name, split in run.splits.items():
         if name != "train":
-            loss, error = evaluate_in_shards(run.net, state.params, split, shards)
+            loss, error = evaluate_in_shards(run.net, params, split, shards)
             row |= {f"{name}_loss": loss, f"{name}_error_percent": error}
     _check_finite(run, state, "validation", row["validation_loss"], losses)
     state.seconds += time.perf_counter() - started
-    _record(state, row)
+    _record(state, row, params)
 
 
 def train_step(
@@ -366,6 +385,15 @@ def train_step(
         for name, index in run.kept.items():
             state.params[name].reshape(-1)[index] = variables[name]
     return loss, wrong
+
+
+def evaluated(run: Run, state: TrainState) -> dict[str, Array]:
+    """The parameters that are evaluated and kept: those of the last step, or their average."""
+    params = dict(state.params)
+    for name, average in averages(state.optimizer_state).items():
+        params[name] = params[name].copy()
+        params[name].reshape(-1)[run.kept.get(name, slice(None))] = average.reshape(-1)
+    return params
 
 
 def kept_connections(masks: Arrays) -> Kept:
@@ -469,12 +497,12 @@ def precompute_head(net: Sequential, *images: Array) -> tuple[Sequential, list[A
     return Sequential(net.out_shapes[list(head)[-1]], **body), [np.ascontiguousarray(first({}, x)) for x in images]
 
 
-def _record(state: TrainState, row: dict[str, float]) -> None:
+def _record(state: TrainState, row: dict[str, float], params: Arrays) -> None:
     """Add the row of an epoch, and keep its parameters if no earlier epoch has a validation error as low."""
     lowest = min((earlier["validation_error_percent"] for earlier in state.history), default=math.inf)
     state.history.append(row)
     if row["validation_error_percent"] < lowest:
-        state.best, state.best_epoch = {name: w.copy() for name, w in state.params.items()}, len(state.history)
+        state.best, state.best_epoch = {name: w.copy() for name, w in params.items()}, len(state.history)
 
 
 def _check_finite(run: Run, state: TrainState, which: str, loss: float, losses: list[float]) -> None:

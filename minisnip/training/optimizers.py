@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from minisnip.autodiff.engine import Array, Arrays
 State: TypeAlias = dict[str, Array]
 
 PIECE = 2**16  # numbers
+AVERAGE = "average:"  # begins the names of averages in a state
 
 
 def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
@@ -102,3 +104,50 @@ class Adam:
                 mean += (1 - self.beta1) * (g - mean)
                 square += (1 - self.beta2) * (g * g - square)
                 w -= rate / first * mean / (np.sqrt(square / second) + self.epsilon)
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """Another optimizer, and a running average of the weights, which is evaluated in their place.
+
+    After step t = 1, 2, ...: a ← β_t a + (1 - β_t) w, with β_t = min(β, (1 + t) / (10 + t)), from a = w before the
+    first step. The steps move w alone. At a high learning rate w jumps about a minimum, and a is nearer to it. Polyak
+    and Juditsky 1992 (SIAM J. Control Optim. 30) take the mean over all steps; this one forgets the early steps, as is
+    usual for networks: it is over about 1 / (1 - β) steps, and over the last tenth while there are few. The rule for
+    β_t is that of TensorFlow's ExponentialMovingAverage.
+
+    Raises
+    ------
+    ValueError
+        If the decay β is not in [0, 1).
+    """
+
+    optimizer: Optimizer
+    decay: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.decay, Real) or not 0 <= self.decay < 1:
+            raise ValueError(
+                f"average {self.decay!r} is no decay: expected a number from 0, for none, to below 1, such as 0.999, "
+                "which averages over about the last 1,000 steps"
+            )
+
+    def start(self, params: Arrays) -> State:
+        averages = {f"{AVERAGE}{name}": np.array(w) for name, w in params.items()}
+        return {**self.optimizer.start(params), **averages, "averaged": np.zeros((), np.int64)}
+
+    def step(self, params: Arrays, gradients: Arrays, state: State, rate: float) -> None:
+        self.optimizer.step(params, gradients, state, rate)
+        state["averaged"] += 1
+        t = int(state["averaged"])
+        share = 1 - min(self.decay, (1 + t) / (10 + t))
+        for name, whole in params.items():
+            for w, average in _pieces(whole, state[f"{AVERAGE}{name}"]):
+                move = w - average
+                move *= share
+                average += move
+
+
+def averages(state: State) -> dict[str, Array]:
+    """The averages of the weights in the state of `Averaged`; nothing if another optimizer's."""
+    return {name.removeprefix(AVERAGE): a for name, a in state.items() if name.startswith(AVERAGE)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from minisnip.files import load_arrays, save_arrays, save_text, write_atomically
-from minisnip.pruning import ones
+from minisnip.nn import lenet_5_caffe, lenet_300_100
+from minisnip.pruning import connection_sensitivity, keep_top, ones
 from minisnip.training import SGD, Adam, CheckpointError, Optimizer, loop, train
 from minisnip.training.checkpoint import save_checkpoint
+from tests.lab.test_numerics import images as patterns
 from tests.networks import small_mlp, toy_dataset
 from tests.training.test_loop import same, snip_masks, start
 
@@ -58,6 +61,36 @@ def test_resuming_is_bit_for_bit(
     assert resumed.best_epoch == uninterrupted.best_epoch
 
 
+@pytest.mark.parametrize("compact", [False, True], ids=["masked", "compact"])
+@pytest.mark.parametrize("make", [lenet_300_100, lenet_5_caffe])
+def test_a_run_with_augmentation_and_average_that_is_stopped_after_every_epoch_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any, compact: bool
+) -> None:
+    net, dataset = make(), patterns()
+    params = net.init(0)
+    masks = keep_top(connection_sensitivity(net, params, dataset.train.images, dataset.train.labels), 0.95)
+    options: dict[str, Any] = {"batch_size": 25, "learning_rate": 0.02, "augment": "shift,flip", "average": 0.9}
+    arguments = (net, params, dataset, masks, 4)
+    uninterrupted = train(*arguments, **options, compact=compact)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*arguments: Any) -> None:
+        save_checkpoint(*arguments)
+        raise Killed
+
+    file = tmp_path / "c.npz"
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_checkpoint", killed)
+        for _ in range(4):
+            with pytest.raises(Killed):
+                train(*arguments, **options, compact=compact, checkpoint=file, resume=True)
+    resumed = train(*arguments, **options, compact=compact, checkpoint=file, resume=True)
+    assert same(resumed, uninterrupted)
+    assert resumed.best_epoch == uninterrupted.best_epoch
+
+
 def test_resuming_a_finished_run_trains_no_further(tmp_path: Path) -> None:
     dataset, file = toy_dataset(), tmp_path / "c.npz"
     first = train(NET, start(), dataset, epochs=3, checkpoint=file)
@@ -71,6 +104,8 @@ def test_resuming_a_finished_run_trains_no_further(tmp_path: Path) -> None:
     [
         ({"epochs": 4}, "epochs was 3, now 4"),
         ({"learning_rate": 0.2}, r"learning_rate was 0\.1, now 0\.2"),
+        ({"augment": "shift:2"}, "augment was None, now shift:2"),
+        ({"average": 0.9}, r"optimizer was SGD\(.*\), now Averaged\(optimizer=SGD\(.*\), decay=0\.9\)"),
         ({"rng": 1}, "the weights, masks or seed differ"),
         ({"params": start(9)}, "the weights, masks or seed differ"),
     ],
@@ -87,6 +122,14 @@ def test_a_checkpoint_of_another_run_is_refused_and_what_differs_is_named(
     train(NET, **options)
     with pytest.raises(ValueError, match=message):
         train(NET, **{**options, **changed}, resume=True)
+
+
+def test_a_checkpoint_knows_nothing_of_options_that_are_off_so_that_an_older_one_can_be_resumed(tmp_path: Path) -> None:
+    train(NET, start(), toy_dataset(), epochs=1, checkpoint=tmp_path / "c.npz")
+    arrays = load_arrays(tmp_path / "c.npz")
+    settings = {"network", "dataset", "start", "epochs", "batch_size", "optimizer", "learning_rate", "schedule"}
+    assert set(json.loads(str(arrays["facts"]))["settings"]) == settings | {"iterations"}
+    assert not any("average" in name for name in arrays)
 
 
 def test_a_mask_that_differs_only_where_the_weights_are_zero_is_another_run(tmp_path: Path) -> None:
