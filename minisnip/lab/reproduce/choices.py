@@ -16,8 +16,10 @@ from minisnip.lab.reproduce.recipes import (
     CONVNET,
     INGREDIENTS,
     MLP,
+    PAPER,
     SEARCH_SEED,
     SNIP,
+    TOGETHER,
     Budget,
     Changes,
     algorithm_1,
@@ -127,7 +129,7 @@ def _curve(rows: Sequence[Row]) -> Iterator[tuple[int, tuple[float, float, float
 # Ingredients: each added to Algorithm 1 alone, and each taken away from our best recipe
 
 COLUMNS = {MLP: 0.98, CONVNET: 0.99}  # one sparsity for each network, where most is to be gained
-PAPER, TOGETHER, WITHOUT = "Algorithm 1", "best", "best without: "
+WITHOUT = "best without: "
 
 
 def plan_ingredients(budget: Budget, dataset: str) -> list[Case]:
