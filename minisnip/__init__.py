@@ -15,9 +15,9 @@ order; together they take an evening:
 9. training/loop.py         train the pruned network, and keep the epoch with the lowest validation error.
 
 More ops (autodiff/compositions.py), convolution (autodiff/conv.py), initial weights (nn/init.py), threads
-(autodiff/threads.py, nn/threads.py), checkpoints (training/checkpoint.py), data (data/dataset.py) and, for `train(compact=True)`,
-compaction (pruning/compaction.py) are details that these files call by name. `minisnip.lab` compares, reproduces and
-plots; the core never imports it.
+(autodiff/threads.py, nn/threads.py), checkpoints (training/checkpoint.py), data (data/dataset.py) and, for
+`train(compact=True)`, compaction (pruning/compaction.py) are details that these files call by name. `minisnip.lab`
+compares, reproduces and plots; the core never imports it.
 """
 
 from importlib import import_module

@@ -16,6 +16,7 @@ import pytest
 from minisnip import data
 from minisnip.files import load_arrays
 from minisnip.lab.cli import main
+from minisnip.nn.threads import cores
 
 COMMAND = [sys.executable, "-m", "minisnip.lab.cli"]
 FILES = {"history.csv", "kept_per_layer.png", "kept_pixels.png", "masks.npz", "params.npz", "result.json"}
@@ -211,3 +212,48 @@ def test_train_compact_says_what_it_trained_and_keeps_the_full_shapes(
     assert "trained as 784-300-100-10 -> " in capsys.readouterr().out
     assert json.loads((tmp_path / "result.json").read_text())["compact"].startswith("784-300-100-10 -> ")
     assert load_arrays(tmp_path / "params.npz")["fc1.weight"].shape == (300, 784)
+
+
+def test_the_number_of_threads_changes_no_byte_of_the_result(tmp_path: Path) -> None:
+    for threads in ("1", "3"):
+        train = [
+            "train",
+            "--dataset",
+            "glyphs",
+            "--epochs",
+            "1",
+            "--threads",
+            threads,
+            "--out",
+            str(tmp_path / threads),
+        ]
+        assert main([*train, "--out", str(tmp_path / threads)]) == 0
+    for name in ("params.npz", "masks.npz", "history.csv"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
+
+
+class StopError(Exception):
+    """Ends a command where the work would begin."""
+
+
+@pytest.mark.parametrize("command", [["train"], ["agree"]])
+def test_as_many_threads_work_as_the_command_is_told(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def stop(*_: Any, **__: Any) -> None:
+        seen.append(cores())
+        raise StopError
+
+    monkeypatch.setattr(data, "load", stop)
+    with pytest.raises(StopError):
+        main([*command, "--dataset", "glyphs", "--threads", "3"])
+    assert seen == [3]
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert cores() == 1
+
+
+@pytest.mark.parametrize("threads", ["0", "-1"])
+def test_no_threads_are_refused(threads: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["agree", "--threads", threads])
+    assert f"{threads} threads: give 1 or more" in capsys.readouterr().err

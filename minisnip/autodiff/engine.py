@@ -222,7 +222,7 @@ class Primitive:
                 args = tuple([arg if isinstance(arg, Tensor) else self._constant(i, arg) for i, arg in enumerate(args)])
             metadata = metadata and frozen(metadata)
         try:
-            value = self.forward(*(map(value_of, args) if parents else args), **metadata)
+            value = self.forward(*map(value_of, args), **metadata) if parents else self.forward(*args, **metadata)
         except (ValueError, IndexError, TypeError) as error:
             raise explained(error, self.__name__, args, self._remedy(error, args, metadata)) from error
         if not parents:
@@ -247,11 +247,11 @@ class Primitive:
         vjp = self.vjps[i] if i < len(self.vjps) else None
         if vjp is None:
             raise TypeError(f"{self.__name__} has no derivative by argument {i}: pass a plain array there")
-        contribution = vjp(g, out, *args, **metadata)
-        if shape_of(contribution) != shape_of(args[i]):
+        contribution, shape = vjp(g, out, *args, **metadata), args[i].shape
+        if shape_of(contribution) != shape:
             raise ValueError(
                 f"VJP {i} of {self.__name__} gave shape {shape_of(contribution)} for an argument of shape "
-                f"{shape_of(args[i])}: a gradient has the shape of its variable (sum_to undoes a broadcast)"
+                f"{shape}: a gradient has the shape of its variable (sum_to undoes a broadcast)"
             )
         return contribution
 

@@ -115,12 +115,13 @@ def shared(threads: int) -> Iterator[None]:
 def product(a: Any, b: Any) -> Any:
     """np.matmul; if threads share it, a large product of two matrices is cut along its longer side."""
     spread = in_pieces.get()
-    if spread is None or not (type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2 and a.shape[1] == len(b)):
+    if spread is None or not (type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2):
         return np.matmul(a, b)
     n = max(len(a), b.shape[1])
-    parts = equal_parts(n, _power_of_two(min(a.size * b.shape[1] // PIECE, n // LENGTH)))
-    if len(parts) == 1:
+    count = min(a.size * b.shape[1] // PIECE, n // LENGTH)
+    if count < 2 or a.shape[1] != len(b):
         return np.matmul(a, b)
+    parts = equal_parts(n, 1 << (count.bit_length() - 1))  # a power of two: 2, 4 and 8 threads get equal shares
     out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
     if n == len(a):
         spread(lambda rows: np.matmul(a[rows], b, out=out[rows]), parts)
@@ -133,8 +134,3 @@ def equal_parts(n: int, count: int) -> list[slice]:
     """n things in order, cut into parts of equal size, give or take one."""
     edges = [i * n // count for i in range(count + 1)]
     return [slice(start, stop) for start, stop in pairwise(edges)]
-
-
-def _power_of_two(most: int) -> int:
-    """The largest power of two up to `most`, at least 1: 2, 4 and 8 threads get equal shares of as many pieces."""
-    return 1 << max(0, most.bit_length() - 1)

@@ -63,12 +63,14 @@ def mask_gradient(
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size} must be at least 1")
 
+    masks = ones(params, biases)
+
     def gradient(images: Array, labels: Array, part: slice) -> Any:
-        c = {name: Tensor(one) for name, one in ones(params, biases).items()}
+        c = {name: Tensor(one, copy=False) for name, one in masks.items()}
         loss = cross_entropy(net(apply_masks(c, params), images[part]), labels[part])
         return grad(loss * (len(labels[part]) / len(x)), c)  # the share of these images in the mean
 
-    total = {name: np.zeros_like(c) for name, c in ones(params, biases).items()}
+    total = {name: np.zeros_like(one) for name, one in masks.items()}
     with sharding(net) as shards:
         for start in range(0, len(x), batch_size):
             images, labels = (a[start : start + batch_size] for a in (x, y))
@@ -107,9 +109,10 @@ def connection_sensitivity(
     array([[0.89, 0.04],
            [0.  , 0.07]])
     """
-    g = mask_gradient(net, params, x, y, batch_size=batch_size, biases=biases)
-    total = sum(float(np.abs(g_j).sum()) for g_j in check_not_all_zero(g, "mask gradient").values())
-    return {name: np.abs(g_j) / total for name, g_j in g.items()}
+    g = check_not_all_zero(mask_gradient(net, params, x, y, batch_size=batch_size, biases=biases), "mask gradient")
+    sizes = {name: np.abs(g_j) for name, g_j in g.items()}
+    total = sum(float(size.sum()) for size in sizes.values())
+    return {name: size / total for name, size in sizes.items()}
 
 
 def check_batch(params: Arrays, x: Array, y: Array) -> None:

@@ -113,6 +113,7 @@ def difference(dtype, h):
     upper, lower = f((points + h).astype(dtype)), f((points - h).astype(dtype))
     return (upper - lower) / (2 * h)
 
+
 # %% tags=["key-figure"]
 points, steps = np.linspace(0, 1, 101), np.geomspace(1e-15, 1, 61)
 errors = {
@@ -250,6 +251,7 @@ def with_hypothesis(pairs, order):
         holds()
 
     return test
+
 
 # %% [markdown]
 # **Predict** a table of five tests by five mutants: killed, or not?

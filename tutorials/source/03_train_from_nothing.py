@@ -71,6 +71,7 @@ def train(params, steps, rate=0.1, momentum=0.9, squash=ops.tanh):
             params[name] = params[name] - rate * velocity[name]
     return params, losses
 
+
 # %% [markdown]
 # Without a hidden layer, the network draws a straight line through the plane.
 #
