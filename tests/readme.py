@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import fill
 
-from minisnip.lab.report import Row, as_markdown, numerics, percent, read_csv, score, select
+import numpy as np
+
+from minisnip.lab.report import Row, as_markdown, errors, numerics, percent, read_csv, score, select
 from minisnip.lab.reproduce import choices, recipes, tables
-from minisnip.lab.reproduce.recipes import where_by_network
+from minisnip.lab.reproduce.recipes import INGREDIENTS, PAPER, TOGETHER, where, where_by_network
 from minisnip.nn.models import TITLES
 from tests import count_lines
 
@@ -36,7 +38,7 @@ def results(folder: Path = RESULTS) -> str:
         "method as printed, *authors' code* trains another draw of the weights than the scored one, and *best* is our "
         f"recipe, the best on the validation split. Validation chose the epoch. Repeat it with `{command}`."
     )
-    cases = {"Algorithm 1 and authors' code": recipes.PAPER, "best": recipes.TOGETHER}
+    cases = {"Algorithm 1 and authors' code": PAPER, "best": TOGETHER}
     lengths = [f"- {name}: {where_by_network(select(rows, case=case))}." for name, case in cases.items()]
     lines = [_line(rows, model, sparsity) for model, sparsity in tables.POINTS]
     parts = [fill(caption, 120), as_markdown(lines), _bullets(lengths)]
@@ -44,8 +46,33 @@ def results(folder: Path = RESULTS) -> str:
         sentence = (
             "How far SNIP is from the paper's errors, and what closes the gaps (the ingredients one by one are on"
         )
-        parts += [f"{sentence}\nthe site):", _bullets(f"- {gap}" for gap in choices.gaps(rows, read_csv(ingredients)))]
+        parts += [f"{sentence}\nthe site):", _bullets(f"- {gap}" for gap in gaps(rows, read_csv(ingredients)))]
     return "\n\n".join(parts) + "\n"
+
+
+def gaps(table1: Sequence[Row], ingredients: Sequence[Row]) -> Iterator[str]:
+    """A sentence for each error that the paper prints of SNIP: how far off we are, and what closes the gap most."""
+    for model, sparsity in choices.POINTS:
+        printed = recipes.SNIP[model][round(100 * sparsity, 1)]
+        here, chose = select(table1, model=model, sparsity=sparsity), select(ingredients, model=model)
+        ours = {case: float(np.mean(errors(select(here, case=case)))) for case in (PAPER, TOGETHER)}
+        alone = sorted(
+            (float(np.mean(choices.worth(chose, name))), name) for name in INGREDIENTS if choices.helped(chose, name)
+        )
+        most = " and ".join(f"{name} ({change:+.2f})" for change, name in alone[:2]) or "nothing"
+        yield (
+            f"{choices.title(model, sparsity)}: the paper has {printed} %, Algorithm 1 makes {ours[PAPER]:.2f} "
+            f"({where(select(here, case=PAPER)).partition(', ')[2]}), our best recipe {ours[TOGETHER]:.2f}; "
+            f"{_outcome(ours[PAPER], ours[TOGETHER], printed)}. Alone, most is won by {most}, in points of validation "
+            f"error at {percent(choices.COLUMNS[model])}."
+        )
+
+
+def _outcome(paper: float, together: float, printed: float) -> str:
+    """Whether there is a gap, to one decimal as the paper prints, and what closes it."""
+    if round(paper, 1) <= printed:
+        return "there is no gap"
+    return "our recipe closes the gap" if round(together, 1) <= printed else f"{together - printed:.2f} remain"
 
 
 def _bullets(lines: Iterable[str]) -> str:

@@ -11,23 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minisnip.lab.report import Case, Row, as_markdown, by_case, diverged, errors, percent, plural, score, select
-from minisnip.lab.reproduce.recipes import (
-    BEST,
-    CONVNET,
-    INGREDIENTS,
-    MLP,
-    PAPER,
-    SEARCH_SEED,
-    SNIP,
-    TOGETHER,
-    Budget,
-    Changes,
-    algorithm_1,
-    best_changes,
-    over_seeds,
-    where,
-    where_by_network,
-)
+from minisnip.lab.reproduce import recipes
+from minisnip.lab.reproduce.recipes import BEST, CONVNET, INGREDIENTS, MLP, PAPER, TOGETHER, Budget, Changes
 from minisnip.nn.models import TITLES
 
 if TYPE_CHECKING:
@@ -39,10 +24,10 @@ ERROR = "validation_error_percent"
 def _cases(budget: Budget, dataset: str, made: Iterable[tuple[str, str, float, Changes]]) -> list[Case]:
     """The runs of each case, network, sparsity and changes of Algorithm 1, with the seeds that choose."""
     settings = [
-        (case, model, algorithm_1(model, sparsity, budget, {**changes, "test_split": "never"}))
+        (case, model, recipes.algorithm_1(model, sparsity, budget, {**changes, "test_split": "never"}))
         for case, model, sparsity, changes in made
     ]
-    return over_seeds(budget, dataset, settings, first=SEARCH_SEED)
+    return recipes.over_seeds(budget, dataset, settings, first=recipes.SEARCH_SEED)
 
 
 def mean(rows: Sequence[Row]) -> float:
@@ -53,7 +38,7 @@ def mean(rows: Sequence[Row]) -> float:
 # Lengths: Algorithm 1 for a part of the budget's iterations, for all of them and for twice as many
 
 FACTORS = (1 / 8, 1 / 4, 1 / 2, 1, 2)
-POINTS = [(model, pruned / 100) for model in (MLP, CONVNET) for pruned in SNIP[model]]
+POINTS = [(model, pruned / 100) for model in (MLP, CONVNET) for pruned in recipes.SNIP[model]]
 
 
 def plan_lengths(budget: Budget, dataset: str) -> list[Case]:
@@ -136,9 +121,9 @@ def plan_ingredients(budget: Budget, dataset: str) -> list[Case]:
     """Algorithm 1 and each ingredient alone; then our best recipe, whole and without each of its ingredients."""
     made: list[tuple[str, str, float, Changes]] = []
     for model, sparsity in COLUMNS.items():
-        made += [(PAPER, model, sparsity, {}), (TOGETHER, model, sparsity, best_changes(model))]
+        made += [(PAPER, model, sparsity, {}), (TOGETHER, model, sparsity, recipes.best_changes(model))]
         made += [(name, model, sparsity, changes) for name, changes in INGREDIENTS.items()]
-        made += [(WITHOUT + name, model, sparsity, best_changes(model, name)) for name in BEST[model]]
+        made += [(WITHOUT + name, model, sparsity, recipes.best_changes(model, name)) for name in BEST[model]]
     return _cases(budget, dataset, made)
 
 
@@ -159,9 +144,9 @@ def table_ingredients(rows: Sequence[Row]) -> str:
         for name in ("", *INGREDIENTS)
     ]
     caption = (
-        f"Validation error in percent, and how much higher it is with an ingredient than without: "
-        f"{where_by_network(select(rows, case=PAPER))}. *Added* is Algorithm 1 and one ingredient. *Taken away* is our "
-        "best recipe without it; a dash if it is no part of that."
+        "Validation error in percent, and how much higher it is than that of the recipe in the first line: "
+        f"{recipes.where_by_network(select(rows, case=PAPER))}. *Added* is Algorithm 1 and one ingredient. *Taken "
+        "away* is our best recipe without it; a dash if it is no part of that."
     )
     return "\n\n".join([caption, as_markdown(lines), "\n".join(_verdicts(groups)) + diverged(rows)])
 
@@ -199,26 +184,3 @@ def helped(rows: Sequence[Row], name: str) -> bool:
 
 def _list(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
-
-
-def gaps(table1: Sequence[Row], ingredients: Sequence[Row]) -> Iterator[str]:
-    """A sentence for each error that the paper prints of SNIP: how far off we are, and what closes the gap most."""
-    for model, sparsity in POINTS:
-        printed = SNIP[model][round(100 * sparsity, 1)]
-        here, chose = select(table1, model=model, sparsity=sparsity), select(ingredients, model=model)
-        ours = {case: float(np.mean(errors(select(here, case=case)))) for case in (PAPER, TOGETHER)}
-        alone = sorted((float(np.mean(worth(chose, name))), name) for name in INGREDIENTS if helped(chose, name))
-        most = " and ".join(f"{name} ({change:+.2f})" for change, name in alone[:2]) or "nothing"
-        yield (
-            f"{title(model, sparsity)}: the paper has {printed} %, Algorithm 1 makes {ours[PAPER]:.2f} "
-            f"({where(select(here, case=PAPER)).partition(', ')[2]}), our best recipe {ours[TOGETHER]:.2f}; "
-            f"{_outcome(ours[PAPER], ours[TOGETHER], printed)}. Alone, most is won by {most}, in points of validation "
-            f"error at {percent(COLUMNS[model])}."
-        )
-
-
-def _outcome(paper: float, together: float, printed: float) -> str:
-    """Whether there is a gap, to one decimal as the paper prints, and what closes it."""
-    if round(paper, 1) <= printed:
-        return "there is no gap"
-    return "our recipe closes the gap" if round(together, 1) <= printed else f"{together - printed:.2f} remain"

@@ -7,22 +7,7 @@ from collections.abc import Iterator, Sequence
 from minisnip.lab.experiment import IF_TEST_CHOSE
 from minisnip.lab.report import Case, Row, as_markdown, diverged, percent, score, select
 from minisnip.lab.reproduce import recipes
-from minisnip.lab.reproduce.recipes import (
-    BEST,
-    COLUMNS,
-    CONVNET,
-    MLP,
-    PAPER,
-    PROTOCOL,
-    RELU,
-    TOGETHER,
-    Budget,
-    algorithm_1,
-    over_seeds,
-    protocol,
-    where,
-    where_by_network,
-)
+from minisnip.lab.reproduce.recipes import COLUMNS, CONVNET, MLP, PAPER, RELU, TOGETHER, Budget, protocol, where
 from minisnip.nn.models import TITLES
 
 MODELS = (MLP, CONVNET)
@@ -38,8 +23,8 @@ def plan_table1(budget: Budget, dataset: str) -> list[Case]:
     """All columns, pruned networks before dense ones; Algorithm 1 for the other network too."""
     points = sorted(POINTS, key=lambda point: not point[1])
     settings = [(name, m, recipe(m, s, budget)) for name, recipe in COLUMNS.items() for m, s in points]
-    settings.append((PAPER, RELU, algorithm_1(*OTHER_NETWORK, budget)))
-    return over_seeds(budget, dataset, settings)
+    settings.append((PAPER, RELU, recipes.algorithm_1(*OTHER_NETWORK, budget)))
+    return recipes.over_seeds(budget, dataset, settings)
 
 
 def table1(rows: Sequence[Row]) -> str:
@@ -47,10 +32,12 @@ def table1(rows: Sequence[Row]) -> str:
     lines = [line for model in MODELS for line in _network(rows, model)]
     cells = [TITLES[RELU], "SNIP", f"{100 * OTHER_NETWORK[1]:g}", "–", score(select(rows, model=RELU)), "–", "–"]
     lines.append(dict(zip(lines[0], cells, strict=True)))
-    best = [f"- {TITLES[m]}: {where(select(rows, model=m, case=TOGETHER))}; {', '.join(BEST[m])}" for m in MODELS]
+    best = [
+        f"- {TITLES[m]}: {where(select(rows, model=m, case=TOGETHER))}; {', '.join(recipes.BEST[m])}" for m in MODELS
+    ]
     return "\n\n".join(
         [
-            f"Test error in percent, mean ± standard deviation: {where_by_network(select(rows, case=PAPER))}.",
+            f"Test error in percent, mean ± standard deviation: {recipes.where_by_network(select(rows, case=PAPER))}.",
             as_markdown(lines),
             "The validation split chose the epoch. If the test split had chosen it, as in the authors' code, the same "
             "runs would report:",
@@ -107,18 +94,24 @@ NAMES = {
 
 def plan_table3(budget: Budget, dataset: str) -> list[Case]:
     """Four initializations for each network, trained by Adam."""
-    shared = {**PROTOCOL, "sparsity": 0.9, "trained_init": "glorot", "optimizer": "adam", "schedule": "constant"}
+    shared = {
+        **recipes.PROTOCOL,
+        "sparsity": 0.9,
+        "trained_init": "glorot",
+        "optimizer": "adam",
+        "schedule": "constant",
+    }
     settings = [
         (init, m, {"init": init, "iterations": budget.iterations[m], **shared}) for m in MODELS for init in NAMES
     ]
-    return over_seeds(budget, dataset, settings)
+    return recipes.over_seeds(budget, dataset, settings)
 
 
 def table3(rows: Sequence[Row]) -> str:
     """The table with its footnote."""
     return "\n\n".join(
         [
-            f"Test error in percent at 90 %, mean ± standard deviation over seeds: {where_by_network(rows)}.",
+            f"Test error in percent at 90 %, mean ± standard deviation over seeds: {recipes.where_by_network(rows)}.",
             as_markdown([_initialization(rows, init) for init in NAMES]),
             "Adam at a constant 1e-3, no weight decay, batches of 100; 100 images to score. A draw other than the "
             f"scored one is trained, always Glorot's. The validation split chose the epoch.{diverged(rows)}",
