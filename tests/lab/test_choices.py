@@ -10,7 +10,7 @@ from minisnip.lab.reproduce import BUDGETS, RESULTS, choices
 from minisnip.lab.reproduce.recipes import BEST, CONVNET, INGREDIENTS, MLP
 from tests.lab.fakes import diverge, rows
 
-BUDGET = BUDGETS["long"].of("ingredients")
+BUDGET = BUDGETS["long"].of("lengths")
 
 
 def lengths(errors: dict[int, float]) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ class Budget:
         The same for figure 4.
     fewer : dict of int by result
         Seeds for results that need no more.
+    shorter : dict of int by result
+        The part of the iterations, such as 2 for a half, for results that compare settings with each other.
     """
 
     name: str
@@ -40,10 +42,13 @@ class Budget:
     training_images: int | None = None
     memorized: int | None = None
     fewer: Mapping[str, int] = field(default_factory=dict)
+    shorter: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, result: str) -> Budget:
         """The budget for one result."""
-        return self.with_seeds(self.fewer[result]) if result in self.fewer else self
+        iterations = {model: n // self.shorter.get(result, 1) for model, n in self.iterations.items()}
+        budget = self.with_seeds(self.fewer[result]) if result in self.fewer else self
+        return replace(budget, iterations=iterations, shorter={})
 
     def with_seeds(self, seeds: int) -> Budget:
         """The same budget with this number of seeds for every network and for each result."""
@@ -71,9 +76,10 @@ BUDGETS = {
         Budget(
             "long",
             _by_network(10, 5),
-            _by_network(32_400, 10_800),
+            _by_network(32_400, 16_200),
             memorized=10_000,
-            fewer={**CHOOSING, "table3": 5, "figure4": 3, "yardstick": 3},
+            fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 3},
+            shorter={"ingredients": 3, "figure4": 3, "table3": 3},
         ),
         Budget("paper", _by_network(20, 20), _by_network(100_000, 100_000), fewer=CHOOSING),
     )
