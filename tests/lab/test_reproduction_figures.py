@@ -41,6 +41,15 @@ def test_figure_1_draws_the_means_with_a_band_of_one_standard_deviation() -> Non
     assert lines["dense, the paper (MNIST)"].get_ydata()[0] == 1.7
 
 
+def test_figure_1_has_the_paper_and_ours_on_one_logarithmic_scale_in_both_panels() -> None:
+    left, right = drawn("figure1", found_for("figure1")).axes
+    assert left.get_ylim() == right.get_ylim()
+    assert {axes.get_yscale() for axes in (left, right)} == {"log"}
+    low, high = left.get_ylim()
+    for error in (0.8, 0.9, 1.1, 1.6, 1.7, 2.4):
+        assert low < error < high
+
+
 def test_figure_2_draws_true_labels_above_random_ones() -> None:
     found = found_for("figure2")
     for row in found:

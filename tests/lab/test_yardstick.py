@@ -20,7 +20,7 @@ ERRORS = {"dense": 1.5, "random masks": 7.0, "SNIP": 2.0}
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seeds; SNIP at 95 % has 1.9, 2.0 and 2.1 %."""
-    found = rows(yardstick.plan(BUDGETS["long"].of("yardstick"), "mnist"))
+    found = rows(yardstick.plan(BUDGETS["long"].with_seeds(3), "mnist"))
     for row in found:
         row["test_error_percent"] = ERRORS[row["case"]] + (row["seed"] - 1) / 10 + (row["sparsity"] == 0.98)
     path = tmp_path_factory.mktemp("yardstick") / "yardstick.csv"
@@ -74,6 +74,6 @@ def test_the_command_prints_it(
 
 
 def test_the_table_has_a_line_for_each_network_and_sparsity() -> None:
-    text = RESULTS["yardstick"].text(rows(yardstick.plan(BUDGETS["long"].of("yardstick"), "glyphs")))
+    text = RESULTS["yardstick"].text(rows(yardstick.plan(BUDGETS["long"].with_seeds(3), "glyphs")))
     assert "| LeNet-5-Caffe | 98 % | 0.10 ± 0.10 | 5.00 ± 0.10 | 5.00 ± 0.10 |" in text
     assert "glyphs (not MNIST), 3 seeds" in text

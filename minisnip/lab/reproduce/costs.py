@@ -15,7 +15,7 @@ from minisnip.lab.runs import read
 from minisnip.nn.models import TITLES
 
 KIND = ("model", "sparsity", "compact", "optimizer", "augment", "training_images")  # what decides the time of a step
-FEW, MORE = 5, 25  # steps of the two runs that are timed
+FEW, MORE = 5, 205  # steps of the two runs that are timed
 Seconds = dict[tuple[Any, ...], tuple[float, float]]  # by kind: of a step, its part of an evaluation included; of a run
 
 
@@ -80,7 +80,7 @@ def finished(runs: Path) -> Seconds:
         except UnreadableFileError:
             continue
         config, result = content.get("config", {}), content.get("result", {})
-        if (config.get("iterations") or 0) > 100 * MORE and not result.get("diverged") and result.get("seconds"):
+        if (config.get("iterations") or 0) > 10 * MORE and not result.get("diverged") and result.get("seconds"):
             found.setdefault(kind(config), []).append(result["seconds"] / config["iterations"])
     return {key: (median(seconds), 0.0) for key, seconds in found.items()}
 

@@ -33,7 +33,8 @@ class Budget:
     fewer : dict of int by result
         Seeds for results that need no more.
     shorter : dict of int by result
-        The part of the iterations, such as 2 for a half, for results that compare settings with each other.
+        The part of the iterations, such as 2 for a half, that networks with convolutions have in results that compare
+        settings with each other.
     """
 
     name: str
@@ -46,7 +47,8 @@ class Budget:
 
     def of(self, result: str) -> Budget:
         """The budget for one result."""
-        iterations = {model: n // self.shorter.get(result, 1) for model, n in self.iterations.items()}
+        part = self.shorter.get(result, 1)
+        iterations = {model: n if model == MLP else n // part for model, n in self.iterations.items()}
         budget = self.with_seeds(self.fewer[result]) if result in self.fewer else self
         return replace(budget, iterations=iterations, shorter={})
 
@@ -76,9 +78,9 @@ BUDGETS = {
         Budget(
             "long",
             _by_network(10, 5),
-            _by_network(32_400, 16_200),
+            _by_network(32_400, 14_400),
             memorized=10_000,
-            fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 3},
+            fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 2},
             shorter={"ingredients": 3, "figure4": 3, "table3": 3},
         ),
         Budget("paper", _by_network(20, 20), _by_network(100_000, 100_000), fewer=CHOOSING),
