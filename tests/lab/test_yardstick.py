@@ -12,6 +12,7 @@ from minisnip.lab import report
 from minisnip.lab.cli import main
 from minisnip.lab.experiment import Experiment
 from minisnip.lab.reproduce import BUDGETS, RESULTS, yardstick
+from tests import readme
 from tests.lab.fakes import rows
 
 ERRORS = {"dense": 1.5, "random masks": 7.0, "SNIP": 2.0}
@@ -77,3 +78,8 @@ def test_the_table_has_a_line_for_each_network_and_sparsity() -> None:
     text = RESULTS["yardstick"].text(rows(yardstick.plan(BUDGETS["long"].with_seeds(3), "glyphs")))
     assert "| LeNet-5-Caffe | 98 % | 0.10 ± 0.10 | 5.00 ± 0.10 | 5.00 ± 0.10 |" in text
     assert "glyphs (not MNIST), 3 seeds" in text
+
+
+@pytest.mark.skipif(not yardstick.FILE.exists(), reason="no yardstick is shipped yet")
+def test_what_the_command_reads_is_what_is_shown_on_the_site() -> None:
+    assert yardstick.FILE.read_bytes() == (readme.RESULTS / "yardstick.csv").read_bytes()
