@@ -3,7 +3,8 @@
     python -m tests.readme            print them
     python -m tests.readme --write    put them into the README, each between its marks
 
-The results are those of `minisnip reproduce table1` and `minisnip reproduce ingredients`, in tests/benchmarks/results/.
+The results are those of `minisnip reproduce table1` and `minisnip reproduce ingredients`, and of `python -m
+tests.benchmarks.all`, in tests/benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from minisnip.lab.reproduce import choices, recipes, tables
 from minisnip.lab.reproduce.recipes import INGREDIENTS, PAPER, TOGETHER, where, where_by_network
 from minisnip.nn.models import TITLES
 from tests import count_lines
+from tests.benchmarks import page
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -43,10 +45,8 @@ def results(folder: Path = RESULTS) -> str:
     lines = [_line(rows, model, sparsity) for model, sparsity in tables.POINTS]
     parts = [fill(caption, 120), as_markdown(lines), _bullets(lengths)]
     if (ingredients := folder / "ingredients.csv").exists():
-        sentence = (
-            "How far SNIP is from the paper's errors, and what closes the gaps (the ingredients one by one are on"
-        )
-        parts += [f"{sentence}\nthe site):", _bullets(f"- {gap}" for gap in gaps(rows, read_csv(ingredients)))]
+        sentence = "How far SNIP is from the paper's errors, and what closes the gaps:"
+        parts += [sentence, _bullets(f"- {gap}" for gap in gaps(rows, read_csv(ingredients)))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -86,7 +86,12 @@ def _line(rows: Sequence[Row], model: str, sparsity: float) -> Row:
     return {**names, "the paper": printed, **{COLUMN[case]: score(select(here, case=case)) for case in COLUMN}}
 
 
-SECTIONS: dict[str, Callable[[], str]] = {"results": results, "lines": count_lines.evening}
+def speed() -> str:
+    """How fast, in a sentence."""
+    return fill(page.sentence(page.shipped()), 120, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
+SECTIONS: dict[str, Callable[[], str]] = {"results": results, "speed": speed, "lines": count_lines.evening}
 
 
 def replaced(readme: str) -> str:
