@@ -27,7 +27,7 @@ from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of, valu
 Pair: TypeAlias = tuple[int, int]
 
 
-def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int = 1, padding: int = 0) -> Pair:
+def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int, padding: int = 0) -> Pair:
     """How many windows fit along the height and along the width.
 
     Raises

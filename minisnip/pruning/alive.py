@@ -21,7 +21,7 @@ from minisnip.nn.layers import known_blocks
 from minisnip.pruning.masks import apply_masks
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Connections:
     """The connections of one layer; a kernel counts as one.
 
@@ -91,7 +91,7 @@ def _unit_of_input(block: Block) -> Array:
     All numbers of a unit are set to its index and taken through the layers that follow: none of them changes it.
     """
     index = np.arange(block.out_shape[0], dtype=np.float64).reshape(-1, *[1] * (len(block.out_shape) - 1))
-    x = (index * np.ones(block.out_shape))[None]  # (1, *out_shape)
+    x = np.broadcast_to(index, (1, *block.out_shape))
     for layer in block.following.values():
         x = layer({}, x)
     return np.asarray(x[0].reshape(x.shape[1], -1)[:, 0].astype(np.intp))

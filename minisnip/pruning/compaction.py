@@ -185,11 +185,11 @@ def _narrow_layers(net: Sequential, places: Places) -> dict[str, Layer]:
     for block in blocks:
         units, inputs = places[f"{block.name}.weight"]
         layers[block.name] = _narrow(block.layer, len(inputs), len(units))
-        present = np.zeros((1, *block.out_shape))
-        present[:, units] = 1  # taken through the layers that follow: none of them changes a constant
+        present = np.zeros(block.out_shape)
+        present[units] = 1  # taken through the layers that follow: none of them changes a constant
         for name, layer in block.following.items():
-            layers[name] = _renumber(layer, present[0] > 0) if isinstance(layer, Select) else layer
-            present = layer({}, present)
+            layers[name] = _renumber(layer, present > 0) if isinstance(layer, Select) else layer
+            present = layer({}, present[None])[0]
     return layers
 
 

@@ -21,8 +21,8 @@ from tests.benchmarks.training_step import WORKS
 def dots(axes: Axes, turns: Mapping[str, Sequence[float]], color: str, label: str = "") -> None:
     """A row for each name: the median, and a line from the least to the greatest."""
     middles, least, most = zip(*map(spread, turns.values()), strict=True)
-    ranges = np.subtract(middles, least), np.subtract(most, middles)
-    axes.errorbar(middles, [*turns], xerr=ranges, fmt="o", color=color, label=label)
+    axes.plot(middles, [*turns], "o", color=color, label=label)
+    axes.hlines([*turns], least, most, color=color)
 
 
 def time_axis(axes: Axes) -> None:

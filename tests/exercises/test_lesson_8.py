@@ -114,3 +114,8 @@ def test_the_recorded_milliseconds_are_those_of_the_site() -> None:
     """After a new measurement, `python -m tests.benchmarks.all` writes both."""
     record = page.shipped()
     assert record["smoke"] or RECORDED.read_text(encoding="utf-8") == for_lesson(record["parts"]["compaction"])
+
+
+def test_zero_is_a_score_for_the_removed_too_as_all_others_are_positive() -> None:
+    by_mask = rounds_that(lambda scores, mask, count: top(scores * mask, mask, count), geometric)
+    assert iterate.verdict(by_mask).startswith("passed")
