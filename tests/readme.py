@@ -19,7 +19,7 @@ import numpy as np
 
 from minisnip.lab.report import Row, as_markdown, errors, numerics, percent, read_csv, score, select
 from minisnip.lab.reproduce import choices, recipes, tables
-from minisnip.lab.reproduce.recipes import INGREDIENTS, PAPER, TOGETHER, where, where_by_network
+from minisnip.lab.reproduce.recipes import INGREDIENTS, PAPER, TOGETHER, rates, where
 from minisnip.nn.models import TITLES
 from tests import count_lines
 from tests.benchmarks import page
@@ -32,22 +32,29 @@ COLUMN = {case: f"ours, {case}" for case in recipes.COLUMNS}
 
 
 def results(folder: Path = RESULTS) -> str:
-    """The one table of results, how to repeat it, and a sentence on each gap to the paper."""
+    """The one table of results, what made it, and a sentence on each gap to the paper."""
     rows = read_csv(folder / "table1.csv")
-    command = json.loads((folder / "table1.json").read_text(encoding="utf-8"))["command"]
+    origin = json.loads((folder / "table1.json").read_text(encoding="utf-8"))
     caption = (
         f"Test error on MNIST in percent, mean ± standard deviation over seeds; {numerics(rows)}. *Algorithm 1* is the "
         "method as printed, *authors' code* trains another draw of the weights than the scored one, and *best* is our "
-        f"recipe, the best on the validation split. Validation chose the epoch. Repeat it with `{command}`."
+        "recipe, the best on the validation split. Validation chose the epoch. The table is that of "
+        f"`{origin['command']}` at commit `{origin['commit'][:12]}`."
     )
     cases = {"Algorithm 1 and authors' code": PAPER, "best": TOGETHER}
-    lengths = [f"- {name}: {where_by_network(select(rows, case=case))}." for name, case in cases.items()]
+    trained = [f"- {name}: {_trained(select(rows, case=case))}." for name, case in cases.items()]
     lines = [_line(rows, model, sparsity) for model, sparsity in tables.POINTS]
-    parts = [fill(caption, 120), as_markdown(lines), _bullets(lengths)]
+    parts = [fill(caption, 120), as_markdown(lines), _bullets(trained)]
     if (ingredients := folder / "ingredients.csv").exists():
         sentence = "How far SNIP is from the paper's errors, and what closes the gaps:"
         parts += [sentence, _bullets(f"- {gap}" for gap in gaps(rows, read_csv(ingredients)))]
     return "\n\n".join(parts) + "\n"
+
+
+def _trained(rows: Sequence[Row]) -> str:
+    """Data set, length, seeds and learning rates of each network."""
+    groups = {model: select(rows, model=model) for model in tables.MODELS}
+    return "; ".join(f"{TITLES[model]} on {where(own)}, {rates(own)}" for model, own in groups.items())
 
 
 def gaps(table1: Sequence[Row], ingredients: Sequence[Row]) -> Iterator[str]:

@@ -88,12 +88,15 @@ def test_a_number_that_changes_in_the_csv_changes_in_the_readme(tmp_path: Path) 
     assert readme.results(tmp_path) != before
 
 
-def test_the_readme_has_one_table_of_results_with_length_seeds_and_command() -> None:
+def test_the_readme_has_one_table_of_results_with_length_seeds_rates_and_command() -> None:
     made = readme.results()
     assert README.count("| the paper |") == made.count("| the paper |") == 1
     assert "iterations" in made
     assert "seeds" in made
-    assert "`minisnip reproduce table1 --budget" in made
+    for case in ("Algorithm 1", "best"):
+        rates = {row["learning_rate"] for row in read_csv(readme.RESULTS / "table1.csv") if row["case"] == case}
+        assert all(f"{rate:g}" in made.partition(f"- {case}")[2] for rate in rates)
+    assert re.search(r"`minisnip reproduce table1 --budget \w+` at commit\s`[0-9a-f]{12}`", made)
 
 
 def test_a_sentence_on_each_gap_is_made_of_both_tables(tmp_path: Path) -> None:
@@ -101,7 +104,7 @@ def test_a_sentence_on_each_gap_is_made_of_both_tables(tmp_path: Path) -> None:
     for name in ("table1", "ingredients"):
         found = rows(RESULTS[name].plan(budget, "mnist"))
         (tmp_path / f"{name}.csv").write_text(as_csv(RESULTS[name].lines(found)))
-    (tmp_path / "table1.json").write_text('{"command": "minisnip reproduce table1"}')
+    (tmp_path / "table1.json").write_text('{"command": "minisnip reproduce table1", "commit": "c0ffee"}')
     made = readme.results(tmp_path)
     assert made.count(": the paper has ") == len(choices.POINTS) == 4
     assert max(map(len, (line for line in made.splitlines() if not line.startswith("|")))) <= 120
