@@ -96,7 +96,7 @@ def test_the_readme_has_one_table_of_results_with_length_seeds_rates_and_command
     for case in ("Algorithm 1", "best"):
         rates = {row["learning_rate"] for row in read_csv(readme.RESULTS / "table1.csv") if row["case"] == case}
         assert all(f"{rate:g}" in made.partition(f"- {case}")[2] for rate in rates)
-    assert re.search(r"`minisnip reproduce table1 --budget \w+` at commit\s`[0-9a-f]{12}`", made)
+    assert re.search(r"`minisnip reproduce table1 --budget \w+` at commit `[0-9a-f]{12}`", " ".join(made.split()))
 
 
 def test_a_sentence_on_each_gap_is_made_of_both_tables(tmp_path: Path) -> None:

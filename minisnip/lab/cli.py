@@ -219,7 +219,8 @@ def reproduce_command(options: argparse.Namespace) -> None:
         shared = Path("runs") / f"reproduce-{first.dataset}"
         own = options.budget + (f"-{options.seeds}-seeds" if options.seeds else "")
         out, runs = (options.out, options.out / "runs") if options.out else (shared / own, shared / "runs")
-        _lock(options, out, runs)
+        if not options.plan:  # which only reads
+            _lock(options, out, runs)
         refuse_other_versions(runs)
     names = [*reproduce.RESULTS] if options.result == "all" else [options.result]
     if options.plan:

@@ -11,6 +11,7 @@ import pytest
 from minisnip.lab import cli, runs
 from minisnip.lab.cli import main
 from minisnip.lab.experiment import Experiment
+from minisnip.lab.report import locked
 from minisnip.lab.reproduce import costs
 from tests.lab.fakes import fake
 
@@ -71,3 +72,11 @@ def test_the_command_prints_the_plan_and_computes_nothing(
     assert total(out)[0] > 500
     assert max(map(len, out.splitlines())) <= 80
     assert not any((tmp_path / "runs").glob("*.json"))
+
+
+def test_a_plan_can_be_asked_for_while_the_runs_are_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "_timed", lambda experiment: (0.001, 0.1))
+    arguments = ["reproduce", "table3", "--plan", "--dataset", "glyphs", "--out", str(tmp_path)]
+    with locked(tmp_path, "another command"), locked(tmp_path / "runs", "another command"):
+        assert main(arguments) == 0
+    assert main([*arguments[:-1], str(tmp_path / "new")]) == 0  # no folder of runs is there yet

@@ -96,8 +96,9 @@ def predicted(experiment: Experiment, known: Seconds) -> float:
 
 def _timed(experiment: Experiment) -> tuple[float, float]:
     """From two short runs of SNIP: the difference is steps; the rest, mostly the evaluation, comes once per epoch."""
+    per_epoch = _per_epoch(experiment)  # first, as it loads the data: that belongs to no step
     usual = replace(experiment, criterion="snip", average=0.0)
     few, more = (record(replace(usual, iterations=n))["seconds"] for n in (FEW, MORE))
     step = max(0.0, more - few) / (MORE - FEW)
     rest = max(0.0, few - FEW * step)
-    return step + rest / _per_epoch(experiment), rest
+    return step + rest / per_epoch, rest
