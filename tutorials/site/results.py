@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minisnip.lab import report
+from minisnip.lab.reproduce.recipes import length
 from minisnip.nn.models import TITLES
 
 Record = dict[str, Any]
@@ -53,9 +54,7 @@ def statements(shipped: Path) -> list[report.Row]:
         groups: dict[tuple[Any, ...], list[report.Row]] = {}
         for row in report.read_csv(file):
             if row.get("sparsity") in (0.95, 0.98) and row.get("criterion") in SNIP and row.get("control") == "none":
-                steps = row.get("iterations")
-                length = f"{row['epochs']} epochs" if steps is None else f"{steps:,} iterations"
-                groups.setdefault((row["model"], row["sparsity"], row["case"], length), []).append(row)
+                groups.setdefault((row["model"], row["sparsity"], row["case"], length(row)), []).append(row)
         whole = {key: rows for key, rows in groups.items() if name != "ingredients" or key[2] in WHOLE}
         stated += [statement(name, key, rows) for key, rows in whole.items()]
     return sorted(stated, key=lambda line: (line["network"], line["sparsity"]))

@@ -179,6 +179,11 @@ def where(rows: Sequence[Row]) -> str:
     return f"{rows[0]['label']}, {' or '.join(f'{n:,}' for n in steps)} iterations, {plural(seeds, 'seed')}"
 
 
+def length(row: Row) -> str:
+    """How long a run trains, in words."""
+    return f"{row['epochs']} epochs" if row.get("iterations") is None else f"{row['iterations']:,} iterations"
+
+
 def where_by_network(rows: Sequence[Row]) -> str:
     """As `where`, for each network that has rows."""
     groups = {model: select(rows, model=model) for model in (MLP, CONVNET)}

@@ -14,7 +14,7 @@ import numpy as np
 
 from minisnip.lab.experiment import Experiment
 from minisnip.lab.report import Case, Row, as_markdown, errors, percent, plural, read_csv, score, select
-from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, over_seeds
+from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, length, over_seeds
 from minisnip.nn.models import TITLES
 
 FILE = Path(__file__).with_name("yardstick.csv")
@@ -44,7 +44,8 @@ def table(rows: Sequence[Row]) -> str:
         for s in sparsities
     ]
     seeds = plural(len({row["seed"] for row in rows}), "seed")
-    return f"Test error in percent of `minisnip train` on {rows[0]['label']}, {seeds}.\n\n{as_markdown(lines)}"
+    trained = f"{rows[0]['label']}, {' or '.join(sorted(set(map(length, rows))))}, {seeds}"
+    return f"Test error in percent of `minisnip train` on {trained}.\n\n{as_markdown(lines)}"
 
 
 def _scores(rows: Sequence[Row], sparsity: float) -> dict[str, str]:
