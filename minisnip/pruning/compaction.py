@@ -21,7 +21,7 @@ from minisnip.pruning.masks import apply_masks, ones
 Places: TypeAlias = dict[str, tuple[Array, ...]]  # parameter -> which of its units, and inputs of a weight, remain
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Compact:
     """A smaller network with its parameters, and the way back.
 
