@@ -1,9 +1,9 @@
-"""Networks without weights: layers, initialization, the loss and the two LeNets."""
+"""Networks without weights: layers, initialization, the loss and the LeNets."""
 
 from minisnip.nn.init import SCHEMES
 from minisnip.nn.layers import Block, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential
 from minisnip.nn.losses import cross_entropy
-from minisnip.nn.models import MODELS, lenet_5_caffe, lenet_300_100
+from minisnip.nn.models import MODELS, lenet_5_caffe, lenet_5_caffe_relu, lenet_300_100
 
 __all__ = [
     "MODELS",
@@ -19,5 +19,6 @@ __all__ = [
     "Sequential",
     "cross_entropy",
     "lenet_5_caffe",
+    "lenet_5_caffe_relu",
     "lenet_300_100",
 ]

@@ -1,4 +1,4 @@
-"""The two networks of the paper's MNIST experiments; both take (N, 1, 28, 28)."""
+"""The two networks of the paper's MNIST experiments, and a relative; all take (N, 1, 28, 28)."""
 
 from __future__ import annotations
 
@@ -49,6 +49,21 @@ def lenet_5_caffe() -> Sequential:
     )
 
 
-_MODELS = {"lenet-300-100": lenet_300_100, "lenet-5-caffe": lenet_5_caffe}
+def lenet_5_caffe_relu() -> Sequential:
+    """As `lenet_5_caffe`, with a ReLU after each convolution, as other implementations of SNIP have it."""
+    conv1, pool1, conv2, pool2, *others = lenet_5_caffe().layers.items()
+    rest = dict([conv1, ("relu_conv1", ReLU()), pool1, conv2, ("relu_conv2", ReLU()), pool2, *others])
+    return Sequential(MNIST_SHAPE, **rest)
+
+
+_MODELS = {
+    "lenet-300-100": lenet_300_100,
+    "lenet-5-caffe": lenet_5_caffe,
+    "lenet-5-caffe-relu": lenet_5_caffe_relu,
+}
 MODELS: Registry[Callable[[], Sequential]] = Registry("model", _MODELS)
-TITLES = {"lenet-300-100": "LeNet-300-100", "lenet-5-caffe": "LeNet-5-Caffe"}  # of tables and figures
+TITLES = {  # of tables and figures
+    "lenet-300-100": "LeNet-300-100",
+    "lenet-5-caffe": "LeNet-5-Caffe",
+    "lenet-5-caffe-relu": "LeNet-5-Caffe + ReLU",
+}

@@ -33,7 +33,7 @@ from minisnip.pruning import (
     keep_top,
 )
 from tests.benchmarks import command
-from tests.benchmarks.problem import BATCH, Problem, first, mnist_or_glyphs
+from tests.benchmarks.problem import BATCH, PAPERS, Problem, first, mnist_or_glyphs
 from tests.benchmarks.race import PEER, Row, installed
 from tests.benchmarks.table import milliseconds, ms_cell, ratio_cell, spread, table
 from tests.benchmarks.turns import SLOW, Effort, Entry, take_turns
@@ -55,7 +55,7 @@ def measure(effort: Effort) -> Iterator[Row]:
     """A row for each network and sparsity."""
     dataset, few = mnist_or_glyphs(), replace(effort, steps=min(EVALUATIONS, effort.steps))
     batch, test = first(dataset.train, BATCH), first(dataset.test, BATCH if effort.smoke else EVALUATED)
-    for model in MODELS:
+    for model in PAPERS:
         for sparsity in SPARSITIES:
             yield {
                 "network": TITLES[model],
