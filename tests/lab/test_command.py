@@ -242,7 +242,7 @@ def test_reproduce_computes_one_result_or_all_of_them(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(data, "load", lambda name: images())
     monkeypatch.setattr(reproduce, "compute_and_write", note)
-    for result, expected in (("figure2", ["figure2"]), ("all", list(reproduce.ALL))):
+    for result, expected in (("figure2", ["figure2"]), ("all", list(reproduce.RESULTS))):
         names.clear()
         assert main(["reproduce", result, "--dataset", "glyphs", "--out", str(tmp_path)]) == 0
         assert names == expected
