@@ -233,6 +233,19 @@ def test_train_trains_what_it_is_told(
     assert found == trained
 
 
+def test_agree_ends_with_its_summary_and_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(data, "load", lambda name: images())
+    monkeypatch.setattr(agree, "compare_scores", lambda *_: SimpleNamespace(report={}))
+    monkeypatch.setattr(agree, "write", lambda folder, *_: (folder / "agreement.json").touch())
+    monkeypatch.setattr(agree, "summary", lambda _: "They agree.")
+    assert main(["agree", "--dataset", "glyphs", "--batch", "10", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "They agree.\n\n" in printed
+    assert "agreement.json" in printed
+
+
 def test_reproduce_computes_one_result_or_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
 
