@@ -137,7 +137,7 @@ def test_without_git_the_commit_is_unknown_and_it_is_asked_for_once(monkeypatch:
         raise FileNotFoundError("git")
 
     runs.commit.cache_clear()
-    monkeypatch.setattr(runs.subprocess, "run", missing)
+    monkeypatch.setattr("subprocess.run", missing)
     found = {runs.commit(), runs.commit()}
     runs.commit.cache_clear()
     assert found <= {"unknown", "not in a checkout"}
