@@ -66,7 +66,7 @@ def test_ops_are_timed_and_what_they_call_is_not_counted_twice() -> None:
 def test_compaction_measures_all_four_and_checks_that_they_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "mnist_or_glyphs", images_like_mnist)
     monkeypatch.setattr(compaction, "SPARSITIES", (0.98,))
-    monkeypatch.setattr(compaction, "MODELS", {"lenet-300-100": MODELS["lenet-300-100"]})
+    monkeypatch.setattr(compaction, "PAPERS", {"lenet-300-100": MODELS["lenet-300-100"]})
     compaction.snip.cache_clear()
     (row,) = compaction.measure(SMOKE)
     compaction.snip.cache_clear()
