@@ -50,7 +50,7 @@ def lenet_5_caffe() -> Sequential:
 
 
 def lenet_5_caffe_relu() -> Sequential:
-    """`lenet_5_caffe` with a ReLU after each convolution, as others have it."""
+    """Caffe's LeNet-5 with a ReLU after each convolution."""
     conv1, pool1, conv2, pool2, *others = lenet_5_caffe().layers.items()
     rest = dict([conv1, ("relu_conv1", ReLU()), pool1, conv2, ("relu_conv2", ReLU()), pool2, *others])
     return Sequential(MNIST_SHAPE, **rest)
