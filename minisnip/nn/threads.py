@@ -8,7 +8,7 @@ four the answer has the same bytes.
 
 The rule was measured (`python -m tests.benchmarks.sharding`): a network with a convolution is cut into shards of 50
 images or fewer. An MLP is not: our threads would only wait for Python's lock, and every shard would cost one more
-gradient of all the weights.
+gradient of all the weights. Where no gradient is asked for, it is cut too: each thread takes whole batches.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TypeVar
 import numpy as np
 
 from minisnip.autodiff.engine import Array
-from minisnip.autodiff.threads import Map, blas, equal_parts, in_turn, one_thread, pool, products_by
+from minisnip.autodiff.threads import Map, blas, equal_parts, in_turn, one_thread, pool, products_by, shared
 from minisnip.mistakes import warn
 from minisnip.nn.layers import Conv2d, Sequential
 
@@ -125,12 +125,8 @@ def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
         warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()
     convolves = any(isinstance(block.layer, Conv2d) for block in net.blocks())
-    with one_thread, pool(threads) as spread:
-        if convolves:
-            yield Shards(spread, SHARD)
-        else:
-            with products_by(spread):
-                yield Shards(spread)
+    with one_thread, (pool if convolves else shared)(threads) as spread:
+        yield Shards(spread, SHARD if convolves else None)
 
 
 LARGEST = 2**25 - 2**16  # bytes; glibc keeps no blocks of 32 MiB and more
