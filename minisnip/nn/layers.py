@@ -30,7 +30,7 @@ from minisnip.autodiff import ops
 from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
 from minisnip.autodiff.engine import Array, Value, shape_of
 from minisnip.autodiff.threads import one_thread
-from minisnip.mistakes import check_arrays, check_seed
+from minisnip.mistakes import check_arrays, check_seed, generator
 from minisnip.nn.init import Rng, initialize
 
 Shape: TypeAlias = tuple[int, ...]
@@ -265,7 +265,7 @@ class Sequential:
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
         check_seed(rng)
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         return {name: initialize(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
-from minisnip.mistakes import Registry, warn
+from minisnip.mistakes import Registry, generator, warn
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import known_blocks
@@ -97,7 +97,7 @@ def gradient(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = 
 def random(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """Uniform random numbers: the baseline of every criterion."""
     check_batch(params, x, y)
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     return {name: rng.random(w.shape, w.dtype) for name, w in params.items()}
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.data.dataset import Dataset, Split
-from minisnip.mistakes import Registry, check_evaluation, check_settings, check_training
+from minisnip.mistakes import Registry, check_evaluation, check_settings, check_training, generator
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Flatten, Select, Sequential
 from minisnip.nn.losses import cross_entropy
@@ -336,7 +336,7 @@ def train(
 def initial_state(params: dict[str, Array], kept: Kept, optimizer: Optimizer, rng: Rng) -> TrainState:
     """The state before the first epoch; steps change `params` in place."""
     best = {name: w.copy() for name, w in params.items()}
-    return TrainState(params, optimizer.start(live(params, kept)), np.random.default_rng(rng), best)
+    return TrainState(params, optimizer.start(live(params, kept)), generator(rng), best)
 
 
 def train_epoch(run: Run, state: TrainState, shards: Shards, bar: Any) -> None:
