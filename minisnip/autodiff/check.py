@@ -49,8 +49,8 @@ def check_grads(
         A function made of ops. It takes Tensors, and returns one of any shape. Written with a VJP in plain NumPy, it
         has order 1 only.
     inputs : array, or list or tuple of arrays, or dict of arrays
-        The point to check at: f(array), f(*arrays) or f(dict). Away from kinks, and from where f is constant but for its
-        last digits, as a softmax is with a logit of 36.
+        The point to check at: f(array), f(*arrays) or f(dict). Away from kinks, and from where f changes only in its
+        last digits, as a softmax with a logit of 36.
     order : int
         1 for gradients, 2 for Hessian-vector products as well, and so on.
     seed : int
