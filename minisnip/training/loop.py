@@ -59,8 +59,16 @@ def cosine(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * step / total))
 
 
+def warmup(i: int, total: int) -> float:
+    """As `step`, but from 0 in a straight line during the first twentieth of the steps.
+
+    Goyal et al. 2017 (arXiv 1706.02677): for a network that diverges at its learning rate.
+    """
+    return min(1.0, 20 * (i + 1) / total) * step(i, total)
+
+
 # A factor on the learning rate, from the step (counted from 0) and the number of steps
-SCHEDULES = Registry("schedule", {f.__name__: f for f in (constant, step, cosine)})
+SCHEDULES = Registry("schedule", {f.__name__: f for f in (constant, step, cosine, warmup)})
 
 
 @dataclass(frozen=True)

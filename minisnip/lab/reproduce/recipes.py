@@ -63,7 +63,7 @@ def _by_network(mlp: int, convnet: int) -> dict[str, int]:
     return {MLP: mlp, CONVNET: convnet, RELU: convnet}
 
 
-CHOOSING = {"ingredients": 3, "lengths": 3}
+CHOOSING = {"ingredients": 3, "lengths": 3, "rates": 3}
 BUDGETS = {
     budget.name: budget
     for budget in (
@@ -73,7 +73,7 @@ BUDGETS = {
             _by_network(5, 3),
             _by_network(16_200, 5_400),
             memorized=10_000,
-            fewer={"ingredients": 1, "lengths": 2, "table3": 2, "figure4": 1, "yardstick": 2},
+            fewer={"ingredients": 1, "lengths": 2, "rates": 2, "table3": 2, "figure4": 1, "yardstick": 2},
         ),
         Budget(
             "long",
@@ -81,7 +81,7 @@ BUDGETS = {
             _by_network(32_400, 14_400),
             memorized=10_000,
             fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 2},
-            shorter={"ingredients": 3, "figure4": 3, "table3": 3},
+            shorter={"ingredients": 3, "rates": 3, "figure4": 3, "table3": 3},
         ),
         Budget("paper", _by_network(20, 20), _by_network(100_000, 100_000), fewer=CHOOSING),
     )
