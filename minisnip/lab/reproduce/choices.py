@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 ERROR = "validation_error_percent"
 
 
-def _cases(budget: Budget, dataset: str, made: Iterable[tuple[str, str, float, Changes]]) -> list[Case]:
+def _cases(
+    budget: Budget, dataset: str, made: Iterable[tuple[str, str, float, Changes]], first: int = recipes.SEARCH_SEED
+) -> list[Case]:
     """The runs of each case, network, sparsity and changes of Algorithm 1, with the seeds that choose."""
     settings = [
         (case, model, recipes.algorithm_1(model, sparsity, budget, {**changes, "test_split": "never"}))
         for case, model, sparsity, changes in made
     ]
-    return recipes.over_seeds(budget, dataset, settings, first=recipes.SEARCH_SEED)
+    return recipes.over_seeds(budget, dataset, settings, first)
 
 
 def mean(rows: Sequence[Row]) -> float:
@@ -123,7 +125,7 @@ DENSITIES = (0.0, *(pruned / 100 for pruned in recipes.SNIP[CONVNET]))
 def plan_rates(budget: Budget, dataset: str) -> list[Case]:
     """Algorithm 1 on LeNet-5-Caffe, and the dense network, at several learning rates."""
     made = [(name, CONVNET, sparsity, changes) for sparsity in DENSITIES for name, changes in RATES.items()]
-    return _cases(budget, dataset, made)
+    return _cases(budget, dataset, made, recipes.RATES_SEED)
 
 
 def table_rates(rows: Sequence[Row]) -> str:

