@@ -49,8 +49,8 @@ def check_grads(
         A function made of ops. It takes Tensors, and returns one of any shape. Written with a VJP in plain NumPy, it
         has order 1 only.
     inputs : array, or list or tuple of arrays, or dict of arrays
-        The point to check at: f(array), f(*arrays) or f(dict). Away from kinks, and from where f changes only in its
-        last digits, as a softmax with a logit of 36.
+        The point to check at: f(array), f(*arrays) or f(dict). It must not be a kink, or a place where f changes in its
+        last digits only, as a softmax does with a logit of 36.
     order : int
         1 for gradients, 2 for Hessian-vector products as well, and so on.
     seed : int
@@ -64,8 +64,8 @@ def check_grads(
     -------
     list of Comparison
         One for each order, input and method ("central difference" or "complex step"). From order 2 on, the cotangent
-        is an input too. Of several directions, the one that comes closest to its tolerance is listed. That the
-        negative cotangent gives the negative gradient is checked, too, and has no entry.
+        is an input too. Of several directions, the one that comes closest to its tolerance is listed. The
+        check that the negative cotangent gives the negative gradient has no entry.
 
     Raises
     ------

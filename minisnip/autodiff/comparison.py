@@ -170,7 +170,7 @@ def _decided(
 
 
 def _parts(x: Array, direction: Array) -> list[Array]:
-    """The direction for the elements of x of each size, in units of this size: from 1 to 1e-3 of the largest, ..."""
+    """A direction for the elements of x of each size, in units of that size; a size spans a factor of 1,000."""
     largest = np.max(np.abs(x), initial=0.0)
     smaller = np.divide(largest, np.abs(x), out=np.ones_like(x), where=x != 0.0)  # zeros count as the largest
     power = np.floor(np.log10(smaller) / 3)
@@ -388,8 +388,8 @@ def _meaning(ratios: Array) -> str:
     small = bool(np.max(np.abs(off)) < 0.005)
     if np.ptp(off) > min(1e-3 * np.max(np.abs(ratios)), 0.05 * np.max(np.abs(off))):
         one, other = (f"{r - 1:.1e}" if small else f"{r:.3g}" for r in ratios[1:])
-        is_ = "it is off by a part of" if small else "the ratio is"
-        return f"Along other directions {is_} {one} or {other}: some elements are wrong."
+        found = "it is off by a part of" if small else "the ratio is"
+        return f"Along other directions {found} {one} or {other}: some elements are wrong."
     if small:
         return f"Along other directions it is off by a part of {ratio - 1:.1e}, too: a factor."
     meaning = {-1.0: "the sign", 0.0: "no gradient arrives"}.get(round(ratio, 3), "a factor")

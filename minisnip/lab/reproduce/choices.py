@@ -119,12 +119,12 @@ RATES: dict[str, Changes] = {
     **{f"{rate:g}": {"learning_rate": rate} for rate in (0.01, 0.02, 0.05, 0.1)},
     "0.1 after a warm-up": {"learning_rate": 0.1, "schedule": "warmup"},
 }
-DENSITIES = (0.0, *(pruned / 100 for pruned in recipes.SNIP[CONVNET]))
+SPARSITIES = (0.0, *(pruned / 100 for pruned in recipes.SNIP[CONVNET]))
 
 
 def plan_rates(budget: Budget, dataset: str) -> list[Case]:
     """Algorithm 1 on LeNet-5-Caffe, and the dense network, at several learning rates."""
-    made = [(name, CONVNET, sparsity, changes) for sparsity in DENSITIES for name, changes in RATES.items()]
+    made = [(name, CONVNET, sparsity, changes) for sparsity in SPARSITIES for name, changes in RATES.items()]
     return _cases(budget, dataset, made, recipes.RATES_SEED)
 
 
@@ -133,7 +133,7 @@ def table_rates(rows: Sequence[Row]) -> str:
     lines = [
         {
             "learning rate": name,
-            **{percent(sparsity): score(select(rows, case=name, sparsity=sparsity), ERROR) for sparsity in DENSITIES},
+            **{percent(sparsity): score(select(rows, case=name, sparsity=sparsity), ERROR) for sparsity in SPARSITIES},
         }
         for name in RATES
     ]
