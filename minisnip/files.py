@@ -79,8 +79,8 @@ def save_arrays(path: Path, arrays: Arrays, note: str = "") -> None:
 
 
 def save_text(path: Path, text: str) -> None:
-    """Write text in UTF-8."""
-    write_atomically(path, lambda file: file.write(text.encode()))
+    """Write text in UTF-8; what is none, as a file name of other bytes, becomes an escape."""
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 # Read
