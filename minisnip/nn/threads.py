@@ -13,6 +13,7 @@ gradient of all the weights. Where no gradient is asked for, it is cut too: each
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from minisnip.nn.layers import Conv2d, Sequential
 
 SHARD = 50  # images
 FORWARD = 500  # images that a thread takes through an MLP at a time, where no gradient is asked for
+START = 2**25  # parameters times images: for less work of an MLP it takes longer to start a thread than it saves
 
 Result = TypeVar("Result")
 asked: ContextVar[int | None] = ContextVar("asked", default=None)  # threads; None for one per core
@@ -106,7 +108,7 @@ def cut(images: slice, size: int) -> list[slice]:
 
 
 @contextmanager
-def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
+def sharding(net: Sequential, threads: int | None = None, images: float = math.inf) -> Iterator[Shards]:
     """How threads share the work of a network, see `Shards`; inside, they share the large products of an MLP.
 
     Parameters
@@ -115,16 +117,19 @@ def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
         Whether the batch is cut depends on the layers alone.
     threads : int or None
         The number of threads; None for one per core.
+    images : int
+        How many images there will be, if that is known.
 
     Yields
     ------
     Shards
     """
-    threads = cores() if threads is None else checked(threads)
+    convolves = any(isinstance(block.layer, Conv2d) for block in net.blocks())
+    small = not convolves and images * net.size < START
+    threads = 1 if small else cores() if threads is None else checked(threads)
     if not blas().lib_controllers:
         warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()
-    convolves = any(isinstance(block.layer, Conv2d) for block in net.blocks())
     with one_thread, (pool if convolves else shared)(threads) as spread:
         yield Shards(spread, SHARD if convolves else None)
 

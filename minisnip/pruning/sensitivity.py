@@ -71,7 +71,7 @@ def mask_gradient(
         return grad(loss * (len(labels[part]) / len(x)), c)  # the share of these images in the mean
 
     total = {name: np.zeros_like(one) for name, one in masks.items()}
-    with sharding(net) as shards:
+    with sharding(net, images=len(x)) as shards:
         for start in range(0, len(x), batch_size):
             images, labels = (a[start : start + batch_size] for a in (x, y))
             for g in shards(partial(gradient, images, labels), len(labels)):
