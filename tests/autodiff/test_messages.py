@@ -149,9 +149,27 @@ CASES: dict[str, Callable[[], Any]] = {
     "a gradient by hand, without a name": gradient(lambda a, b: total(a * b), lambda a, b: [a, b], [X, X]),
     **{
         f"the factor {factor}": grads(times(factor))
-        for factor in (1.004, 1.006, 0.996, 0.994, -1.0004, -1.0006, -0.9996, 0.0004, 0.0006, -0.0004, 3.0)
+        for factor in (
+            1 / 3000,
+            1 / 500,
+            1 / 64,
+            1 / 8,
+            0.5,
+            1.004,
+            1.006,
+            0.996,
+            0.994,
+            -1.0004,
+            -1.0006,
+            -0.9996,
+            0.0004,
+            0.0006,
+            -0.0004,
+            3.0,
+        )
     },
     "f does not depend on x": gradient(lambda x: np.sum(0.0 * x) + 1.0, np.ones_like),
+    "twice x at a minimum of (x - 3)²": gradient(lambda x: np.sum((x - 3.0) ** 2), lambda x: 2.0 * x, np.full(2, 3.0)),
     # What is wrong with the point
     "at the end of its domain": grads(lambda x: x**1.5, np.array([0.0, 1.0])),
     "a kink": grads(ops.relu, Z),
@@ -250,6 +268,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "no inputs": grads(right, []),
     "no inputs, by hand": gradient(total, hasty, {}),
     "a list of numbers": grads(right, [0.5, 1]),
+    "a list of lists": grads(right, [[0.5, 1.0], [2.0, 3.0]]),
+    "a list of numbers of NumPy": grads(right, [np.float64(0.5), np.float64(2.0)]),
     "a list of a number and an array": grads(lambda a, b: a * b, [0.5, X]),
     "text": grads(right, "x"),
     "None": grads(right, [X, None]),
