@@ -85,7 +85,7 @@ def check_grads(
         return _check_orders(f, inputs, order, seed, precision)
     except CheckError as error:
         message = error.found + (_inside(f, inputs, error, precision) or error.advice)
-        repeat = f"{_name(f, 'f')}, {_literal(inputs)}, order={error.point.order}, seed={seed}"
+        repeat = f"{_name(f, 'f')}, {_literal(inputs)}, order={error.point.order}, seed={_seed(seed)}"
     raise _failed("check_grads", message, repeat, precision)
 
 
@@ -137,7 +137,7 @@ def check_gradient(
         return check_point(point, _generator("check_gradient", seed))
     except CheckError as error:
         message = str(error) + (ROUNDED if error.wrong and _rounded(point) else "")
-    repeat = f"{_name(f, 'f')}, {_name(df, 'df')}, {_literal(x)}, seed={seed}"
+    repeat = f"{_name(f, 'f')}, {_name(df, 'df')}, {_literal(x)}, seed={_seed(seed)}"
     raise _failed("check_gradient", message, repeat, precision)
 
 
@@ -293,6 +293,10 @@ def _literal(inputs: Any) -> str:
     if isinstance(inputs, dict):
         return "{" + ", ".join(f"{key!r}: {word}" for key, word in zip(inputs, words, strict=True)) + "}"
     return f"[{', '.join(words)}]" if isinstance(inputs, list | tuple) else words[0]
+
+
+def _seed(seed: Any) -> Any:
+    return seed if isinstance(seed, int | np.integer) else "seed"
 
 
 def _name(f: Function, otherwise: str) -> str:

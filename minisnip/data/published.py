@@ -174,6 +174,8 @@ def _read_shape(content: BufferedIOBase, dimensions: int) -> tuple[int, ...]:
     start = content.read(length)
     if start.lstrip()[:1] == b"<":
         raise DataError(f"is a web page and not data (it begins with {start!r}): a web site answered the download")
+    if not start:
+        raise DataError("is empty")
     if start[:4] != magic:
         raise DataError(f"begins with {start[:4]!r}, not with the magic number {magic!r} of {dimensions}-D idx")
     if len(start) < length:

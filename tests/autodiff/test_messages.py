@@ -262,6 +262,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "order 1.5": grads(right, order=1.5),
     "order True": grads(right, order=True),
     "a negative seed": grads(right, seed=-1),
+    "a generator": gradient(total, hasty, seed=np.random.default_rng(3)),
     "a seed of text": gradient(total, hasty, seed="a"),
     "a masked array": grads(right, np.ma.array(X, mask=[False, True, False])),
     "order of NumPy": grads(right, order=np.int64(1)),
