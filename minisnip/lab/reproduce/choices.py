@@ -154,8 +154,8 @@ def plan_ingredients(budget: Budget, dataset: str) -> list[Case]:
     """Algorithm 1 and each ingredient alone; then our best recipe, whole and without each of its ingredients."""
     made: list[tuple[str, str, float, Changes]] = []
     for model, sparsity in COLUMNS.items():
-        made += [(PAPER, model, sparsity, {}), (TOGETHER, model, sparsity, recipes.best_changes(model))]
-        made += [(name, model, sparsity, changes) for name, changes in INGREDIENTS.items()]
+        made += [(PAPER, model, sparsity, {}), *((name, model, sparsity, INGREDIENTS[name]) for name in INGREDIENTS)]
+        made.append((TOGETHER, model, sparsity, recipes.best_changes(model)))
         made += [(WITHOUT + name, model, sparsity, recipes.best_changes(model, name)) for name in BEST[model]]
     return _cases(budget, dataset, made)
 

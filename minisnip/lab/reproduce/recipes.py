@@ -103,7 +103,10 @@ AUTHORS: Changes = {"init": "lecun", "trained_init": "lecun"}  # one draw is sco
 
 INGREDIENTS: dict[str, Changes] = {
     "twice the iterations": {"longer": 2},
+    "warm-up": {"schedule": "warmup"},
     "cosine schedule": {"schedule": "cosine"},
+    "cosine after a warm-up": {"schedule": "warmup_cosine"},
+    "a tenth of the weight decay": {"weight_decay": 5e-5},
     "average of the weights": {"average": 0.999},
     "shifts by 1 pixel": {"augment": "shift"},
     "shifts by 2 pixels": {"augment": "shift:2"},
@@ -115,7 +118,7 @@ INGREDIENTS: dict[str, Changes] = {
 # "ours, best": chosen on the validation split, with the seeds from SEARCH_SEED on. The table has the seeds from 0 on.
 BEST: dict[str, tuple[str, ...]] = {
     MLP: ("twice the iterations", "cosine schedule", "average of the weights", "shifts by 1 pixel", "FORCE"),
-    CONVNET: ("twice the iterations", "cosine schedule", "average of the weights", "shifts by 1 pixel", "FORCE"),
+    CONVNET: ("twice the iterations", "cosine after a warm-up", "average of the weights", "shifts by 1 pixel", "FORCE"),
 }
 
 
