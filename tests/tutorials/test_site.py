@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from minisnip.lab.report import as_csv, read_csv, score, select
-from minisnip.lab.reproduce import BUDGETS, RESULTS, choices
+from minisnip.lab.reproduce import BUDGETS, RESULTS
 from minisnip.pruning import CRITERIA, METHODS
 from tests.lab.fakes import rows
 from tests.lab.test_choices import ingredients
@@ -236,7 +236,7 @@ def test_a_sentence_on_each_gap_is_made_of_both_tables(tmp_path: Path) -> None:
         found = rows(RESULTS[name].plan(budget, "mnist"))
         (tmp_path / f"{name}.csv").write_text(as_csv(RESULTS[name].lines(found)))
     lines = list(results_pages().gaps(tmp_path))
-    assert sum(": the paper has " in line for line in lines) == len(lines) == len(choices.POINTS) == 4
+    assert sum(": the paper has " in line for line in lines) == len(lines) == 4
 
 
 def test_a_sentence_for_each_gap_says_what_closes_it() -> None:

@@ -61,8 +61,8 @@ def gaps(shipped: Path) -> Iterator[str]:
 
 def gap_sentences(table1: Sequence[report.Row], ingredients: Sequence[report.Row]) -> Iterator[str]:
     """A sentence for each error that the paper prints of SNIP: how far off we are, and what closes the gap most."""
-    for model, sparsity in choices.POINTS:
-        printed = recipes.SNIP[model][round(100 * sparsity, 1)]
+    for model, pruned, printed in [(m, p, error) for m, errors in recipes.SNIP.items() for p, error in errors.items()]:
+        sparsity = pruned / 100
         here, chose = report.select(table1, model=model, sparsity=sparsity), report.select(ingredients, model=model)
         ours = {case: float(np.mean(report.errors(report.select(here, case=case)))) for case in (PAPER, TOGETHER)}
         alone = sorted(
