@@ -112,7 +112,7 @@ def test_budgets_and_seeds_have_folders_of_their_own_and_share_the_runs(
     runs = {name for name in found if name.startswith("runs/")}
     folders = ("short-2-seeds", "short-1-seeds", "smoke-1-seeds")
     assert found - runs == {f"{folder}/table1.{kind}" for folder in folders for kind in ("csv", "md", "json")}
-    assert len(runs) == 3 * (3 * 6 + 1)
+    assert len(runs) == 3 * (6 + 4 + 6 + 1)
 
 
 @pytest.mark.parametrize("asked", [[], ["--dataset", "glyphs"]])

@@ -251,7 +251,7 @@ def test_a_sentence_for_each_gap_says_what_closes_it() -> None:
     assert "there is no gap" in mlp95
     assert "our recipe closes the gap" in mlp98
     assert "Alone, most is won by FORCE (-0.70) and cosine schedule (-0.30), in points of validation" in mlp98
-    assert "32,400 iterations, 3 seeds" in mlp98
+    assert "64,800 iterations, 3 seeds" in mlp98
     assert "0.10 remain" in convnet99
 
 

@@ -61,7 +61,7 @@ def table1(rows: Sequence[Row]) -> str:
             f"{protocol(*MODELS)} 100 images to score. Algorithm 1 trains the weights that were scored (Glorot); the "
             "authors' code trains another draw (LeCun). *Best* is ours, and not the paper's protocol. It was chosen on "
             "the validation split with other seeds, and its runs read the test split once. It is Algorithm 1, dense "
-            "networks included, with:",
+            f"networks included (LeNet-5-Caffe at {recipes.LOWER_RATE}, as there), with:",
             "\n".join(best),
             f"The last line has a ReLU after each convolution, which the paper's network has not; an independent "
             f"implementation of it makes {INDEPENDENT} % on three seeds in 150,000 iterations.{diverged(rows)}",
