@@ -32,8 +32,8 @@ def test_every_snipped_network_of_table_1_has_the_papers_rate_and_the_dense_lene
     None
 ):
     plan = tables.plan_table1(LONG, "mnist")
-    pruned = {(case, c.learning_rate) for case, c in plan if c.sparsity or c.model == MLP}
-    assert pruned == {("Algorithm 1", 0.1), ("authors' code", 0.1), ("best", 0.05)}
+    rates = {(case, c.learning_rate) for case, c in plan if c.sparsity or c.model == MLP}
+    assert rates == {("Algorithm 1", 0.1), ("authors' code", 0.1), ("best", 0.05)}
     assert {c.learning_rate for _, c in plan if not c.sparsity and c.model == CONVNET} == {0.02}
     dense, pruned = Experiment("lenet-5-caffe", sparsity=0.0), Experiment("lenet-5-caffe", sparsity=0.98)
     assert (dense.learning_rate, pruned.learning_rate) == (0.02, 0.02)  # of `minisnip train`, as before
