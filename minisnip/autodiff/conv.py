@@ -27,7 +27,21 @@ from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of, valu
 Pair: TypeAlias = tuple[int, int]
 
 
-def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int = 1, padding: int = 0) -> Pair:
+def border(sizes: Sequence[int], kernel: Pair, stride: int, padding: int | str) -> list[Pair]:
+    """The zeros (before, after) along the height and along the width.
+
+    "same" makes ⌈n / stride⌉ windows of n numbers, as in TensorFlow: as few zeros as that needs, of an odd number one
+    more after than before. ValueError for another word.
+    """
+    if not isinstance(padding, str):
+        return [(padding, padding)] * 2
+    if padding != "same":
+        raise ValueError(f'padding {padding!r} must be a whole number, or "same" for ⌈size / stride⌉ windows')
+    needed = [max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in zip(sizes, kernel, strict=True)]
+    return [(zeros // 2, zeros - zeros // 2) for zeros in needed]
+
+
+def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int = 1, padding: int | str = 0) -> Pair:
     """How many windows fit along the height and along the width.
 
     Raises
@@ -35,11 +49,13 @@ def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int = 1, padding: int 
     ValueError
         If none does, or a number makes no sense.
     """
-    if not all(isinstance(n, int | np.integer) for n in (*kernel, stride, padding)):
+    zeros = 0 if isinstance(padding, str) else padding
+    if not all(isinstance(n, int | np.integer) for n in (*kernel, stride, zeros)):
         raise TypeError(f"kernel {kernel}, stride {stride} and padding {padding} must be whole numbers, not pairs")
-    if stride < 1 or padding < 0 or min(kernel) < 1:
+    if stride < 1 or zeros < 0 or min(kernel) < 1:
         raise ValueError(f"kernel {kernel} and stride {stride} must be at least 1, padding {padding} not negative")
-    oh, ow = ((n + 2 * padding - k) // stride + 1 for n, k in zip(sizes, kernel, strict=True))
+    borders = border(sizes, kernel, stride, padding)
+    oh, ow = ((n + sum(b) - k) // stride + 1 for n, b, k in zip(sizes, borders, kernel, strict=True))
     if oh < 1 or ow < 1:
         raise ValueError(
             f"a window of {kernel} does not fit an image of {tuple(sizes)} with padding {padding}: "
@@ -134,15 +150,17 @@ correlate_weight: Op = primitive(
 
 
 @composition
-def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0, bias: Value | None = None) -> Any:
+def conv2d(x: Value, weight: Value, stride: int = 1, padding: int | str = 0, bias: Value | None = None) -> Any:
     """Cross-correlation, what the field calls convolution.
 
     Parameters
     ----------
     x : (N, C, H, W)
     weight : (F, C, kh, kw)
-    stride, padding : int
-        The same along both axes; the padding is zeros.
+    stride : int
+        The same along both axes.
+    padding : int or "same"
+        Zeros on each side; "same" makes ⌈H / stride⌉ × ⌈W / stride⌉ windows, as in TensorFlow.
     bias : (F,), or None for none
 
     Returns
@@ -163,15 +181,15 @@ def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0, bias: Val
     if bias is not None and shape_of(bias) != (filters,):
         raise ValueError(f"the bias has shape {shape_of(bias)}, expected ({filters},): one number per filter")
     out_sizes(size, (kh, kw), stride, padding)  # refuses a kernel that does not fit
-    arguments = (_padded(x, padding), weight) if bias is None else (_padded(x, padding), weight, bias)
-    return correlate(*arguments, stride=stride)
+    x = _padded(x, border(size, (kh, kw), stride, padding))
+    return correlate(x, weight, stride=stride) if bias is None else correlate(x, weight, bias, stride=stride)
 
 
-def _padded(x: Value, padding: int) -> Any:
+def _padded(x: Value, borders: list[Pair]) -> Any:
     """Zeros around the images, put there with the batch last, which so remains last in memory."""
-    if not padding:
+    if not any(map(any, borders)):
         return x
-    images = pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+    images = pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), *borders, (0, 0)])
     return ops.transpose(images, (3, 0, 1, 2))
 
 

@@ -38,7 +38,11 @@ Params: TypeAlias = Mapping[str, Any]  # name -> array or Tensor
 
 
 class Layer(Protocol):
-    """What `Sequential` asks of a layer. Shapes are those of one sample, without the batch."""
+    """What `Sequential` asks of a layer. Shapes are those of one sample, without the batch.
+
+    A layer may also have `state_shapes()`, what it keeps besides parameters (`BatchNorm`); `unpruned`, the short names
+    of the parameters that are never pruned; and `mixes_images`, True if an image's output depends on the others.
+    """
 
     def shapes(self) -> dict[str, Shape]:
         """The shapes of the layer's own parameters, by their short names."""
@@ -81,17 +85,21 @@ class Linear:
 
 @dataclass(frozen=True)
 class Conv2d:
-    """Convolution; weight (out_channels, in_channels, k, k), bias (out_channels,)."""
+    """Convolution; weight (out_channels, in_channels, k, k), bias (out_channels,) if there is one.
+
+    The padding is a number of zeros on each side, or "same": ⌈size / stride⌉ windows, as in TensorFlow.
+    """
 
     in_channels: int
     out_channels: int
     kernel: int
     stride: int = 1
-    padding: int = 0
+    padding: int | str = 0
+    bias: bool = True
 
     def shapes(self) -> dict[str, Shape]:
         weight = (self.out_channels, self.in_channels, self.kernel, self.kernel)
-        return {"weight": weight, "bias": (self.out_channels,)}
+        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
 
     def out_shape(self, shape: Shape) -> Shape:
         if len(shape) != 3 or shape[0] != self.in_channels:
@@ -99,7 +107,7 @@ class Conv2d:
         return (self.out_channels, *out_sizes(shape[1:], (self.kernel, self.kernel), self.stride, self.padding))
 
     def __call__(self, params: Params, x: Value) -> Any:
-        return conv2d(x, params["weight"], self.stride, self.padding, params["bias"])
+        return conv2d(x, params["weight"], self.stride, self.padding, params.get("bias"))
 
 
 @dataclass(frozen=True)
@@ -232,22 +240,44 @@ class Sequential:
                 shape = self.out_shapes[name] = layer.out_shape(shape)
             except ValueError as error:
                 raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
+        state = {name: getattr(layer, "state_shapes", dict)() for name, layer in layers.items()}
         self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
-        self._names = {name: {short: f"{name}.{short}" for short in layer.shapes()} for name, layer in layers.items()}
+        self._state = {f"{name}.{short}": s for name, shapes in state.items() for short, s in shapes.items()}
+        self._names = {
+            name: {short: f"{name}.{short}" for short in (*layer.shapes(), *state[name])}
+            for name, layer in layers.items()
+        }
+        self.unpruned = [f"{name}.{short}" for name, a in layers.items() for short in getattr(a, "unpruned", ())]
+        self.prunable = [name for name in self._shapes if name not in self.unpruned]
+        self.mixes_images = any(getattr(layer, "mixes_images", False) for layer in layers.values())
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, in order: the weight of each layer, then its bias."""
         return dict(self._shapes)
 
+    def state_shapes(self) -> dict[str, Shape]:
+        """The shapes of what may be among the parameters without being one: running statistics."""
+        return dict(self._state)
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The shape of the output: a network can be a layer of another one."""
+        if shape != self.input_shape:
+            raise ValueError(f"takes {self.input_shape}, got {shape}")
+        return [self.input_shape, *self.out_shapes.values()][-1]
+
+    def without_state(self, params: Params) -> dict[str, Any]:
+        """The parameters without running statistics: what is trained and scored."""
+        return {name: w for name, w in params.items() if name not in self._state}
+
     @property
     def size(self) -> int:
-        """The number of parameters, m."""
-        return sum(map(math.prod, self.shapes().values()))
+        """The number of parameters that can be pruned, m."""
+        return sum(math.prod(self._shapes[name]) for name in self.prunable)
 
     def init(
         self, rng: Rng = None, scheme: str = "glorot", dtype: npt.DTypeLike = np.float32, **options: float
     ) -> dict[str, Array]:
-        """Draw the parameters: weights by the scheme, biases zero.
+        """Draw the parameters: weights by the scheme, biases zero, the weight of a normalization (one axis) 1.
 
         Parameters
         ----------
@@ -266,7 +296,8 @@ class Sequential:
             raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
         check_seed(rng)
         rng = np.random.default_rng(rng)
-        return {name: initialize(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
+        drawn = {name: initialize(rng, shape, scheme, **options).astype(dtype) for name, shape in self._shapes.items()}
+        return {name: w + 1 if w.ndim == 1 and name.endswith("weight") else w for name, w in drawn.items()}
 
     @property
     def head(self) -> dict[str, Layer]:
@@ -301,7 +332,7 @@ class Sequential:
         """
         self._check(params, x)
         for name, layer in self.layers.items():
-            x = layer({short: params[long] for short, long in self._names[name].items()}, x)
+            x = layer({short: params[long] for short, long in self._names[name].items() if long in params}, x)
         return x
 
     def _check(self, params: Params, x: Value) -> None:
@@ -311,7 +342,9 @@ class Sequential:
             raise ValueError(
                 f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it (one image: x[:1])"
             )
-        for name, shape in self._shapes.items():
+        for name, shape in (self._shapes | self._state).items():
+            if name in self._state and name not in params:
+                continue
             if name not in params:
                 raise ValueError(f"parameter {name} is missing: got {', '.join(params)}; net.init(rng) makes them all")
             if shape_of(params[name]) != shape:
@@ -322,8 +355,9 @@ class Sequential:
         rows = [("name", "layer", "output", "parameters"), ("input", "", str(self.input_shape), "")]
         for name, layer in self.layers.items():
             count = sum(map(math.prod, layer.shapes().values()))
-            short = re.sub(r"\b(in|out)_\w+=", "", str(layer))  # Linear(784, 300)
-            rows.append((name, short, str(self.out_shapes[name]), f"{count:,}" if count else ""))
+            short = re.sub(r"\b(\w+_(features|channels|size)|features|layer)=|, (bias|prunable)=True", "", str(layer))
+            shown = f"({count:,})" if f"{name}.weight" in self.unpruned else f"{count:,}"  # not counted in m
+            rows.append((name, short, str(self.out_shapes[name]), shown if count else ""))
         rows.append(("total", "", "", f"{self.size:,}"))
         *widths, last = (max(map(len, column)) for column in zip(*rows, strict=True))
         return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows)
