@@ -183,6 +183,9 @@ def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
             raise ValueError(f"{name} {size}, but there are {most:,} training images: take fewer")
     if experiment.augment is not None:
         Augmentation.parse(experiment.augment).fit(dataset)
+    taken, given = MODELS[experiment.model]().input_shape, dataset.train.images.shape[1:]
+    if given != taken:
+        raise ValueError(f"{experiment.model} takes images of shape {taken}, those of {dataset.name} have {given}")
 
 
 @cache
@@ -329,7 +332,7 @@ def _prune(
     """
     params = net.init(rngs.init, experiment.init)
     if not experiment.sparsity:
-        return Ticket(pruning.ones(params), params), None
+        return Ticket(pruning.ones({name: params[name] for name in net.prunable}), params), None
     if experiment.criterion in TICKETS:
         options = _before_pruning(experiment, options)
         train_and_prune = TICKETS[experiment.criterion]

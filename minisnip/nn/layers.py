@@ -41,7 +41,8 @@ class Layer(Protocol):
     """What `Sequential` asks of a layer. Shapes are those of one sample, without the batch.
 
     A layer may also have `state_shapes()`, what it keeps besides parameters (`BatchNorm`); `unpruned`, the short names
-    of the parameters that are never pruned; and `mixes_images`, True if an image's output depends on the others.
+    of the parameters that are never pruned; `mixes_images`, True if an image's output depends on the others; and
+    `saturates`, True if it is no sum over paths of products of weights, even between kinks.
     """
 
     def shapes(self) -> dict[str, Shape]:
@@ -240,7 +241,9 @@ class Sequential:
                 shape = self.out_shapes[name] = layer.out_shape(shape)
             except ValueError as error:
                 raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
-        state = {name: getattr(layer, "state_shapes", dict)() for name, layer in layers.items()}
+        state: dict[str, dict[str, Shape]] = {
+            name: getattr(layer, "state_shapes", dict)() for name, layer in layers.items()
+        }
         self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
         self._state = {f"{name}.{short}": s for name, shapes in state.items() for short, s in shapes.items()}
         self._names = {
@@ -250,6 +253,7 @@ class Sequential:
         self.unpruned = [f"{name}.{short}" for name, a in layers.items() for short in getattr(a, "unpruned", ())]
         self.prunable = [name for name in self._shapes if name not in self.unpruned]
         self.mixes_images = any(getattr(layer, "mixes_images", False) for layer in layers.values())
+        self.saturates = any(getattr(layer, "saturates", False) for layer in layers.values())
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, in order: the weight of each layer, then its bias."""
@@ -366,7 +370,11 @@ class Sequential:
 KNOWN_LAYERS = (Linear, Conv2d, MaxPool2d, ReLU, Flatten, Select)
 
 
-def known_blocks(net: Sequential, purpose: str) -> list[Block]:
+class UnknownLayerError(TypeError):
+    """A function must know what each layer does, and does not know this one."""
+
+
+def known_blocks(net: Sequential, purpose: str, remedy: str = "") -> list[Block]:
     """The blocks of a network whose layers are all of this file, for work that must know what each layer does.
 
     Parameters
@@ -374,15 +382,21 @@ def known_blocks(net: Sequential, purpose: str) -> list[Block]:
     net : Sequential
     purpose : str
         What cannot be done otherwise; ends up in the error: "paths are known".
+    remedy : str
+        What to do instead; ends the error.
 
     Raises
     ------
-    TypeError
+    UnknownLayerError
         If the network is no plain Sequential, or a layer is not one of KNOWN_LAYERS; names it.
     """
+    remedy = remedy and f"; {remedy}"
     if type(net) is not Sequential:
-        raise TypeError(f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only")
+        raise UnknownLayerError(
+            f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only{remedy}"
+        )
     for name, layer in net.layers.items():
         if type(layer) not in KNOWN_LAYERS:
-            raise TypeError(f"layer {name} is a {type(layer).__name__}: {purpose} through layers of minisnip.nn only")
+            known = ", ".join(kind.__name__ for kind in KNOWN_LAYERS)
+            raise UnknownLayerError(f"layer {name} is a {type(layer).__name__}: {purpose} through {known} only{remedy}")
     return net.blocks()

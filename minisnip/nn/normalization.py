@@ -177,7 +177,8 @@ def running_statistics(net: Sequential, params: Arrays, batches: Iterable[Array]
         return {}
     total: list[Array] = []
     for i, x in enumerate(batches, start=1):
-        token = _measured.set(found := [])
+        found: list[Array] = []
+        token = _measured.set(found)
         try:
             net(net.without_state(params), x)
         finally:

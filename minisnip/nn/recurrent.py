@@ -114,6 +114,7 @@ class Recurrent:
     hidden_size: int
     all_states: bool = False
     gates: ClassVar[int] = 1
+    saturates: ClassVar[bool] = True
 
     def shapes(self) -> dict[str, Shape]:
         rows, hidden = self.gates * self.hidden_size, self.hidden_size
@@ -219,6 +220,10 @@ class EachStep:
 
     layer: Layer
 
+    @property
+    def saturates(self) -> bool:
+        return getattr(self.layer, "saturates", False)
+
     def shapes(self) -> dict[str, Shape]:
         return self.layer.shapes()
 
@@ -257,6 +262,8 @@ class Rows(Stateless):
 class Tanh(Stateless):
     """tanh(x) = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
 
+    saturates: ClassVar[bool] = True
+
     def __call__(self, params: Params, x: Value) -> Any:
         return ops.tanh(x)
 
@@ -264,6 +271,8 @@ class Tanh(Stateless):
 @dataclass(frozen=True)
 class Sigmoid(Stateless):
     """σ(x) = 1 / (1 + e⁻ˣ)."""
+
+    saturates: ClassVar[bool] = True
 
     def __call__(self, params: Params, x: Value) -> Any:
         return ops.sigmoid(x)

@@ -68,6 +68,10 @@ class Residual:
     def mixes_images(self) -> bool:
         return any(getattr(part, "mixes_images", False) for part in self.parts.values())
 
+    @property
+    def saturates(self) -> bool:
+        return any(getattr(part, "saturates", False) for part in self.parts.values())
+
     def out_shape(self, shape: Shape) -> Shape:
         shapes = {part: layer.out_shape(shape) for part, layer in self.parts.items()}
         short = shapes.get("shortcut", shape)

@@ -8,7 +8,9 @@ four the answer has the same bytes.
 
 The rule was measured (`python -m tests.benchmarks.sharding`): a network with a convolution is cut into shards of 50
 images or fewer. An MLP is not: our threads would only wait for Python's lock, and every shard would cost one more
-gradient of all the weights.
+gradient of all the weights. A recurrent network is cut too: the products of one step are too small to be shared.
+
+A network whose layers mix images, as batch normalization does, is never cut: a part of the batch has another loss.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ import numpy as np
 from minisnip.autodiff.threads import blas, equal_parts, one_thread, pool, shared
 from minisnip.mistakes import warn
 from minisnip.nn.layers import Conv2d, Sequential
+from minisnip.nn.recurrent import Recurrent
+from minisnip.nn.residual import Residual
 
 SHARD = 50  # images
 
@@ -87,7 +91,8 @@ def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
         warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()
     with one_thread:
-        if any(isinstance(block.layer, Conv2d) for block in net.blocks()):
+        long = any(isinstance(block.layer, Conv2d | Recurrent | Residual) for block in net.blocks())
+        if long and not net.mixes_images:
             with pool(threads) as spread:
                 yield lambda f, n: spread(f, shards_of(n))
         else:

@@ -36,13 +36,14 @@ def mask_gradient(
     x : (N, *net.input_shape)
     y : (N,) integers
     batch_size : int
-        How many images are held in memory at a time. L is the mean over all N, so the answer does not depend on it.
+        How many images are held in memory at a time. L is the mean over all N, so the answer does not depend on it. A
+        network with batch normalization always takes all N at once.
     biases : bool
         False leaves the biases unmasked and out of the answer.
 
     Returns
     -------
-    dict of arrays, signed, with the shapes and dtypes of the parameters
+    dict of arrays, signed, with the shapes and dtypes of the prunable parameters
 
     Raises
     ------
@@ -63,7 +64,9 @@ def mask_gradient(
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size} must be at least 1")
 
-    masks = ones(params, biases)
+    params = net.without_state(params)
+    masks = ones({name: w for name, w in params.items() if name not in net.unpruned}, biases)
+    batch_size = len(x) if net.mixes_images else batch_size  # a part of the batch would have another loss
 
     def gradient(images: Array, labels: Array, part: slice) -> Any:
         c = {name: Tensor(one, copy=False) for name, one in masks.items()}

@@ -137,8 +137,9 @@ def _mean_over_images(
 ) -> dict[str, Array]:
     """derivative(L, w), a few images at a time; the last batch is smaller and counts for less."""
     total: dict[str, Array] = {}
-    for start in range(0, len(x), IMAGES):
-        images, labels = x[start : start + IMAGES], y[start : start + IMAGES]
+    params, size = net.without_state(params), len(x) if net.mixes_images else IMAGES
+    for start in range(0, len(x), size):
+        images, labels = x[start : start + size], y[start : start + size]
         w = {name: Tensor(p) for name, p in params.items()}
         share = len(images) / len(x)
         for name, a in derivative(cross_entropy(net(w, images) / temperature, labels), w).items():
@@ -156,6 +157,7 @@ def mask_curvature(net: Sequential, params: Arrays, x: Array, y: Array, connecti
     -------
     (len(connections),) array
     """
+    params = net.without_state(params)
     c = {name: Tensor(one) for name, one in ones(params).items()}
     loss = cross_entropy(net(apply_masks(c, params), x), y)
     g = grad(loss, c, create_graph=True)
@@ -190,7 +192,7 @@ def fisher_diagonal(net: Sequential, params: Arrays, x: Array, y: Array) -> dict
         If the batch is empty, or an image or a parameter is NaN or infinite.
     """
     check_batch(params, x, y)
-    params, x = _as(np.float64, params, x)
+    params, x = _as(np.float64, net.without_state(params), x)
     w = {name: Tensor(p) for name, p in params.items()}
     diagonal = {name: np.zeros(p.shape) for name, p in params.items()}
     for image in x[:, None]:  # (1, *net.input_shape) each
@@ -230,7 +232,7 @@ def hutchinson_diagonal(
     check_batch(params, x, y)
     if probes < 2:
         raise ValueError(f"{probes} probes have no standard error: take at least 2, better 100")
-    rng, (params, x) = np.random.default_rng(rng), _as(np.float64, params, x)
+    rng, (params, x) = np.random.default_rng(rng), _as(np.float64, net.without_state(params), x)
     total, squares = ({name: np.zeros(p.shape) for name, p in params.items()} for _ in range(2))
     for _ in range(probes):
         v = {name: rng.choice([-1.0, 1.0], p.shape) for name, p in params.items()}
@@ -293,7 +295,7 @@ def difference_errors(
     exact = mask_gradient(net, *_as(np.float64, params, x), y)
     if not connections or not all(exact[name][j] for name, j in connections) or not all(deltas):
         raise ValueError("difference_errors needs connections with a derivative other than 0, and no δ of 0")
-    params, x = _as(dtype, params, x)
+    params, x = _as(dtype, net.without_state(params), x)
 
     def loss(connection: Connection, change: complex) -> complex:
         """L with c_j = 1 + change."""
@@ -338,6 +340,7 @@ def joint_deletion(
     list of dict, one for each sparsity
         sparsity; true, L(1 ⊙ w) - L(c ⊙ w); linear, Σ g_j over the connections with c_j = 0.
     """
+    params = net.without_state(params)
     g = mask_gradient(net, params, x, y)
     whole = float(cross_entropy(net(params, x), y))
     rows = []

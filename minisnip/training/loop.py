@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +23,7 @@ from minisnip.mistakes import Registry, check_evaluation, check_settings, check_
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Flatten, Select, Sequential
 from minisnip.nn.losses import cross_entropy
+from minisnip.nn.normalization import running_statistics
 from minisnip.nn.threads import Shards, sharding
 from minisnip.pruning.masks import apply_masks, warn_of_collapse
 from minisnip.training.augment import Augmentation
@@ -102,8 +103,8 @@ class TrainResult:
     Attributes
     ----------
     params : dict of arrays
-        The parameters of the epoch with the lowest validation error, the first one if several are equal. If no epoch
-        was finished, the initial ones.
+        The parameters of the epoch with the lowest validation error, the first one if several are equal; with the
+        running statistics of each BatchNorm, if there is one. If no epoch was finished, the initial ones.
     history : list of dict
         One row per finished epoch: epoch, iterations, learning_rate, train_loss, train_error_percent, validation_loss,
         validation_error_percent; losses in nats.
@@ -183,6 +184,16 @@ class Run:
     def total(self) -> int:
         """The steps of the whole run."""
         return self.recipe.total(self.steps)
+
+    def batches(self) -> Iterator[Array]:
+        """A fixed subset of the training images, which batch normalization is measured on: ten batches, if there are.
+
+        Each is spread over the whole split, which may be sorted by class.
+        """
+        images, size = self.splits["train"].images, self.recipe.batch_size
+        count = min(10, len(images) // size)
+        rows = np.arange(count * size) * len(images) // (count * size)
+        yield from (images[rows[i::count]] for i in range(count))
 
     def result(self, state: TrainState, finished: bool) -> TrainResult:
         """The best epoch so far, in the shapes of the full network."""
@@ -296,7 +307,7 @@ def train(
     augmentation = None if augment is None else Augmentation.parse(augment).fit(dataset)
     if average:
         recipe = replace(recipe, optimizer=Averaged(optimizer, average))
-    masks, watch, small = masks or {}, watch or {}, None
+    params, masks, watch, small = net.without_state(params), masks or {}, watch or {}, None
     warn_of_collapse(masks)
     if compact:
         from minisnip.pruning import cut  # here, so that the rest of the loop can be read without it
@@ -388,12 +399,12 @@ def train_step(
 
 
 def evaluated(run: Run, state: TrainState) -> dict[str, Array]:
-    """The parameters that are evaluated and kept: those of the last step, or their average."""
+    """The parameters that are evaluated and kept: those of the last step, or their average; and running statistics."""
     params = dict(state.params)
     for name, average in averages(state.optimizer_state).items():
         params[name] = params[name].copy()
         params[name].reshape(-1)[run.kept.get(name, slice(None))] = average.reshape(-1)
-    return params
+    return params | running_statistics(run.net, params, run.batches())
 
 
 def kept_connections(masks: Arrays) -> Kept:
