@@ -24,6 +24,7 @@ from minisnip.lab import agree, compare, report, reproduce
 from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_sizes, record, run
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, run_all
 from minisnip.mistakes import nearest
+from minisnip.nn.layers import UnknownLayerError
 from minisnip.nn.threads import use_threads
 from minisnip.pruning import METHODS, LayerCollapseWarning, input_connections, picture
 from minisnip.pruning import report as kept_report
@@ -31,7 +32,7 @@ from minisnip.training import DivergenceError, TrainingInterrupted
 
 FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
 FAILURES: tuple[type[Exception], ...] = (data.DataError, UnreadableFileError, OtherVersionError, report.InUseError)
-FAILURES += (ClusterError, DivergenceError, LostRunError, OSError)
+FAILURES += (ClusterError, DivergenceError, LostRunError, OSError, UnknownLayerError)
 
 TRAINING = ["model", "init", "scoring_images", "epochs", "batch_size"]
 TRAINING += ["optimizer", "learning_rate", "weight_decay", "schedule"]

@@ -191,8 +191,8 @@ def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = N
     for name, layer in net.layers.items():
         if getattr(layer, "saturates", False):
             raise UnknownLayerError(
-                f"synflow is not defined for layer {name}, a {type(layer).__name__}: its output is no sum over paths of "
-                "products of weights; use another criterion, such as snip or grasp"
+                f"synflow is not defined for layer {name}, of type {type(layer).__name__}: its output is no sum over "
+                "paths of products of weights; use another criterion, such as snip or grasp"
             )
     absolute = {name: np.abs(np.asarray(w, np.float64)) for name, w in params.items()}
     c = {name: Tensor(one) for name, one in ones(absolute).items()}

@@ -26,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.conv import im2col
+from minisnip.autodiff.conv import border, im2col
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.autodiff.threads import one_thread
 from minisnip.nn.layers import Block, Conv2d, Layer, Select, Sequential, known_blocks
@@ -36,15 +36,17 @@ from minisnip.pruning.masks import apply_masks, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch
 
 IMAGES = 100  # at a time, at most
+CHOSEN = "delta_loss_of gives it for chosen connections of any network, a forward pass for each"
 CACHE = 2**23  # bytes for one batch of rows, at most: about what a processor's cache holds
 
 
 def delta_loss_by_deletion(net: Sequential, params: Arrays, x: Array, y: Array, delta: float = 1.0) -> dict[str, Array]:
     """(L(1 ⊙ w) - L((1 - δ e_j) ⊙ w)) / δ for every connection j, one forward pass each: slow, but plainly right."""
+    params = net.without_state(params)
     whole = cross_entropy(net(params, x), y)
-    answer = {name: np.empty(w.shape) for name, w in params.items()}
-    for name, w in params.items():
-        for j in np.ndindex(w.shape):
+    answer = {name: np.empty(w.shape) for name, w in params.items() if name not in net.unpruned}
+    for name in answer:
+        for j in np.ndindex(params[name].shape):
             c = ones(params)
             c[name][j] -= delta
             answer[name][j] = (whole - cross_entropy(net(apply_masks(c, params), x), y)) / delta
@@ -106,6 +108,7 @@ def delta_loss(
            [ 0.  , -0.06]])
     """
     check_batch(params, x, y)
+    known_blocks(net, "ΔL is computed", CHOSEN)
     x, y = np.asarray(x, np.float64), np.asarray(y)
     names = [names] if isinstance(names, str) else list(params if names is None else names)
     _check(net, params, x, y, delta, names)
@@ -266,7 +269,7 @@ def find_stages(net: Sequential, params: Arrays, x: Array, y: Array) -> list[Sta
     TypeError
         If a layer is not one of minisnip.nn.
     """
-    blocks = known_blocks(net, "ΔL is computed")
+    blocks = known_blocks(net, "ΔL is computed", CHOSEN)
     steps, activations = [], [x]  # each layer with its parameters; activations[i] enters layer i
     for name, layer in net.layers.items():
         own = {short: params[f"{name}.{short}"] for short in layer.shapes()}
@@ -303,8 +306,9 @@ def image_losses(logits: Array, labels: Array) -> Array:
 def _columns(layer: Layer, x: Array) -> Array:
     """What the connections of a unit read, in the order of its weights, then the bias: (K + 1, P, N)."""
     if isinstance(layer, Conv2d):
-        padding = ((0, 0), (0, 0), *[(layer.padding, layer.padding)] * 2)
-        columns = im2col(np.pad(x, padding), (layer.kernel, layer.kernel), layer.stride)  # (C·k·k, oh·ow·N)
+        kernel = (layer.kernel, layer.kernel)
+        zeros = ((0, 0), (0, 0), *border(x.shape[2:], kernel, layer.stride, layer.padding))
+        columns = im2col(np.pad(x, zeros), kernel, layer.stride)  # (C·k·k, oh·ow·N)
     else:
         columns = x.T
     columns = columns.reshape(len(columns), -1, len(x))

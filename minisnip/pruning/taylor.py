@@ -25,9 +25,8 @@ from minisnip.pruning.masks import apply_masks, flatten, keep_top, names_by_laye
 from minisnip.pruning.sensitivity import check_batch, mask_gradient
 
 IMAGES = 100  # held in memory at a time; L is a mean over images, so no answer depends on it
-DELTAS = tuple(10.0 ** (-k / 2) for k in range(25))  # 1 to 1e-12
-
 Connection: TypeAlias = tuple[str, tuple[int, ...]]  # the name of the parameter, and the index in it
+DELTAS = tuple(10.0 ** (-k / 2) for k in range(25))  # 1 to 1e-12
 
 
 def agreement(
@@ -162,6 +161,60 @@ def mask_curvature(net: Sequential, params: Arrays, x: Array, y: Array, connecti
     loss = cross_entropy(net(apply_masks(c, params), x), y)
     g = grad(loss, c, create_graph=True)
     return np.array([grad(g[name][j], c[name])[j] for name, j in connections])
+
+
+@one_thread
+def delta_loss_of(
+    net: Sequential, params: Arrays, x: Array, y: Array, connections: Sequence[Connection], delta: float = 1.0
+) -> Array:
+    """(L(1 ⊙ w) - L((1 - δ e_j) ⊙ w)) / δ for chosen connections of any network, one forward pass each.
+
+    Parameters
+    ----------
+    net, params, x, y
+        As in `mask_gradient`.
+    connections : sequence of (name, index)
+        Such as [("fc1.weight", (0, 3))].
+    delta : float
+        The share of the connection that is removed.
+
+    Returns
+    -------
+    (len(connections),) array of float64
+
+    Raises
+    ------
+    ValueError
+        If the batch is empty, an image or a parameter is not finite, or a connection is not there.
+
+    Examples
+    --------
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.pruning import delta_loss_of
+    >>> net, w = Sequential((2,), fc=Linear(2, 2)), np.array([[1.0, -2.0], [0.0, 3.0]])
+    >>> params, x, y = {"fc.weight": w, "fc.bias": np.zeros(2)}, np.eye(2), np.array([0, 1])  # two images
+    >>> delta_loss_of(net, params, x, y, [("fc.weight", (0, 0)), ("fc.weight", (1, 1))]).round(2)
+    array([-0.19, -0.06])
+    """
+    check_batch(params, x, y)
+    params = {name: np.array(w, np.float64) for name, w in net.without_state(params).items()}
+    if unknown := [(name, j) for name, j in connections if name not in params or not _is_in(j, params[name].shape)]:
+        raise ValueError(f"there is no connection {unknown[0]}: expected a parameter and an index, one number per axis")
+
+    def loss() -> float:
+        return float(cross_entropy(net(params, x), y))
+
+    whole, answer = loss(), np.empty(len(connections))
+    for i, (name, j) in enumerate(connections):
+        w = params[name][j]
+        params[name][j] = w * (1 - delta)
+        answer[i] = (whole - loss()) / delta
+        params[name][j] = w
+    return answer
+
+
+def _is_in(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    return len(index) == len(shape) and all(0 <= i < n for i, n in zip(index, shape, strict=True))
 
 
 @one_thread
