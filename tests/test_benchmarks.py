@@ -16,7 +16,7 @@ import pytest
 
 from minisnip.data import Dataset
 from minisnip.lab.report import as_markdown
-from minisnip.nn import MODELS, Flatten, Linear, Sequential
+from minisnip.nn import LENETS, Flatten, Linear, Sequential
 from tests.benchmarks import agreement, growth, import_time, training_step, turns
 from tests.benchmarks.bars import step_bars
 from tests.benchmarks.contestants import matmul_, minisnip_
@@ -45,11 +45,11 @@ def peer(name: str, package: str) -> Callable[..., Callable[[], float]]:
 
 
 @pytest.mark.parametrize(("name", "package"), [(f"{p}_:step", p) for p in ("torch", "autograd", "mygrad")])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 @pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.95])
 def test_peers_take_the_same_training_steps(name: str, package: str, model: str, sparsity: float) -> None:
     theirs = peer(name, package)
-    given = problem(MODELS[model](), images_like_mnist().train, sparsity)
+    given = problem(LENETS[model](), images_like_mnist().train, sparsity)
     assert sum(np.count_nonzero(c) for c in given.masks.values()) == (
         sparsity and round(given.net.size * (1 - sparsity))
     )
@@ -59,11 +59,11 @@ def test_peers_take_the_same_training_steps(name: str, package: str, model: str,
     assert len(set(ours)) == 4  # the steps moved something
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 @pytest.mark.parametrize("work", ["evaluation", "scoring"])
 def test_pytorch_evaluates_and_scores_alike(model: str, work: str) -> None:
     theirs = peer(f"torch_:{work}", "torch")
-    given = problem(MODELS[model](), images_like_mnist().test)
+    given = problem(LENETS[model](), images_like_mnist().test)
     assert theirs(given)() == pytest.approx(getattr(minisnip_, work)(given)(), rel=1e-5)
 
 
@@ -73,7 +73,7 @@ def test_peers_select_as_many(name: str, package: str) -> None:
 
 
 def test_the_floor_multiplies_what_a_step_multiplies() -> None:
-    shapes = list(matmul_.shapes(MODELS["lenet-5-caffe"](), 100))
+    shapes = list(matmul_.shapes(LENETS["lenet-5-caffe"](), 100))
     assert shapes == [(20, 25, 57_600), (50, 500, 6_400), (500, 800, 100), (10, 500, 100)]
     net = Sequential((4,), fc1=Linear(4, 3), fc2=Linear(3, 2))
     sizes = [(a.shape, b.shape, out.shape) for a, b, out in matmul_.products(net, 5)]
@@ -116,7 +116,7 @@ def test_training_step_prints_tables_and_writes_json_and_figure(
     monkeypatch.setattr(training_step, "mnist_or_glyphs", images_like_mnist)
     monkeypatch.setattr(training_step, "TEST_IMAGES", 20)
     monkeypatch.setattr(training_step, "SCORES", 1000)
-    monkeypatch.setattr(training_step, "MODELS", {"lenet-300-100": MODELS["lenet-300-100"]})
+    monkeypatch.setattr(training_step, "LENETS", {"lenet-300-100": LENETS["lenet-300-100"]})
     for name in training_step.PACKAGES:  # importing them in so many processes takes a minute
         monkeypatch.setitem(training_step.PACKAGES, name, "a_package_that_nobody_has")
     training_step.installed.cache_clear()
@@ -135,7 +135,7 @@ def test_training_step_prints_tables_and_writes_json_and_figure(
 def test_pytorch_in_one_thread_takes_turns_with_minisnip(monkeypatch: pytest.MonkeyPatch) -> None:
     peer("torch_:step", "torch")
     monkeypatch.setattr(turns, "PAUSE", 0)
-    given = problem(MODELS["lenet-300-100"](), images_like_mnist().train, 0.95)
+    given = problem(LENETS["lenet-300-100"](), images_like_mnist().train, 0.95)
     contestants = {name: training_step.STEP[name] for name in (training_step.US, training_step.ONE_THREAD)}
     done = training_step.race(contestants, (given,), 1, 2)
     assert [len(turn.seconds) for turn in done.values()] == [1, 1]
@@ -168,7 +168,7 @@ def test_growth_measures_every_point(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_growth_covers_batch_width_and_depth() -> None:
     series = dict(growth.series(images_like_mnist().train))
     assert [len(problems) for problems in series.values()] == [5, 5, 5, 5]
-    assert series["LeNet-300-100: width ×"][1].net.shapes() == MODELS["lenet-300-100"]().shapes()
+    assert series["LeNet-300-100: width ×"][1].net.shapes() == LENETS["lenet-300-100"]().shapes()
     assert list(series["hidden layers of 300"][2].net.layers) == ["flatten", "fc1", "relu1", "fc2", "relu2", "fc3"]
 
 

@@ -72,7 +72,7 @@ def test_compaction_prints_both_tables_and_writes_json(
     monkeypatch.setattr(turns, "PAUSE", 0)
     monkeypatch.setattr(compaction, "mnist_or_glyphs", images_like_mnist)
     monkeypatch.setattr(compaction, "SPARSITIES", (0.98,))
-    monkeypatch.setattr(compaction, "MODELS", {"lenet-300-100": MODELS["lenet-300-100"]})
+    monkeypatch.setattr(compaction, "LENETS", {"lenet-300-100": MODELS["lenet-300-100"]})
     monkeypatch.setattr(compaction, "EVALUATED", 20)
     compaction.snip.cache_clear()
     out = tmp_path / "compaction"

@@ -3,13 +3,23 @@
 from minisnip.nn.init import SCHEMES
 from minisnip.nn.layers import Block, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential
 from minisnip.nn.losses import cross_entropy
-from minisnip.nn.models import MODELS, alexnet, lenet_5_caffe, lenet_300_100, recurrent_network, vgg, wide_resnet
+from minisnip.nn.models import (
+    LENETS,
+    MODELS,
+    alexnet,
+    lenet_5_caffe,
+    lenet_300_100,
+    recurrent_network,
+    vgg,
+    wide_resnet,
+)
 from minisnip.nn.normalization import BatchNorm, running_statistics
 from minisnip.nn.recurrent import GRU, LSTM, RNN, EachStep, Rows, Sigmoid, Tanh
 from minisnip.nn.residual import AvgPool2d, GlobalAvgPool, Residual
 
 __all__ = [
     "GRU",
+    "LENETS",
     "LSTM",
     "MODELS",
     "RNN",

@@ -22,7 +22,7 @@ import numpy as np
 from minisnip import data
 from minisnip.autodiff.engine import Array
 from minisnip.files import save_text
-from minisnip.nn import MODELS, Select, Sequential
+from minisnip.nn import LENETS, Select, Sequential
 from minisnip.nn.models import TITLES
 from minisnip.pruning import (
     Compact,
@@ -55,7 +55,7 @@ Network = tuple[Sequential, dict[str, Array], dict[str, Array]]  # with its para
 @cache
 def snip(model: str, sparsity: float) -> Network:
     """The dense network, and SNIP's masks from a batch of 100."""
-    net, batch = MODELS[model](), first(mnist_or_glyphs().train, 100)
+    net, batch = LENETS[model](), first(mnist_or_glyphs().train, 100)
     params = net.init(np.random.default_rng(0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LayerCollapseWarning)
@@ -118,7 +118,7 @@ def timed(pairs: int, steps: int, evaluations: int, records: list[dict[str, Any]
     """A row for each network and sparsity; what it was made from is added to the records."""
     dataset = mnist_or_glyphs()
     batch, test = first(dataset.train, 100), first(dataset.test, EVALUATED)
-    for model in MODELS:
+    for model in LENETS:
         for sparsity in SPARSITIES:
             step = race("step", problems(model, sparsity, batch, cut), pairs, steps)
             evaluation = race("evaluation", problems(model, sparsity, test, compact), pairs, evaluations)
@@ -151,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "compaction")
     options = parser.parse_args(argv)
     label = mnist_or_glyphs().label
-    points = [(model, sparsity) for model in MODELS for sparsity in SPARSITIES]
+    points = [(model, sparsity) for model in LENETS for sparsity in SPARSITIES]
     sizes = ([TITLES[model], f"{100 * s:g} %", *bytes_on_disk(model, s)] for model, s in points)
     bytes_table = print_table([f"bytes on disk, {label}", "sparsity", *FILES], sizes)
     print()

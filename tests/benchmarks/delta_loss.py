@@ -16,7 +16,7 @@ import numpy as np
 
 from minisnip import data
 from minisnip.autodiff.engine import Array
-from minisnip.nn import MODELS, Flatten, Linear, ReLU, Sequential, cross_entropy
+from minisnip.nn import LENETS, Flatten, Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import delta_loss
 from tests.benchmarks.problem import mnist_or_glyphs
 from tests.benchmarks.table import RESULTS, print_table, write_result
@@ -55,7 +55,7 @@ def models(dataset: data.Dataset) -> Iterator[tuple[str, ...]]:
     """The header and the rows of the main table."""
     yield f"network, {dataset.label}", "connections", "all ΔL", "plain loop (extrapolated)", "ratio", "peak memory"
     batch = first(dataset, 100)
-    for model, make in MODELS.items():
+    for model, make in LENETS.items():
         net = make()
         params = net.init(np.random.default_rng(0), dtype=np.float64)
         fast, loop, peak = (f(net, params, batch) for f in (seconds_of_all, seconds_of_loop, peak_bytes))

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from minisnip.autodiff import Tensor, grad
 from minisnip.autodiff.engine import Array, Primitive
-from minisnip.nn import MODELS, Sequential, cross_entropy
+from minisnip.nn import LENETS, Sequential, cross_entropy
 from minisnip.nn.models import TITLES
 from minisnip.nn.threads import keep_freed_memory
 from tests.benchmarks.problem import first, mnist_or_glyphs
@@ -70,7 +70,7 @@ def once(net: Sequential, params: dict[str, Array], images: Array, labels: Array
 
 def rows(model: str, batch: int, repeats: int) -> Iterator[list[str]]:
     """A row for each op, in the order of the forward pass."""
-    net, split = MODELS[model](), first(mnist_or_glyphs().train, batch)
+    net, split = LENETS[model](), first(mnist_or_glyphs().train, batch)
     params = net.init(np.random.default_rng(0))
     keep_freed_memory()
     found = [once(net, params, split.images, split.labels) for _ in range(repeats + 5)][5:]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from minisnip.autodiff.threads import one_thread, pool, shared
-from minisnip.nn import MODELS, threads
+from minisnip.nn import LENETS, threads
 from minisnip.nn.models import TITLES
 from minisnip.nn.threads import Shards, keep_freed_memory
 from minisnip.training import SGD
@@ -49,7 +49,7 @@ def rows(rounds: int, steps: int) -> Iterator[list[object]]:
     """A row for each network and batch."""
     data = mnist_or_glyphs()
     for model, batch in CASES:
-        given = problem(MODELS[model](), first(data.train, batch))
+        given = problem(LENETS[model](), first(data.train, batch))
         entries = {str(cut): Entry(f"{__spec__.name}:step", (given, *cut)) for cut in CUTS}
         turns = take_turns(entries, rounds, steps)
         yield [TITLES[model], batch, *(milliseconds(turns[str(cut)].median) for cut in CUTS)]

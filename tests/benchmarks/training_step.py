@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from minisnip.data import Dataset
-from minisnip.nn import MODELS
+from minisnip.nn import LENETS
 from minisnip.nn.models import TITLES
 from tests.benchmarks.facts import facts
 from tests.benchmarks.problem import first, mnist_or_glyphs, problem
@@ -68,7 +68,7 @@ def installed(name: str) -> bool:
 
 def training_rows(data: Dataset, pairs: int, steps: int) -> Iterator[Row]:
     """Both networks, dense and pruned."""
-    for model, make in MODELS.items():
+    for model, make in LENETS.items():
         for kind, sparsity in (("dense", 0.0), (f"{100 * SPARSITY:g} % pruned", SPARSITY)):
             given = problem(make(), first(data.train, BATCH), sparsity)
             yield "a step", TITLES[model], kind, race(STEP, (given,), pairs, steps)
@@ -81,7 +81,7 @@ def other_rows(data: Dataset, pairs: int, steps: int) -> Iterator[Row]:
         ("evaluation", evaluation, first(data.test, TEST_IMAGES)),
         ("scoring", f"score a batch of {BATCH}", first(data.train, BATCH)),
     ):
-        for model, make in MODELS.items():
+        for model, make in LENETS.items():
             contestants = {US: f"minisnip_:{work}", PEER: f"torch_:{work}"}
             yield title, TITLES[model], "dense", race(contestants, (problem(make(), split),), pairs, steps, SLOW)
     contestants = {US: "minisnip_:selection", PEER: "torch_:selection", SORT: "argsort_:selection"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minisnip.nn import MODELS, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, lenet_5_caffe, lenet_300_100
+from minisnip.nn import LENETS, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, lenet_5_caffe, lenet_300_100
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
 
 
@@ -48,9 +48,9 @@ def test_no_relu_follows_a_convolution_of_lenet_5_caffe() -> None:
     assert kinds == [Conv2d, MaxPool2d, Conv2d, MaxPool2d, Flatten, Linear, ReLU, Linear]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 def test_a_lenet_maps_a_batch_of_images_to_ten_logits_and_keeps_the_dtype(model: str) -> None:
-    net = MODELS[model]()
+    net = LENETS[model]()
     for dtype in (np.float32, np.float64):
         logits = net(net.init(np.random.default_rng(0), dtype=dtype), np.zeros((3, 1, 28, 28), dtype))
         assert logits.shape == (3, 10)
