@@ -13,10 +13,10 @@ import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.mistakes import check_arrays, check_masks
-from minisnip.nn import BatchNorm, Conv2d, Layer, Linear, ReLU, Residual, Select, Sequential
+from minisnip.nn import BatchNorm, Block, Conv2d, Layer, Linear, ReLU, Residual, Select, Sequential
 from minisnip.nn.normalization import EPSILON
 from minisnip.pruning.alive import Connections, find_connections, reachable_units, units_reaching_output, whole_masks
-from minisnip.pruning.masks import apply_masks
+from minisnip.pruning.masks import apply_masks, ones
 
 # parameter or running statistic -> which of its units, and inputs of a weight, remain
 Places: TypeAlias = dict[str, tuple[Array, ...]]
@@ -120,7 +120,7 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     Parameters, returns and raises as `compact`; biases and masks keep their values.
     """
     _check(net, params, masks)
-    connections, whole = find_connections(net, masks), whole_masks(net, masks)
+    connections, whole = find_connections(net, masks), apply_masks(masks, ones(net.without_state(params)))
     both = zip(reachable_units(connections, biases=whole), units_reaching_output(connections), strict=True)
     left = [reachable & reaching for reachable, reaching in both]
     if not isinstance(connections[0].block.layer, Linear):
@@ -170,7 +170,7 @@ def _fold_constants(net: Sequential, params: Arrays, masks: Arrays) -> tuple[dic
     bias can express: there the unit stays, unless act(b) = 0; and so it does before a layer without a bias, and before
     the sum of a Residual.
     """
-    masks = whole_masks(net, masks)
+    masks = apply_masks(masks, ones(net.without_state(params)))
     params = apply_masks(masks, params)  # new arrays, changed below
     layers = {layer.after: layer for layer in find_connections(net, masks) if not layer.is_sum}
     for layer in layers.values():
@@ -224,28 +224,42 @@ def _normalize_constants(
         arrays[layer.weight][constant] = 0
 
 
-def _narrow_layers(net: Sequential, places: Places, prefix: str = "") -> dict[str, Layer]:
-    """The layers by name for the remaining units, with a selection of inputs before the first one if some are gone."""
+def _narrow_layers(net: Sequential, places: Places, prefix: str = "", channels: int | None = None) -> dict[str, Layer]:
+    """The layers by name for the remaining units, with a selection of inputs before the first one if some are gone.
+
+    In a part of a Residual, `channels` of its input remain, and the prefix begins the names of its layers.
+    """
     layers, blocks = net.head, net.blocks()
     first = places.get(f"{prefix}{blocks[0].name}.weight", ())
     if len(first) > 1 and len(first[1]) < blocks[0].in_shape[0] and not prefix:
         _select(layers, first[1], blocks[0].in_shape[0], net)
     for block in blocks:
-        units = places.get(f"{prefix}{block.name}.weight", (slice(None),))[0]
-        layers[block.name] = _narrow(block.layer, f"{prefix}{block.name}", places)
+        before = block.in_shape[0] if channels is None else channels
+        layers[block.name] = _narrow(block, f"{prefix}{block.name}", places, before)
         present = np.zeros((1, *block.out_shape))
-        present[:, units] = 1  # taken through the layers that follow: none of them changes a constant
-        for name, layer in block.following.items():
+        present[:, places.get(f"{prefix}{block.name}.weight", (slice(None),))[0]] = 1
+        for name, layer in block.following.items():  # none of them changes a constant
             layers[name] = _renumber(layer, present[0] > 0) if isinstance(layer, Select) else layer
             present = layer({}, present)
+        channels = int(np.count_nonzero(present[0].reshape(present.shape[1], -1).any(axis=1)))
     return layers
 
 
-def _narrow(layer: Layer, name: str, places: Places) -> Layer:
-    """The layer for the units and inputs that remain."""
+def _narrow(block: Block, name: str, places: Places, channels: int) -> Layer:
+    """The layer for the units and inputs that remain; a Residual reads this many channels and gives all."""
+    layer = block.layer
     if isinstance(layer, Residual):
-        body = Sequential(layer.body.input_shape, **_narrow_layers(layer.body, places, f"{name}.body."))
-        return replace(layer, body=body)  # what a sum reads is whole, and so is the shortcut
+        parts = {
+            part: Sequential(
+                (channels, *block.in_shape[1:]), **_narrow_layers(inner, places, f"{name}.{part}.", channels)
+            )
+            for part, inner in layer.parts.items()
+            if isinstance(inner, Sequential)
+        }
+        if layer.shortcut is not None and "shortcut" not in parts:
+            alone = Sequential(block.in_shape, shortcut=layer.shortcut)
+            parts |= _narrow_layers(alone, places, f"{name}.", channels)
+        return Residual(**parts)
     units, *inputs = (len(remaining) for remaining in places[f"{name}.weight"])
     if isinstance(layer, BatchNorm):
         return replace(layer, features=units)
