@@ -9,13 +9,13 @@ A sequence is (N, steps, features). Names, layouts and the order of the gates ar
     (5, 10)
 
 Inside, samples are last in memory, as everywhere in the package: the state is (hidden_size, N), and the gates are
-blocks of rows one after the other. A step of an LSTM is four ops: one for all products, one for all gates, one for the
-memory, one for the output.
+blocks of rows one after the other. A step has one matrix product, [W_ih W_hh b] [x; h; 1], and few other ops, because
+each op costs as much as a thousand multiplications.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -23,81 +23,113 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.compositions import concatenate, stack
-from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of, value_of
+from minisnip.autodiff.engine import VJP, Array, Op, Tensor, Value, primitive, shape_of, value_of
+from minisnip.autodiff.ops import elementwise
 from minisnip.nn.layers import Layer, Params, Shape, Stateless
 
 # ---- Ops of one step: features first, samples last -------------------------------------------------------------------
 
 
-def _steps(x: Value, n: int) -> list[Any]:
-    """x[0], x[1], ..., as halves of halves: their gradients are put together in log₂ n passes over x instead of n."""
-    if n == 1:
-        return [ops.take(x, 0)]
-    half = n // 2
-    return _steps(ops.take(x, slice(0, half)), half) + _steps(ops.take(x, slice(half, n)), n - half)
+class _Collected:
+    """A gradient to which every step contributes, put together once: the engine would add up whole arrays T times."""
+
+    def __init__(self, make: Callable[[Shape, list[Any]], Array], shape: Shape, contributions: list[Any]) -> None:
+        self.make, self.shape, self.contributions = make, shape, contributions
+
+    __array_ufunc__ = None  # array + this is __radd__
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, _Collected):
+            return _Collected(self.make, self.shape, self.contributions + other.contributions)
+        return self.whole() + other
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.whole()
+
+    def whole(self) -> Array:
+        return self.make(self.shape, self.contributions)
 
 
-joint: Op = primitive(  # W_x x + W_h h + b
-    lambda x, h, w_x, w_h, b: ops.plus_bias(w_x @ x + w_h @ h, b),
-    lambda g, out, x, h, w_x, w_h, b: w_x.T @ g,
-    lambda g, out, x, h, w_x, w_h, b: w_h.T @ g,
-    lambda g, out, x, h, w_x, w_h, b: g @ x.T,
-    lambda g, out, x, h, w_x, w_h, b: g @ h.T,
-    lambda g, out, x, h, w_x, w_h, b: ops.sum(g, 1),
-    name="joint",
-)
-
-
-def _gates(z: Array, bounded: slice) -> Array:
-    """tanh of the rows in `bounded`, σ of the others: σ(z) = (1 + tanh(z / 2)) / 2, which cannot overflow."""
-    is_tanh = _column(len(z), bounded, z)
-    out = np.asarray(np.tanh(z * (0.5 + 0.5 * is_tanh)))
-    out *= 0.5 + 0.5 * is_tanh
-    out += 0.5 - 0.5 * is_tanh
+def _put_steps(shape: Shape, contributions: list[Any]) -> Array:
+    out = np.zeros(shape, contributions[0][1].dtype)
+    for i, g in contributions:
+        out[i] += g
     return out
 
 
-def _column(rows: int, bounded: slice, like: Any) -> Array:
-    """1 in the rows of tanh, 0 in those of σ: (rows, 1)."""
-    column = np.zeros((rows, 1), value_of(like).real.dtype)
-    column[bounded] = 1
-    return column
+def _sum_products(shape: Shape, contributions: list[Any]) -> Array:
+    g, v = (np.concatenate(arrays, axis=1) for arrays in zip(*contributions, strict=True))
+    return np.asarray(g @ v.T)
 
 
-# σ' = σ (1 - σ) and tanh' = (1 + tanh) (1 - tanh)
-gates: Op = primitive(
-    _gates,
-    lambda g, out, z, bounded: g * ((out + _column(len(out), bounded, out)) * (1.0 - out)),
+def _by_steps(g: Any, out: Any, x: Any, i: int) -> Any:
+    return ops.put(g, i, x.shape) if isinstance(g, Tensor) else _Collected(_put_steps, x.shape, [(i, g)])
+
+
+def _by_weights(g: Any, out: Any, w: Any, v: Any) -> Any:
+    recorded = isinstance(g, Tensor) or isinstance(v, Tensor)
+    return g @ v.T if recorded else _Collected(_sum_products, w.shape, [(g, v)])
+
+
+# what all steps use, which puts its gradient together
+shared: Op = primitive(lambda x: x[...], lambda g, out, x: g.whole() if isinstance(g, _Collected) else g, name="shared")
+step: Op = primitive(lambda x, i: x[i], _by_steps, name="step")
+product: Op = primitive(lambda w, v: w @ v, _by_weights, lambda g, out, w, v: w.T @ g, name="product")
+
+
+def _part(i: int) -> VJP:
+    """The rows of g that came from part i."""
+
+    def vjp(g: Any, out: Any, *parts: Any) -> Any:
+        start = sum(len(part) for part in parts[:i])
+        return g[start : start + len(parts[i])]
+
+    return vjp
+
+
+joined: Op = primitive(lambda *parts: np.concatenate(parts), *map(_part, range(4)), name="joined")  # up to 4 parts
+
+
+# σ(z) = (1 + tanh(z/2)) / 2: all gates are one tanh of scaled weights, t, which cannot overflow; (1 + t) / 2 opens them
+opened: Op = elementwise(
+    lambda t, x: 0.5 * (1 + t) * x, lambda g, out, t, x: 0.5 * g * x, lambda g, out, t, x: opened(t, g)
 )
 
 
-def _quarters(a: Any) -> tuple[Any, ...]:
-    n = len(a) // 4
-    return a[:n], a[n : 2 * n], a[2 * n : 3 * n], a[3 * n :]
+def _parts(a: Any, count: int) -> list[Any]:
+    n = len(a) // count
+    return [a[k * n : (k + 1) * n] for k in range(count)]
 
 
-def _memory(a: Array, c: Array) -> Array:
-    i, f, g, _ = _quarters(a)
-    return np.asarray(f * c + i * g)
+def _memory(a: Array, m: Array) -> Array:
+    (i, f, g, o), c = _parts(a, 4), _parts(m, 2)[0]
+    return np.concatenate([0.5 * ((1 + f) * c + (1 + i) * g), o])
 
 
-def _memory_vjp(grad: Any, out: Any, a: Any, c: Any) -> Any:
-    i, _, g, o = _quarters(a)
-    return concatenate([grad * g, grad * c, grad * i, np.zeros_like(value_of(o))])
+def _memory_by_gates(grad: Any, out: Any, a: Any, m: Any) -> Any:
+    (i, _, g, _), c, (by_c, by_o) = _parts(a, 4), _parts(m, 2)[0], _parts(grad, 2)
+    by_c = 0.5 * by_c
+    return joined(by_c * g, by_c * c, by_c * (1.0 + i), by_o)
 
 
-def _output_vjp(grad: Any, out: Any, a: Any, c: Any) -> Any:
-    n = len(c)
-    return ops.put(grad * ops.tanh(c), slice(3 * n, 4 * n), shape_of(a))
+def _memory_by_memory(grad: Any, out: Any, a: Any, m: Any) -> Any:
+    by_c, by_o = _parts(grad, 2)
+    return joined(opened(_parts(a, 4)[1], by_c), np.zeros(shape_of(by_o), value_of(by_o).dtype))
 
 
-def _through_tanh(grad: Any, out: Any, a: Any, c: Any) -> Any:
+def _output(m: Array) -> Array:
+    c, o = _parts(m, 2)
+    return np.asarray(0.5 * (1 + o) * np.tanh(c))
+
+
+def _output_vjp(grad: Any, out: Any, m: Any) -> Any:
+    c, o = _parts(m, 2)
     t = ops.tanh(c)
-    return grad * a[3 * len(c) :] * (1.0 - t * t)
+    return joined(opened(o, grad) * (1.0 - t * t), 0.5 * grad * t)
 
 
-memory: Op = primitive(_memory, _memory_vjp, lambda grad, out, a, c: grad * a[len(c) : 2 * len(c)])
-output: Op = primitive(lambda a, c: a[3 * len(c) :] * np.tanh(c), _output_vjp, _through_tanh, name="output")
+memory: Op = primitive(_memory, _memory_by_gates, _memory_by_memory)  # gates, [c; o] -> [f ⊙ c + i ⊙ g; o]
+output: Op = primitive(_output, _output_vjp)  # [c; o] -> o ⊙ tanh(c)
 
 # ---- Layers ----------------------------------------------------------------------------------------------------------
 
@@ -113,11 +145,11 @@ class Recurrent:
     input_size: int
     hidden_size: int
     all_states: bool = False
-    gates: ClassVar[int] = 1
+    gates: ClassVar[str] = "t"  # t for tanh, s for σ, in the order of the blocks of rows
     saturates: ClassVar[bool] = True
 
     def shapes(self) -> dict[str, Shape]:
-        rows, hidden = self.gates * self.hidden_size, self.hidden_size
+        rows, hidden = len(self.gates) * self.hidden_size, self.hidden_size
         return {"weight_ih": (rows, self.input_size), "weight_hh": (rows, hidden), "bias": (rows,)}
 
     def out_shape(self, shape: Shape) -> Shape:
@@ -127,17 +159,19 @@ class Recurrent:
 
     def __call__(self, params: Params, x: Value) -> Any:
         n, steps, _ = shape_of(x)
-        inputs = _steps(ops.transpose(x, (1, 2, 0)), steps)  # (input_size, N) each
+        by_step = shared(ops.transpose(x, (1, 2, 0)))
+        inputs = [step(by_step, i) for i in range(steps)]  # (input_size, N) each
         zero = np.zeros((self.hidden_size, n), value_of(x).dtype)
-        states = [*self.unroll(params, inputs, zero)] if self.all_states else []
+        scale = np.repeat([0.5 if gate == "s" else 1.0 for gate in self.gates], self.hidden_size)[:, None]
+        bias = ops.reshape(params["bias"], (-1, 1))
+        w = concatenate([params["weight_ih"], params["weight_hh"], bias], 1) * scale.astype(value_of(bias).real.dtype)
+        states = [*self.unroll(w, inputs, zero)]
         if self.all_states:
             return ops.transpose(stack(states), (2, 0, 1))  # (steps, H, N) -> (N, steps, H)
-        for state in self.unroll(params, inputs, zero):
-            last = state
-        return ops.transpose(last)
+        return ops.transpose(states[-1])
 
-    def unroll(self, params: Params, inputs: list[Any], h: Any) -> Iterator[Any]:
-        """The state after each step, (hidden_size, N), from the inputs (input_size, N) and the first state."""
+    def unroll(self, w: Any, inputs: list[Any], h: Any) -> Iterator[Any]:
+        """The state after each step, from [W_ih W_hh b], the inputs (input_size, N) and the first state (H, N)."""
         raise NotImplementedError
 
 
@@ -148,9 +182,10 @@ class RNN(Recurrent):
     Parameters, shapes and names as `LSTM`, with one block of rows.
     """
 
-    def unroll(self, params: Params, inputs: list[Any], h: Any) -> Iterator[Any]:
+    def unroll(self, w: Any, inputs: list[Any], h: Any) -> Iterator[Any]:
+        w, one = shared(w), np.ones_like(h[:1])
         for x in inputs:
-            h = ops.tanh(joint(x, h, params["weight_ih"], params["weight_hh"], params["bias"]))
+            h = ops.tanh(product(w, joined(x, h, one)))
             yield h
 
 
@@ -177,14 +212,13 @@ class LSTM(Recurrent):
     ((128,), (28, 128))
     """
 
-    gates: ClassVar[int] = 4
+    gates: ClassVar[str] = "ssts"
 
-    def unroll(self, params: Params, inputs: list[Any], h: Any) -> Iterator[Any]:
-        bounded, c = slice(2 * self.hidden_size, 3 * self.hidden_size), h
+    def unroll(self, w: Any, inputs: list[Any], h: Any) -> Iterator[Any]:
+        w, one, m = shared(w), np.ones_like(h[:1]), np.concatenate([h, h])
         for x in inputs:
-            a = gates(joint(x, h, params["weight_ih"], params["weight_hh"], params["bias"]), bounded=bounded)
-            c = memory(a, c)
-            h = output(a, c)
+            m = memory(ops.tanh(product(w, joined(x, h, one))), m)
+            h = output(m)
             yield h
 
 
@@ -196,18 +230,15 @@ class GRU(Recurrent):
     applies it after. Parameters, shapes and names as `LSTM`, with three blocks of rows: r, z, n.
     """
 
-    gates: ClassVar[int] = 3
+    gates: ClassVar[str] = "sst"
 
-    def unroll(self, params: Params, inputs: list[Any], h: Any) -> Iterator[Any]:
-        size, names = self.hidden_size, ("weight_ih", "weight_hh", "bias")
-        both, new = (
-            [ops.take(params[name], rows) for name in names] for rows in (slice(2 * size), slice(2 * size, None))
-        )
+    def unroll(self, w: Any, inputs: list[Any], h: Any) -> Iterator[Any]:
+        size, one = self.hidden_size, np.ones_like(h[:1])
+        both, new = (shared(ops.take(w, rows)) for rows in (slice(2 * size), slice(2 * size, None)))
         for x in inputs:
-            a = gates(joint(x, h, *both), bounded=slice(0))
-            r, z = a[:size], a[size:]
-            n = ops.tanh(joint(x, r * h, *new))
-            h = n + z * (h - n)
+            a = ops.tanh(product(both, joined(x, h, one)))
+            n = ops.tanh(product(new, joined(x, opened(a[:size], h), one)))
+            h = n + opened(a[size:], h - n)
             yield h
 
 

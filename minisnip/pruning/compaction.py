@@ -7,7 +7,7 @@ does. `compact` also folds constant units into the biases of the next layer: it 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -249,7 +249,7 @@ def _narrow(block: Block, name: str, places: Places, channels: int) -> Layer:
     """The layer for the units and inputs that remain; a Residual reads this many channels and gives all."""
     layer = block.layer
     if isinstance(layer, Residual):
-        parts = {
+        parts: dict[str, Any] = {
             part: Sequential(
                 (channels, *block.in_shape[1:]), **_narrow_layers(inner, places, f"{name}.{part}.", channels)
             )

@@ -38,7 +38,7 @@ from minisnip.pruning import (
     mask_gradient,
     units_gone,
 )
-from minisnip.training import evaluate, loop, magnitude_after_training, train
+from minisnip.training import checkpoint, evaluate, loop, magnitude_after_training, train
 from minisnip.training.loop import loss_gradient
 from tests.table2 import SMALL, batch, moved_params, snip
 
@@ -321,7 +321,7 @@ def test_an_interrupted_training_with_batch_norm_resumes_to_the_same_bytes(
     net = SMALL["wrn"]()
     data, params, file = dataset(net), net.init(0), tmp_path / "checkpoint.npz"
     whole = train(net, params, data, **OPTIONS)
-    save = loop.save_checkpoint
+    save = checkpoint.save_checkpoint
 
     def interrupted(*arguments: Any) -> None:
         save(*arguments)
