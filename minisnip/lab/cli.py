@@ -24,7 +24,8 @@ from minisnip.lab import agree, compare, report, reproduce
 from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_sizes, record, run
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, run_all
 from minisnip.mistakes import nearest
-from minisnip.nn.layers import UnknownLayerError
+from minisnip.nn import MODELS
+from minisnip.nn.known import UnknownLayerError
 from minisnip.nn.threads import use_threads
 from minisnip.pruning import METHODS, LayerCollapseWarning, input_connections, picture
 from minisnip.pruning import report as kept_report
@@ -195,7 +196,8 @@ def compare_command(options: argparse.Namespace) -> None:
     """
     with wrong_options(options):
         asked = (options.criteria, options.controls, options.sparsities, options.seeds)
-        cases = compare.plan(partial(_experiment, options, compact=True), *asked)
+        known = not MODELS[_experiment(options).model]().saturates  # which connections are on a path
+        cases = compare.plan(partial(_experiment, options, compact=known), *asked)
         dataset, first = _load(cases[0][1], options)
         check_sizes(first, dataset)
         out = options.out or Path("runs") / f"compare-{first.dataset}-{first.model}"

@@ -23,6 +23,7 @@ from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
 from minisnip.mistakes import unknown
 from minisnip.nn import MODELS, SCHEMES, Sequential
+from minisnip.nn.known import UnknownLayerError
 from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
 from minisnip.training import (
     SCHEDULES,
@@ -401,7 +402,7 @@ def record(experiment: Experiment) -> dict[str, Any]:
     history = done.trained.history
     return {
         "kept": done.kept,
-        "effective": _count(pruning.effective_masks(done.net, done.masks)),
+        "effective": _effective(done),
         "emptied_layers": " ".join(pruning.emptied_layers(done.masks)),
         "collapse_sparsity": done.collapse_sparsity,
         "best_epoch": done.trained.best_epoch,
@@ -415,6 +416,14 @@ def record(experiment: Experiment) -> dict[str, Any]:
         "first_layer": pruning.input_connections(done.net, done.masks)[0].tolist(),
         "history": history,
     }
+
+
+def _effective(done: Run) -> int | None:
+    """The number of connections on a path; None if paths are not known, as through a recurrent layer."""
+    try:
+        return _count(pruning.effective_masks(done.net, done.masks))
+    except UnknownLayerError:
+        return None
 
 
 def _count(masks: Mapping[str, Array]) -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -365,54 +365,3 @@ class Sequential:
         rows.append(("total", "", "", f"{self.size:,}"))
         *widths, last = (max(map(len, column)) for column in zip(*rows, strict=True))
         return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows)
-
-
-KNOWN_LAYERS = (Linear, Conv2d, MaxPool2d, ReLU, Flatten, Select)
-
-
-class UnknownLayerError(TypeError):
-    """A function must know what each layer does, and does not know this one."""
-
-
-def known_blocks(
-    net: Sequential, purpose: str, remedy: str = "", known: tuple[type, ...] = KNOWN_LAYERS
-) -> list[Block]:
-    """The blocks of a network whose layers are all known, for work that must know what each layer does.
-
-    Parameters
-    ----------
-    net : Sequential
-    purpose : str
-        What cannot be done otherwise; ends up in the error: "paths are known".
-    remedy : str
-        What to do instead; ends the error.
-    known : tuple of types
-        Of a Residual, the layers of both parts must be known too.
-
-    Raises
-    ------
-    UnknownLayerError
-        If the network is no plain Sequential, or a layer is not known; names it.
-    """
-    remedy = remedy and f"; {remedy}"
-    if type(net) is not Sequential:
-        raise UnknownLayerError(
-            f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only{remedy}"
-        )
-    for name, layer in _inner_layers(net):
-        if type(layer) not in known:
-            ours = ", ".join(kind.__name__ for kind in known)
-            which = ours if type(layer).__module__.startswith("minisnip.nn") else "layers of minisnip.nn"
-            raise UnknownLayerError(f"layer {name} is a {type(layer).__name__}: {purpose} through {which} only{remedy}")
-    return net.blocks()
-
-
-def _inner_layers(net: Sequential, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Every layer with its name, and those in a layer that has parts."""
-    for name, layer in net.layers.items():
-        yield prefix + name, layer
-        for part, inner in getattr(layer, "parts", {}).items():
-            if isinstance(inner, Sequential):
-                yield from _inner_layers(inner, f"{prefix}{name}.{part}.")
-            else:
-                yield f"{prefix}{name}.{part}", inner

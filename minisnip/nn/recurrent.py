@@ -31,7 +31,11 @@ from minisnip.nn.layers import Layer, Params, Shape, Stateless
 
 
 class _Collected:
-    """A gradient to which every step contributes, put together once: the engine would add up whole arrays T times."""
+    """A gradient to which every step contributes, put together once.
+
+    The engine adds contributions as they come: of T steps, it would add T arrays of the size of all weights, or of the
+    whole sequence. This one only collects them. Recorded gradients (`create_graph=True`) are added as usual.
+    """
 
     def __init__(self, make: Callable[[Shape, list[Any]], Array], shape: Shape, contributions: list[Any]) -> None:
         self.make, self.shape, self.contributions = make, shape, contributions
@@ -71,7 +75,7 @@ def _by_weights(g: Any, out: Any, w: Any, v: Any) -> Any:
     return g @ v.T if recorded else _Collected(_sum_products, w.shape, [(g, v)])
 
 
-# what all steps use, which puts its gradient together
+# `shared` is what every step uses; it puts the collected gradient together
 shared: Op = primitive(lambda x: x[...], lambda g, out, x: g.whole() if isinstance(g, _Collected) else g, name="shared")
 step: Op = primitive(lambda x, i: x[i], _by_steps, name="step")
 product: Op = primitive(lambda w, v: w @ v, _by_weights, lambda g, out, w, v: w.T @ g, name="product")
@@ -90,7 +94,8 @@ def _part(i: int) -> VJP:
 joined: Op = primitive(lambda *parts: np.concatenate(parts), *map(_part, range(4)), name="joined")  # up to 4 parts
 
 
-# σ(z) = (1 + tanh(z/2)) / 2: all gates are one tanh of scaled weights, t, which cannot overflow; (1 + t) / 2 opens them
+# σ(z) = (1 + t) / 2 with t = tanh(z / 2). So all gates of a step are one tanh, of weights that are halved for σ, and t
+# stands for σ until it is used. ½ is a power of two: nothing is rounded; and tanh cannot overflow.
 opened: Op = elementwise(
     lambda t, x: 0.5 * (1 + t) * x, lambda g, out, t, x: 0.5 * g * x, lambda g, out, t, x: opened(t, g)
 )

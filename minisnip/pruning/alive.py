@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
-from minisnip.nn import AvgPool2d, BatchNorm, Block, GlobalAvgPool, Layer, Residual, Sequential
-from minisnip.nn.layers import KNOWN_LAYERS, Shape, known_blocks
+from minisnip.nn import BatchNorm, Block, Layer, Residual, Sequential
+from minisnip.nn.known import PATHS, known_blocks
+from minisnip.nn.layers import Shape
 from minisnip.pruning.masks import apply_masks
 
-PATHS = (*KNOWN_LAYERS, BatchNorm, Residual, AvgPool2d, GlobalAvgPool)
+COUNT = "kept_per_layer counts what is kept, on a path or not"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +82,10 @@ def whole_masks(net: Sequential, masks: Arrays) -> dict[str, Array]:
     return apply_masks(masks, {name: np.ones(shape) for name, shape in net.shapes().items()})
 
 
-def find_connections(net: Sequential, masks: Arrays) -> list[Connections]:
+def find_connections(net: Sequential, masks: Arrays, remedy: str = COUNT) -> list[Connections]:
     """The connections of each layer with parameters, in order; after the layers of a Residual, those to its sum.
+
+    `remedy` ends the error for a layer that is not known.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def find_connections(net: Sequential, masks: Arrays) -> list[Connections]:
         If a mask has no parameter, or another shape.
     """
     found: list[Connections] = []
-    first = known_blocks(net, "paths are known", "kept_per_layer counts what is kept", PATHS)[0]
+    first = known_blocks(net, "paths are known", remedy, PATHS)[0]
     _walk(net, "", _Units(0, first.in_shape), whole_masks(net, masks), found)
     return found
 

@@ -18,6 +18,7 @@ from minisnip.nn.normalization import EPSILON
 from minisnip.pruning.alive import Connections, find_connections, reachable_units, units_reaching_output, whole_masks
 from minisnip.pruning.masks import apply_masks, ones
 
+MASKED = "train and evaluate the masked network, without compact"
 # parameter or running statistic -> which of its units, and inputs of a weight, remain
 Places: TypeAlias = dict[str, tuple[Array, ...]]
 
@@ -120,7 +121,7 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     Parameters, returns and raises as `compact`; biases and masks keep their values.
     """
     _check(net, params, masks)
-    connections, whole = find_connections(net, masks), apply_masks(masks, ones(net.without_state(params)))
+    connections, whole = find_connections(net, masks, MASKED), apply_masks(masks, ones(net.without_state(params)))
     both = zip(reachable_units(connections, biases=whole), units_reaching_output(connections), strict=True)
     left = [reachable & reaching for reachable, reaching in both]
     if not isinstance(connections[0].block.layer, Linear):
@@ -172,7 +173,7 @@ def _fold_constants(net: Sequential, params: Arrays, masks: Arrays) -> tuple[dic
     """
     masks = apply_masks(masks, ones(net.without_state(params)))
     params = apply_masks(masks, params)  # new arrays, changed below
-    layers = {layer.after: layer for layer in find_connections(net, masks) if not layer.is_sum}
+    layers = {layer.after: layer for layer in find_connections(net, masks, MASKED) if not layer.is_sum}
     for layer in layers.values():
         before = layers.get(layer.before)
         if before is None:  # the network's input, or a sum

@@ -17,7 +17,7 @@ from minisnip.autodiff.threads import one_thread
 from minisnip.mistakes import Registry, warn
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
-from minisnip.nn.layers import UnknownLayerError, known_blocks
+from minisnip.nn.known import UnknownLayerError, known_blocks
 from minisnip.pruning import deletion
 from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch, check_not_all_zero, connection_sensitivity

@@ -29,7 +29,8 @@ from minisnip.autodiff import ops
 from minisnip.autodiff.conv import border, im2col
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.autodiff.threads import one_thread
-from minisnip.nn.layers import Block, Conv2d, Layer, Select, Sequential, known_blocks
+from minisnip.nn.known import known_blocks
+from minisnip.nn.layers import Block, Conv2d, Layer, Select, Sequential
 from minisnip.nn.losses import cross_entropy
 from minisnip.nn.threads import cores
 from minisnip.pruning.masks import apply_masks, names_by_layer, ones

@@ -233,8 +233,8 @@ def train(
         The initial parameters; they are not changed.
     dataset : Dataset
     masks : dict of arrays of 0 and 1, or None
-        Pruned connections are exactly zero at every step. None or {} trains the dense network. Every parameter has a
-        mask, or every one but the biases, which are then all kept.
+        Pruned connections are exactly zero at every step. None or {} trains the dense network. Every prunable
+        parameter has a mask, or every one but the biases, which are then all kept.
     epochs, batch_size : int
         Each epoch leaves out the images that do not fill a batch; the random order decides which.
     optimizer : Optimizer
@@ -443,7 +443,8 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (percent of wrong answers) over all images of a split.
 
-    `threads` is the number of threads, None for one per core; the answer does not depend on it.
+    `threads` is the number of threads, None for one per core; the answer does not depend on it. Batch normalization
+    uses the running statistics among the parameters; without them, those of each `batch_size` images.
 
     Raises
     ------

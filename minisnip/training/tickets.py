@@ -21,7 +21,8 @@ from minisnip.data import Dataset
 from minisnip.mistakes import check_training
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
-from minisnip.nn.layers import Params, Shape, Stateless, known_blocks
+from minisnip.nn.known import known_blocks
+from minisnip.nn.layers import Params, Shape, Stateless
 from minisnip.pruning import LayerCollapseWarning, count_kept, effective_masks, keep_top
 from minisnip.pruning.masks import check_sparsity, descending_ranks, flatten, unflatten
 from minisnip.pruning.schedules import Keep, removed_last, sparsity_of_round

@@ -15,7 +15,7 @@ import pytest
 from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset, Split
 from minisnip.nn import LSTM, MODELS, BatchNorm, Conv2d, Flatten, Linear, ReLU, Residual, Sequential, cross_entropy
-from minisnip.nn.layers import UnknownLayerError
+from minisnip.nn.known import UnknownLayerError
 from minisnip.nn.threads import sharding
 from minisnip.pruning import (
     CRITERIA,

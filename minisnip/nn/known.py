@@ -1,0 +1,64 @@
+"""Which layers are known to the functions that must know what each layer does to a unit, and the refusal of others.
+
+Training, SNIP and all criteria made of derivatives work with any layer. Exact deletions, paths and smaller networks need
+more: a layer of KNOWN_LAYERS is linear in its weights, or passes each unit on alone, linearly between kinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minisnip.nn.layers import Block, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential
+from minisnip.nn.normalization import BatchNorm
+from minisnip.nn.residual import AvgPool2d, GlobalAvgPool, Residual
+
+KNOWN_LAYERS = (Linear, Conv2d, MaxPool2d, ReLU, Flatten, Select, AvgPool2d, GlobalAvgPool)
+PATHS = (*KNOWN_LAYERS, BatchNorm, Residual)  # the layers through which it is known which unit reads which
+
+
+class UnknownLayerError(TypeError):
+    """A function must know what each layer does, and does not know this one."""
+
+
+def known_blocks(
+    net: Sequential, purpose: str, remedy: str = "", known: tuple[type, ...] = KNOWN_LAYERS
+) -> list[Block]:
+    """The blocks of a network whose layers are all known.
+
+    Parameters
+    ----------
+    net : Sequential
+    purpose : str
+        What cannot be done otherwise; ends up in the error: "paths are known".
+    remedy : str
+        What to do instead; ends the error.
+    known : tuple of types
+        Of a Residual, the layers of both parts must be known too.
+
+    Raises
+    ------
+    UnknownLayerError
+        If the network is no plain Sequential, or a layer is not known; names it.
+    """
+    remedy = remedy and f"; {remedy}"
+    if type(net) is not Sequential:
+        raise UnknownLayerError(
+            f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only{remedy}"
+        )
+    for name, layer in _inner_layers(net):
+        if type(layer) not in known:
+            ours = ", ".join(kind.__name__ for kind in known)
+            which = ours if type(layer).__module__.startswith("minisnip.nn") else "layers of minisnip.nn"
+            raise UnknownLayerError(f"layer {name} is a {type(layer).__name__}: {purpose} through {which} only{remedy}")
+    return net.blocks()
+
+
+def _inner_layers(net: Sequential, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Every layer with its name, and those in a layer that has parts."""
+    for name, layer in net.layers.items():
+        yield prefix + name, layer
+        for part, inner in getattr(layer, "parts", {}).items():
+            if isinstance(inner, Sequential):
+                yield from _inner_layers(inner, f"{prefix}{name}.{part}.")
+            else:
+                yield f"{prefix}{name}.{part}", inner
