@@ -3,7 +3,8 @@
     python -m tests.readme            print them
     python -m tests.readme --write    put them into the README, each between its marks
 
-The results are those of `minisnip reproduce table1` and `minisnip reproduce search`, in tests/benchmarks/results/.
+The results are those of `minisnip reproduce table1` and `minisnip reproduce search`, and of `python -m
+tests.benchmarks.all`, in tests/benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from minisnip.lab.report import Row, as_markdown, numerics, percent, read_csv, s
 from minisnip.lab.reproduce import recipes, search, tables
 from minisnip.nn.models import TITLES
 from tests import count_lines
+from tests.benchmarks import page
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -78,7 +80,12 @@ def _gap(found: Sequence[Row], model: str, sparsity: float) -> str:
     return sentence.format(f"{search.mean(here, search.PAPER) - search.mean(here, case):.2f}")
 
 
-SECTIONS: dict[str, Callable[[], str]] = {"results": results, "lines": count_lines.evening}
+def speed() -> str:
+    """How fast, in a sentence."""
+    return fill(page.sentence(page.shipped()), 120, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
+SECTIONS: dict[str, Callable[[], str]] = {"results": results, "speed": speed, "lines": count_lines.evening}
 
 
 def replaced(readme: str) -> str:

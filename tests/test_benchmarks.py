@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from minisnip.data import Dataset
 from minisnip.lab.report import as_markdown
 from minisnip.nn import LENETS, Flatten, Linear, Sequential
-from tests.benchmarks import agreement, growth, import_time, training_step, turns
-from tests.benchmarks.bars import step_bars
+from tests.benchmarks import agreement, big, growth, import_time, race, training_step, turns
+from tests.benchmarks import problem as benchmark_of_problem
 from tests.benchmarks.contestants import matmul_, minisnip_
+from tests.benchmarks.growth import Series
 from tests.benchmarks.problem import first, problem
-from tests.benchmarks.turns import Entry, Turns, ratio, take_turns
+from tests.benchmarks.table import ratio
+from tests.benchmarks.turns import SMOKE, Effort, Entry, Turns, take_turns, take_turns_in
 from tests.networks import toy_dataset
 
 HERE = "tests.test_benchmarks"
@@ -82,6 +85,17 @@ def test_the_floor_multiplies_what_a_step_multiplies() -> None:
     assert math.isnan(matmul_.step(problem(Sequential((4,), fc1=Linear(4, 3)), first(toy_dataset().train, 5)))())
 
 
+@pytest.mark.parametrize("shapes", [((300, 784), (784, 100)), ((100, 784), (784, 300)), ((5, 6), (6, 7))])
+def test_the_pieces_of_a_product_are_the_product(shapes: tuple[tuple[int, int], ...]) -> None:
+    a, b = (np.random.default_rng(0).standard_normal(shape) for shape in shapes)
+    out = np.empty((len(a), b.shape[1]))
+    pieces = matmul_.pieces(a, b, out, 2)
+    assert len(pieces) == (2 if len(a) > 5 else 1)
+    for factors in pieces:
+        np.matmul(*factors)
+    np.testing.assert_allclose(out, a @ b)
+
+
 def counting(start: float) -> Callable[[], float]:
     numbers = iter(np.arange(start, start + 1000))
     return lambda: float(next(numbers))
@@ -93,7 +107,8 @@ def failing() -> Callable[[], float]:
 
 def test_contestants_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "PAUSE", 0)
-    done = take_turns({"a": Entry(f"{HERE}:counting", (0,)), "b": Entry(f"{HERE}:counting", (7,))}, rounds=3, steps=4)
+    entries = {"a": Entry(f"{HERE}:counting", (0,)), "b": Entry(f"{HERE}:counting", (7,))}
+    done = take_turns(entries, Effort(pairs=3, steps=4))
     assert [turn.first for turn in done.values()] == [[0, 1, 2], [7, 8, 9]]
     assert all(len(turn.seconds) == 3 and min(turn.seconds) > 0 and turn.steps == 4 for turn in done.values())
 
@@ -101,75 +116,84 @@ def test_contestants_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_error_in_a_contestant_surfaces_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "PAUSE", 0)
     with pytest.raises(OSError, match="nothing works here"):
-        take_turns({"a": Entry(f"{HERE}:counting", (0,)), "b": Entry(f"{HERE}:failing")}, rounds=1, steps=1)
+        take_turns({"a": Entry(f"{HERE}:counting", (0,)), "b": Entry(f"{HERE}:failing")}, Effort(1, 1))
 
 
 def test_ratios_are_of_pairs() -> None:
-    ours, theirs = Turns([], 1, [1, 4, 9]), Turns([], 1, [1, 2, 3])
-    assert ratio(ours, theirs) == (2, 1, 3)
-
-
-def test_training_step_prints_tables_and_writes_json_and_figure(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(turns, "PAUSE", 0)
-    monkeypatch.setattr(training_step, "mnist_or_glyphs", images_like_mnist)
-    monkeypatch.setattr(training_step, "TEST_IMAGES", 20)
-    monkeypatch.setattr(training_step, "SCORES", 1000)
-    monkeypatch.setattr(training_step, "LENETS", {"lenet-300-100": LENETS["lenet-300-100"]})
-    for name in training_step.PACKAGES:  # importing them in so many processes takes a minute
-        monkeypatch.setitem(training_step.PACKAGES, name, "a_package_that_nobody_has")
-    training_step.installed.cache_clear()
-    training_step.main(["--pairs", "2", "--steps", "2", "--out", str(tmp_path)])
-    training_step.installed.cache_clear()
-    lines = capsys.readouterr().out.splitlines()
-    works = ["a step", "a step", "evaluate 20 images", "score a batch of 100", "keep_top of 1,000 scores"]
-    assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {work}" for work in works]
-    assert all(line.count("not installed") == 5 for line in lines[2:])  # four peers and the ratio to one
-    record = json.loads((tmp_path / "training_step.json").read_text())
-    assert len(record["rows"]) == 5
-    assert len(record["rows"][0]["turns"]["minisnip"]["turns_ms"]) == 2
-    assert (tmp_path / "training_step.png").stat().st_size > 10_000
+    assert ratio([1, 4, 9], [1, 2, 3]) == (2, 1, 3)
 
 
 def test_pytorch_in_one_thread_takes_turns_with_minisnip(monkeypatch: pytest.MonkeyPatch) -> None:
     peer("torch_:step", "torch")
     monkeypatch.setattr(turns, "PAUSE", 0)
     given = problem(LENETS["lenet-300-100"](), images_like_mnist().train, 0.95)
-    contestants = {name: training_step.STEP[name] for name in (training_step.US, training_step.ONE_THREAD)}
-    done = training_step.race(contestants, (given,), 1, 2)
-    assert [len(turn.seconds) for turn in done.values()] == [1, 1]
+    contestants = {name: training_step.STEP[name] for name in (race.US, race.ONE_THREAD)}
+    row = race.race(race.entries(contestants, (given,)), Effort(pairs=1, steps=2))
+    assert [len(ms) for ms in row["turns_ms"].values()] == [1, 1]
 
 
-def test_other_work_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_step, "take_turns", lambda *_: {"minisnip": Turns([1.0], 1), "other": Turns([2.0], 1)})
+def test_other_work_is_not_compared() -> None:
     with pytest.raises(ArithmeticError, match="other got"):
-        training_step.race({}, (), 1, 1)
+        race.check_same_work({"minisnip": Turns([1.0], 1), "other": Turns([2.0], 1)}, 1e-3)
+    race.check_same_work({"minisnip": Turns([1.0], 1), race.FLOOR: Turns([math.nan], 1)}, 1e-3)
 
 
-def test_no_bar_is_cut() -> None:
-    figure = step_bars({"a": {"x": 0.001, "y": 0.1, "z": None}, "b": {"x": 0.001, "y": 0.002, "z": None}}, "title")
-    long, short = figure.axes
-    assert [round(bar.get_width(), 6) for bar in long.patches] == [1, 100, 0]  # type: ignore[attr-defined]
-    assert long.get_xlim()[1] > 100
-    assert [text.get_text() for text in long.texts] == ["1.00", "100", "not installed"]
-    assert [text.get_text() for text in short.texts] == ["1.00", "2.00", "not installed"]
+@pytest.mark.parametrize("model", LENETS)
+def test_pytorch_trains_an_epoch_alike(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = peer("torch_:epoch", "torch")
+    data = images_like_mnist(250)
+    monkeypatch.setattr(benchmark_of_problem, "mnist_or_glyphs", lambda: replace(data, validation=data.train))
+    ours = minisnip_.epoch(model, 1.0)
+    assert theirs(model, 1.0)() == pytest.approx(first_loss := ours(), rel=1e-4)
+    assert ours() == first_loss != minisnip_.epoch(model, 0.5)()  # each time from the beginning
 
 
-def test_growth_measures_every_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PAUSE", 0)
+def test_the_floor_works_in_the_threads_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    images: list[int] = []
+    threads: list[set[int]] = []
+
+    def one_product(net: Sequential, n: int) -> list[tuple[Any, ...]]:
+        images.append(n)
+        return [tuple(np.zeros((1, 1)) for _ in range(3))]
+
+    def look(a: Any, b: Any, out: Any) -> None:
+        threads.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+
+    monkeypatch.setattr(matmul_, "products", one_product)
+    monkeypatch.setattr(np, "matmul", look)
+    for model, shards in (("lenet-5-caffe", [50, 50]), ("lenet-300-100", [100])):
+        with threadpool_limits(2):
+            matmul_.step(problem(LENETS[model](), first(images_like_mnist().train, 100)))()
+        assert images == shards
+        assert threads == [{1}] * len(shards)
+        images.clear()
+        threads.clear()
+
+
+def test_growth_measures_every_point() -> None:
     split = images_like_mnist().train
     net = Sequential((1, 28, 28), flatten=Flatten(), fc1=Linear(784, 10))
-    rows = list(growth.rows({n: problem(net, first(split, n)) for n in (5, 50)}, pairs=1, steps=2))
-    assert [row[0] for row in rows] == ["5", "50", "exponent", "exponent, last two"]
-    assert all(float(row[3]) > 0 for row in rows[:2])
+    given = Series("a step", "batch", growth.STEP, {n: (problem(net, first(split, n)),) for n in (5, 50)})
+    rows = list(growth.points(given, SMOKE))
+    assert [row["x"] for row in rows] == [5, 50]
+    assert all(row["peak_bytes"] > 0 and len(row["turns_ms"]) == SMOKE.pairs for row in rows)
+    assert growth.section(rows).count("| a step | batch | 5 |") == 2  # the exponents, and the point
 
 
-def test_growth_covers_batch_width_and_depth() -> None:
-    series = dict(growth.series(images_like_mnist().train))
-    assert [len(problems) for problems in series.values()] == [5, 5, 5, 5]
-    assert series["LeNet-300-100: width ×"][1].net.shapes() == LENETS["lenet-300-100"]().shapes()
-    assert list(series["hidden layers of 300"][2].net.layers) == ["flatten", "fc1", "relu1", "fc2", "relu2", "fc3"]
+def test_growth_covers_batch_width_depth_and_m() -> None:
+    series = list(growth.series(images_like_mnist().train))
+    assert [(each.grows, len(each.points)) for each in series] == [
+        ("batch", 5),
+        ("batch", 5),
+        ("width ×", 5),
+        ("hidden layers of 300", 5),
+        ("m", 4),
+        ("m", 5),
+        ("batch", 4),
+        ("m", 4),
+    ]
+    assert series[2].points[1][0].net.shapes() == LENETS["lenet-300-100"]().shapes()
+    assert list(series[3].points[2][0].net.layers) == ["flatten", "fc1", "relu1", "fc2", "relu2", "fc3"]
 
 
 def test_exponent_of_a_power() -> None:
@@ -177,56 +201,85 @@ def test_exponent_of_a_power() -> None:
 
 
 def test_import_time_tells_who_imports_matplotlib() -> None:
-    rows = list(import_time.rows(repeats=1))
-    assert [row[0] for row in rows] == [f"`{command}`" for command in import_time.COMMANDS]
-    assert [row[3] for row in rows] == ["no"] * 4
+    rows = list(import_time.measure(SMOKE))
+    assert [row["command"] for row in rows] == list(import_time.COMMANDS)
+    assert [row["matplotlib"] for row in rows] == [False] * 4
     assert import_time.has_matplotlib("import matplotlib")
 
 
 def test_every_second_round_goes_backwards_and_a_turn_is_warmed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, int, int]] = []
 
-    def ask(pipe: str, steps: int, warm_up: int) -> tuple[list[float], list[float]]:
-        asked.append((pipe, steps, warm_up))
+    def ask(name: str, steps: int, warm_up: int) -> tuple[list[float], list[float]]:
+        asked.append((name, steps, warm_up))
         return [0.0] * steps, [9.0, 1.0, 2.0, 3.0, 8.0][:steps]
 
-    monkeypatch.setattr(turns, "_process", lambda entry: nullcontext(entry.make))
-    monkeypatch.setattr(turns, "_ask", ask)
-    done = take_turns({"a": Entry("a"), "b": Entry("b")}, rounds=2, steps=5)
+    monkeypatch.setattr(turns, "_process", lambda entry: nullcontext(partial(ask, entry.make)))
+    done = take_turns({"a": Entry("a"), "b": Entry("b")}, Effort(pairs=2, steps=5))
     assert asked[:2] == [("a", 3, 0), ("b", 3, 0)]
     assert asked[2:] == [("a", 5, 5), ("b", 5, 5), ("b", 5, 5), ("a", 5, 5)]
     assert done["a"].seconds == [3.0, 3.0]  # the median
-    assert take_turns({"a": Entry("a")}, rounds=1, steps=50, slow=0.5)["a"].steps == 10
-    assert take_turns({"a": Entry("a")}, rounds=1, steps=50, slow=2.0)["a"].steps == 50  # the first time sets up
+    assert take_turns({"a": Entry("a")}, Effort(pairs=1, steps=50), slow=0.5)["a"].steps == 10
+    assert take_turns({"a": Entry("a")}, Effort(pairs=1, steps=50), slow=2.0)["a"].steps == 50  # the first sets up
+    asked.clear()
+    take_turns({"a": Entry("a")}, Effort(pairs=2, steps=1))
+    assert asked == [("a", 1, 0)] * 3  # what takes long is never done in vain
 
 
-def test_a_line_of_the_table_of_timings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_step, "installed", lambda name: name != "MyGrad")
-    done = {"minisnip": Turns([1.0], 50, [0.002, 0.004]), "PyTorch": Turns([1.0], 10, [0.004, 0.004])}
-    row = ("a step", "net", "dense", done)
-    cells = ["–", "3.00", "4.00 (10 a turn)", "–", "–", "not installed", "–", "0.75 (0.50–1.00)", "–"]
-    assert training_step.cells(row, 50) == ["a step", "net", "dense", *cells]
-    record = training_step.as_json(row)
-    assert record["turns"]["PyTorch"] == {"steps": 10, "turns_ms": [4.0, 4.0], "first": [1.0]}
-    assert record["ratio_median_least_greatest"] == {"PyTorch": (0.75, 0.5, 1.0)}
+def test_everybody_has_a_turn_in_each_situation(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+
+    @contextmanager
+    def situation(name: str) -> Iterator[None]:
+        happened.append(f"enter {name}")
+        yield
+        happened.append(f"leave {name}")
+
+    def ask(name: str, steps: int, warm_up: int) -> tuple[list[float], list[float]]:
+        happened.append(name)
+        return [0.0], [0.001]
+
+    monkeypatch.setattr(turns, "_process", lambda entry: nullcontext(partial(ask, entry.make)))
+    given = {name: partial(situation, name) for name in ("alone", "busy")}
+    done = take_turns_in(given, {"a": Entry("a"), "b": Entry("b")}, Effort(pairs=2, steps=1))
+    there, back = ["enter alone", "a", "b", "leave alone"], ["enter busy", "a", "b", "leave busy"]
+    assert happened[2:] == [*there, *back, "enter busy", "b", "a", "leave busy", "enter alone", "b", "a", "leave alone"]
+    assert {len(turn.seconds) for found in done.values() for turn in found.values()} == {2}
 
 
-def test_what_is_evaluated_are_test_images_and_only_that_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[Any, ...]] = []
+def test_what_is_evaluated_are_test_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    efforts: list[Effort] = []
 
-    def race(*arguments: Any) -> dict[str, Turns]:
-        asked.append(arguments)
+    def noted(entries: dict[str, Entry], effort: Effort, slow: float) -> dict[str, Any]:
+        given.append(entries["minisnip"].arguments[0])
+        efforts.append(effort)
         return {}
 
-    monkeypatch.setattr(training_step, "race", race)
+    monkeypatch.setattr(training_step, "race", noted)
     data = images_like_mnist()
     data = replace(data, test=replace(data.test, labels=9 - data.test.labels))
-    for rows in (training_step.training_rows(data, 7, 50), training_step.other_rows(data, 7, 50)):
-        list(rows)
-    assert [call[4:] for call in asked] == [()] * 4 + [(turns.SLOW,)] * 5
-    evaluated = asked[4][1][0]
-    np.testing.assert_array_equal(evaluated.labels[:20], data.test.labels)
-    np.testing.assert_array_equal(asked[6][1][0].labels[:20], data.train.labels)
+    rows = [*training_step.training_rows(data, Effort()), *training_step.other_rows(data, Effort())]
+    assert [row["work"] for row in rows] == ["a step"] * 4 + ["evaluate"] * 2 + ["score"] * 2
+    assert [effort.steps for effort in efforts] == [50] * 4 + [5] * 2 + [50] * 2
+    assert len(given[4].labels) == 10_000
+    np.testing.assert_array_equal(given[4].labels[:20], data.test.labels)
+    np.testing.assert_array_equal(given[6].labels[:20], data.train.labels)
+
+
+def test_pruning_of_any_size_is_timed_and_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(big, "mnist_or_glyphs", images_like_mnist)
+    rows = list(big.measure(SMOKE))
+    assert [row["work"] for row in rows] == list(big.WORKS)
+    assert all(row["peak_bytes"] > 0 and row["turns_ms"]["minisnip"] for row in rows)
+    assert 14e6 < growth.mlp(big.HIDDEN).size < 16e6
+    assert big.section(rows).count("| `") == 5
+
+
+def test_memory_is_that_of_the_work_alone() -> None:
+    net = growth.mlp((30,))
+    peak = minisnip_.extra_bytes("gradient", problem(net, first(images_like_mnist().train, 100)))()
+    assert 4 * net.size < peak < 2**22  # not the block of `keep_freed_memory`
 
 
 def test_the_shipped_agreement_is_the_table_of_its_numbers() -> None:

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 
 from minisnip import Tensor, grad, ops
 from minisnip.lab import plots
+from minisnip.lab.plots.style import BLUE
 from minisnip.pruning import DifferenceErrors
 
 
@@ -222,6 +223,7 @@ def test_overlaps_are_drawn_against_the_images_with_their_mean_and_the_levels_of
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["two batches, their mean", "by chance"]
     mean = axes.lines[2]
+    assert {line.get_color() for line in axes.lines[:3]} == {BLUE}
     np.testing.assert_allclose(np.asarray(mean.get_xdata(), float), [1, 100])
     np.testing.assert_allclose(np.asarray(mean.get_ydata(), float), [0.15, 0.4])
     assert list(np.asarray(axes.lines[3].get_ydata())) == [0.05, 0.05]
@@ -241,6 +243,7 @@ def test_an_emptied_layer_is_a_cross_inside_the_frame_and_costs_have_units() -> 
     fc1, fc2, crosses, none = lines
     assert [line.get_label() for line in (fc1, fc2)] == ["fc1", "fc2"]
     assert list(fc2.get_ydata()) == [100, 50]
+    assert above.yaxis.get_minorticklocs().size == 0
     assert [list(line.get_xdata()) for line in (crosses, none)] == [[2], []]
     assert all(above.get_ylim()[0] < y < above.get_ylim()[1] for y in crosses.get_ydata())
     assert [axes.get_title() for axes in figure.axes] == ["once", "memory", "a step"]
@@ -361,6 +364,9 @@ def test_a_comparison_highlights_five_curves_and_names_all() -> None:
     figure = drawn(plots.error_curves({f"method {i}": curve for i in range(12)}, 90.0, "twelve methods"))
     (axes,) = figure.axes
     colors = [line.get_color() for line in axes.lines[1:]]
+    ticks = [label.get_text() for label in axes.get_yticklabels()]
+    assert {"1", "1.5", "2", "3", "5", "7", "10"} <= set(ticks)
+    assert axes.yaxis.get_minorticklocs().size == 0
     assert colors[5:] == ["#666666"] * 7
     assert len(set(colors[:5])) == 5
     assert "#666666" not in colors[:5]

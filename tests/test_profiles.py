@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from minisnip.autodiff.engine import Primitive
-from minisnip.nn import MODELS, threads
+from minisnip.nn import LENETS, threads
 from minisnip.training import SGD
 from minisnip.training.loop import Recipe, Run, initial_state, kept_connections, train_step
 from tests.benchmarks import compaction, op_times, step_parts, turns
 from tests.benchmarks import sharding as benchmark_of_sharding
 from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY, Problem, first, problem
-from tests.benchmarks.turns import Turns
+from tests.benchmarks.turns import SMOKE
 from tests.test_benchmarks import images_like_mnist
 
 
 def test_the_parts_of_a_step_are_a_step() -> None:
-    given = problem(MODELS["lenet-300-100"](), images_like_mnist().train, 0.95)
+    given = problem(LENETS["lenet-300-100"](), images_like_mnist().train, 0.95)
     ours, theirs = ({name: w.copy() for name, w in given.params.items()} for _ in range(2))
     parts = step_parts.one_step(given, ours, RATE)
     assert [next(parts) for _ in range(2 * len(step_parts.PARTS))] == [*step_parts.PARTS] * 2
@@ -44,9 +41,9 @@ def test_parts_and_floor_are_of_each_network(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(step_parts, "microseconds", microseconds)
     compaction.snip.cache_clear()
-    rows = list(step_parts.rows(10))
+    rows = list(step_parts.measure(SMOKE))
     compaction.snip.cache_clear()
-    assert [row[-3:] for row in rows] == [["900", "300", "600"]] * 4
+    assert step_parts.section(rows).count("| 900 | 300 | 600 |") == 4
     kept = [sum(np.count_nonzero(c) for c in given.masks.values()) for given in asked]
     assert kept[0] == 0
     assert kept[1] == 13_331
@@ -57,7 +54,7 @@ def test_parts_and_floor_are_of_each_network(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_ops_are_timed_and_what_they_call_is_not_counted_twice() -> None:
     split = first(images_like_mnist().train, 2)
-    net = MODELS["lenet-5-caffe"]()
+    net = LENETS["lenet-5-caffe"]()
     times = op_times.once(net, net.init(np.random.default_rng(0)), split.images, split.labels)
     whole = times.pop(("all", "with the walk"))
     assert {op for op, _ in times} >= {"correlate", "linear", "relu", "cross_entropy"}
@@ -66,34 +63,34 @@ def test_ops_are_timed_and_what_they_call_is_not_counted_twice() -> None:
     assert "timed" not in Primitive.__call__.__qualname__
 
 
-def test_compaction_prints_both_tables_and_writes_json(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(turns, "PAUSE", 0)
+def test_compaction_measures_all_four_and_checks_that_they_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "mnist_or_glyphs", images_like_mnist)
     monkeypatch.setattr(compaction, "SPARSITIES", (0.98,))
-    monkeypatch.setattr(compaction, "LENETS", {"lenet-300-100": MODELS["lenet-300-100"]})
-    monkeypatch.setattr(compaction, "EVALUATED", 20)
+    monkeypatch.setattr(compaction, "LENETS", {"lenet-300-100": LENETS["lenet-300-100"]})
     compaction.snip.cache_clear()
-    out = tmp_path / "compaction"
-    compaction.main(["--pairs", "2", "--steps", "2", "--evaluations", "3", "--out", str(out)])
+    (row,) = compaction.measure(SMOKE)
     compaction.snip.cache_clear()
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| LeNet")]
-    assert [line.count("×") for line in lines] == [0, 2]
-    assert sorted(file.name for file in out.glob("*.md")) == ["1_left.md", "2_step.md", "3_evaluation.md", "4_bytes.md"]
-    (row,) = json.loads((out / "compaction.json").read_text())["turns"]
-    assert {len(ms) for work in row["turns_ms"].values() for ms in work.values()} == {2}
+    assert {*row["step_ms"]} >= {*compaction.KINDS}
+    assert {len(ms) for work in ("step_ms", "evaluation_ms") for ms in row[work].values()} == {SMOKE.pairs}
+    assert compaction.section([row]).count("| LeNet-300-100 | 98 % |") == 4
+    masked = {name: problem(LENETS["lenet-300-100"](), images_like_mnist().train) for name in compaction.KINDS}
+    masked["compacted"] = problem(LENETS["lenet-300-100"](), images_like_mnist(21).train)
+    with pytest.raises(AssertionError):
+        compaction.race("step", masked, SMOKE)
 
 
-def test_compaction_compares_dense_with_compacted() -> None:
-    done = {"dense": Turns([], 1, [0.008, 0.010]), "masked": Turns([], 1, [0.5] * 2)}
-    assert compaction.cells({**done, "compacted": Turns([], 1, [0.002, 0.002])})[3] == "4.50× (4.00–5.00)"
+def test_the_lesson_is_given_the_medians_of_compaction() -> None:
+    steps = {"dense": [8.0, 10.0, 90.0], "masked": [7.0] * 3, "compacted": [2.0] * 3}
+    row = {"network": "LeNet", "sparsity": "99.5 %", "step_ms": steps}
+    assert compaction.for_lesson([row]).splitlines()[2:] == [
+        "network,sparsity_percent,dense,masked,compacted",
+        "LeNet,99.5,10.0,7.00,2.00",
+    ]
 
 
-def test_sharding_times_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sharding_times_cuts_in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "PAUSE", 0)
     monkeypatch.setattr(benchmark_of_sharding, "mnist_or_glyphs", images_like_mnist)
-    monkeypatch.setattr(benchmark_of_sharding, "CASES", (("lenet-300-100", 100),))
-    (row,) = benchmark_of_sharding.rows(1, 2)
-    assert len(row) == 2 + len(benchmark_of_sharding.CUTS)
-    assert all(float(str(cell)) > 0 for cell in row[2:])
+    (row,) = benchmark_of_sharding.measure(SMOKE)
+    assert [len(ms) for ms in row["turns_ms"].values()] == [SMOKE.pairs] * 2
+    assert threads.SHARD == 50

@@ -62,7 +62,7 @@ def test_a_network_is_a_table_of_80_columns() -> None:
 def test_comparisons_do_not_print_their_directions() -> None:
     (first, *_) = check_grads(ops.tanh, np.ones((9, 9)))
     assert "\n" not in repr(first)
-    assert "analytic=" in repr(first)
+    assert "grad gives" in repr(first)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,8 @@ def test_a_method_is_described_by_its_criterion_or_by_its_schedule() -> None:
 def test_a_method_tells_its_criterion_and_its_schedule() -> None:
     assert repr(METHODS["snip"]) == "<one_shot(snip, net, params, x, y, sparsity)>"
     assert repr(METHODS["force"]) == "<force(snip, net, params, x, y, sparsity, rounds=100)>"
+    assert repr(METHODS["iterative-snip"]) == "<iterative(snip, net, params, x, y, sparsity, rounds=100)>"
+    assert repr(METHODS["synflow"]) == "<iterative(synflow, net, params, x, y, sparsity, rounds=100)>"
     assert "removed connections may return" in help_of(METHODS["force"])
     assert repr(pickle.loads(pickle.dumps(METHODS["synflow"]))) == repr(METHODS["synflow"])
 

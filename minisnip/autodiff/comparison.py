@@ -11,8 +11,7 @@ tolerance above 1e-4 of the derivative decides nothing: the comparison is inconc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,21 +35,19 @@ DIRECTIONS = 3
 COTANGENT, EXACT = "the cotangent", "complex step"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(NamedTuple):
     """One derivative along one direction, as computed and from differences."""
 
     order: int
     input: str
     method: str
-    direction: Array = field(repr=False)
+    direction: Array
     analytic: float
     numeric: float
     tolerance: float
-    limit: float = field(repr=False)  # a larger tolerance decides nothing
-    bends: bool = field(repr=False, default=False)  # the slopes on both sides differ, by as much at every step
-    computed_by: str = field(repr=False, default="grad")
-    note: str = field(repr=False, default="")  # why there is no complex step
+    limit: float  # a larger tolerance decides nothing
+    computed_by: str
+    note: str = ""  # why there is no complex step
 
     @property
     def agrees(self) -> bool:
@@ -67,7 +64,7 @@ class Comparison:
         """The distance between the two numbers."""
         return abs(self.analytic - self.numeric)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         direction = f"a random direction of shape {self.direction.shape}"
         if self.direction.size <= 12:
             direction = "the direction " + np.array2string(self.direction, precision=4, separator=", ")
@@ -83,8 +80,7 @@ class Comparison:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Point:
+class Point(NamedTuple):
     """A function of arrays that gives a number, its gradient as it is claimed, and where to compare the two."""
 
     value: Callable[[list[Array]], Any]
@@ -98,7 +94,7 @@ class Point:
     def moved(self, i: int, direction: Array, t: complex) -> Point:
         """The same functions, with x + t d in place of input i."""
         x = np.asarray(self.arrays[i] + t * direction)
-        return replace(self, arrays=[*self.arrays[:i], x, *self.arrays[i + 1 :]])
+        return self._replace(arrays=[*self.arrays[:i], x, *self.arrays[i + 1 :]])
 
     def line(self, i: int, direction: Array) -> Line:
         """The function t -> s(x + t d)."""
@@ -151,7 +147,7 @@ def _check_repeatable(point: Point) -> None:
     if not np.isfinite(value):
         raise CheckError(point, f"f is not finite here: it gives {value}.")
     if abs(value - again) > 1e-9 * abs(value):
-        sentence = f"f gives {value:.9g}, and another value at the second call: f is random ({again:.9g})."
+        sentence = f"f gives {value:.12g}, and another value at the second call: f is random ({again:.12g})."
         raise CheckError(point, sentence)
     for name, g, other in zip(point.names, point.slopes(), point.slopes(), strict=True):
         if not np.allclose(g, other, rtol=1e-9, atol=0.0, equal_nan=True):
@@ -187,18 +183,18 @@ def compare(
         return [exact]
     for steps in [STEPS, LADDER] if np.any(point.arrays[i]) else [STEPS, LADDER, LONG_LADDER]:
         central = _by_difference(point, i, direction, gradient, steps)
-        exact = replace(exact, tolerance=max(exact.tolerance, COMPLEX_STEP * central.limit))  # truncation is O(h²)
+        exact = exact._replace(tolerance=max(exact.tolerance, COMPLEX_STEP * central.limit))  # truncation is O(h²)
         close = _close(central, exact)
         if central.conclusive and central.agrees == (exact.agrees or not close):
             break
     if np.isnan(exact.numeric) or (central.conclusive and not close):
-        return [replace(central, note=f"; no complex step: {exact.note or 'a part of f is not analytic'}")]
+        return [central._replace(note=f"; no complex step: {exact.note or 'a part of f is not analytic'}")]
     for roundoff in (_jumps, _last_digits):
         if not exact.agrees:
-            wider = replace(exact, tolerance=exact.tolerance + roundoff(point, i, direction))
+            wider = exact._replace(tolerance=exact.tolerance + roundoff(point, i, direction))
             exact = wider if wider.agrees else exact
     tolerance = max(central.tolerance + exact.tolerance, 2 * abs(exact.numeric - central.numeric))
-    return [replace(central, tolerance=tolerance), exact]
+    return [central._replace(tolerance=tolerance), exact]
 
 
 def _close(central: Comparison, exact: Comparison) -> bool:
@@ -237,7 +233,6 @@ def _by_difference(point: Point, i: int, direction: Array, gradient: Array, step
         numeric=slope.value,
         tolerance=0.0 if unknown else slope.error + PRECISION[point.dtype] * size,
         limit=CONCLUSIVE[point.dtype] * max(size, slope.scale),
-        bends=slope.bends,
         computed_by=point.computed_by,
     )
 
@@ -257,7 +252,7 @@ def _jumps(point: Point, i: int, direction: Array) -> float:
     rng, errors = np.random.default_rng(0), []
     moves = [random_direction(np.ones_like(x), rng) * (x if np.any(x) else 1.0) for x in point.arrays]
     for t in (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5):
-        near = replace(point, arrays=[np.asarray(x + t * move) for x, move in zip(point.arrays, moves, strict=True)])
+        near = point._replace(arrays=[np.asarray(x + t * move) for x, move in zip(point.arrays, moves, strict=True)])
         errors.append(_along(near.slopes()[i], direction)[0] - complex_step(near.line(i, direction))[0])
     noise = max(noise_of(point.line(j, move)) for j, move in enumerate(moves))
     explained = 1000 * noise * float(np.finfo(point.dtype).eps) / EPS
@@ -303,14 +298,14 @@ def _suspicion(point: Point, i: int, c: Comparison) -> str:
 
 def _right_with(cotangent: float, point: Point, i: int, c: Comparison) -> bool:
     """Whether the gradient is right if all elements of the cotangent are this number."""
-    other = replace(point, arrays=[*point.arrays[:-1], np.full_like(point.arrays[-1], cotangent)])
+    other = point._replace(arrays=[*point.arrays[:-1], np.full_like(point.arrays[-1], cotangent)])
     return _settled(compare(other, i, c.direction, other.slopes()[i]))
 
 
 def _ratios(point: Point, i: int, c: Comparison) -> Array:
     """Gradient / difference along this direction and two others."""
     rng, gradient = np.random.default_rng(0), point.slopes()[i]
-    others = [compare(point, i, random_direction(point.arrays[i], rng), gradient)[0] for _ in range(2)]
+    others = [compare(point, i, random_direction(point.arrays[i], rng), gradient)[-1] for _ in range(2)]
     with np.errstate(all="ignore"):
         return np.array([np.divide(other.analytic, other.numeric) for other in (c, *others)])
 

@@ -204,7 +204,7 @@ def _flip(x: Value, axis: int) -> Any:
     return take(x, (*[slice(None)] * axis, slice(None, None, -1)))
 
 
-_cumsum: Op = primitive(np.cumsum, lambda g, out, x, axis: _flip(_cumsum(_flip(g, axis), axis), axis), name="cumsum")
+_cumsum: Op = primitive(np.cumsum, lambda g, out, x, axis: _flip(_cumsum(_flip(g, axis), axis), axis))
 
 
 @composition

@@ -43,7 +43,7 @@ def border(sizes: Sequence[int], kernel: Pair, stride: int, padding: int | str) 
     return [(zeros // 2, zeros - zeros // 2) for zeros in needed]
 
 
-def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int = 1, padding: int | str = 0) -> Pair:
+def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int, padding: int | str = 0) -> Pair:
     """How many windows fit along the height and along the width.
 
     Raises

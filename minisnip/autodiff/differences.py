@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -29,8 +28,7 @@ LONG_LADDER = [10.0**k for k in range(14, -27, -1)]  # at x = 0, which says noth
 COMPLEX_STEP = 1e-20
 
 
-@dataclass(frozen=True)
-class Slope:
+class Slope(NamedTuple):
     """The slope of s at 0 from differences, and what is known of it."""
 
     value: float
@@ -63,10 +61,10 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
         unseen = (change[2:] == 0) & change.any() | (steep[2:] > 5 * steep[1:-1])
         error[kinked | unseen | ~np.isfinite(gaps)] = np.inf
         rank = error / seen if steps[0] > 1.0 else error  # at x = 0 the best step may be of any size
-        best = np.lexsort((error, rank))[0]  # NaN comes last
+        best = np.argmin(np.nan_to_num(rank, nan=np.inf))  # NaN comes last
         if abs(slopes[1:][best]) <= error[best] < np.inf:  # zero: small beside what s does at larger steps
             seen[best] = np.nanmax(np.where(np.isfinite(steep), steep, 0.0))
-        bends = bool(bend[-3:].max() < 2 * bend[-3:].min() and bend[-3:].min() > 1e-4 * seen[-1])
+        bends = bool(bend.max() < 2 * bend.min() and bend.min() > 1e-4 * seen[-1])
     return Slope(float(slopes[1:][best]), float(error[best]), float(seen[best]), bends)
 
 

@@ -111,7 +111,7 @@ def elementwise(forward: Op, *partials: VJP | None) -> Op:
 
 def selected(x: Array, keep: Array) -> Any:
     """x where `keep` is true, elsewhere 0. A product of bits: 0 · ∞ is NaN, and `where` takes four times as long."""
-    if x.dtype.kind == "c" or x.itemsize > 8:
+    if x.itemsize > 8:
         return np.where(keep, x, 0)
     return (x.view(f"i{x.itemsize}") * keep).view(x.dtype)
 
@@ -238,7 +238,7 @@ def _logsumexp_vjp(g: Any, out: Any, x: Value, axis: Axis = None, keepdims: bool
 logsumexp: Op = primitive(_logsumexp, _logsumexp_vjp)
 
 
-def _log_softmax(x: Array, axis: int = -1) -> Any:
+def _log_softmax(x: Array, axis: int) -> Any:
     shifted, _ = _shifted(x, axis)
     with np.errstate(divide="ignore"):  # log 0 = -∞, as in logsumexp
         shifted -= np.log(_add_reduce(np.exp(shifted), axis=axis, keepdims=True))
@@ -246,7 +246,7 @@ def _log_softmax(x: Array, axis: int = -1) -> Any:
 
 
 # exp(out) is the softmax
-_log_softmax_op: Op = primitive(_log_softmax, lambda g, out, x, axis=-1: g - exp(out) * sum(g, axis, True))
+_log_softmax_op: Op = primitive(_log_softmax, lambda g, out, x, axis: g - exp(out) * sum(g, axis, True))
 
 
 @composition
@@ -281,14 +281,11 @@ def matmul(a: Value, b: Value) -> Any:
 
     Shapes: (…, n, k) @ (…, k, m) -> (…, n, m); leading axes broadcast. VJPs: g bᵀ for a, aᵀ g for b.
     """
-    a_shape, b_shape = shape_of(a), shape_of(b)
-    if len(a_shape) > 1 and len(b_shape) > 1:
-        return _matmul(a, b)
-    row = reshape(a, (1, -1)) if len(a_shape) == 1 else a
-    column = reshape(b, (-1, 1)) if len(b_shape) == 1 else b
-    out = _matmul(row, column)
-    n, m = shape_of(out)[-2:]
-    return reshape(out, (*shape_of(out)[:-2], *((n,) if row is a else ()), *((m,) if column is b else ())))
+    if len(shape_of(b)) == 1:
+        return squeeze(matmul(a, reshape(b, (-1, 1))), -1)
+    if len(shape_of(a)) == 1:
+        return squeeze(_matmul(reshape(a, (1, -1)), b), -2)
+    return _matmul(a, b)
 
 
 def plus_bias(out: Array, bias: Array | None) -> Array:

@@ -90,7 +90,7 @@ class Exercise:
             got = _ask(trial)
             if not agree(got, trial.expected):
                 return _counterexample(trial, got, trial.hint or self.hint)
-        return f"passed ({count} trial{'s' * (count > 1)})."
+        return f"passed ({count} trial{'s' * (count != 1)})."
 
 
 def exercise(number: str, title: str, hint: str = "") -> Callable[[Callable[[Any], Iterable[Trial]]], Exercise]:

@@ -1,7 +1,7 @@
 """Which layers are known to the functions that must know what each layer does to a unit, and the refusal of others.
 
-Training, SNIP and all criteria made of derivatives work with any layer. Exact deletions, paths and smaller networks need
-more: a layer of KNOWN_LAYERS is linear in its weights, or passes each unit on alone, linearly between kinks.
+Training, SNIP and all criteria made of derivatives work with any layer. Exact deletions, paths and smaller networks
+need more: a layer of KNOWN_LAYERS is linear in its weights, or passes each unit on alone, linearly between kinks.
 """
 
 from __future__ import annotations

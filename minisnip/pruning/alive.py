@@ -26,7 +26,7 @@ from minisnip.pruning.masks import apply_masks
 COUNT = "kept_per_layer counts what is kept, on a path or not"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Connections:
     """The connections of one layer; a kernel counts as one. Or of the end of a Residual's part to the sum.
 

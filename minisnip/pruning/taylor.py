@@ -66,7 +66,7 @@ def agreement(
 
 
 def _correlation(x: Array, y: Array) -> float:
-    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
     return float(np.corrcoef(x / np.abs(x).max(), y / np.abs(y).max())[0, 1])  # scaled: squares of 1e-200 are 0
 

@@ -93,7 +93,20 @@ def test_changing_a_gradient_in_place_changes_nothing_else(join: Any) -> None:
 def test_the_same_input_asked_for_twice_is_answered_twice() -> None:
     x = Tensor(np.ones(3))
 
-    first, second = grad(x.sum(), [x, x])
+    for loss, expected in ((x.sum(), 1.0), ((x * x).sum(), 2.0)):  # its gradient cannot be written to, or it can
+        first, second = grad(loss, [x, x])
+        first[...] = 7.0
+
+        np.testing.assert_array_equal(second, np.full(3, expected))
+
+
+@pytest.mark.parametrize("part", [lambda a: a, lambda a: a[:]], ids=["the array", "views of it"])
+def test_vjps_that_hand_out_one_array_of_their_own_give_gradients_that_share_nothing(part: Any) -> None:
+    weights = np.ones(3)
+    weighted = primitive(lambda a, b: weights @ (a + b), *[lambda g, out, a, b: part(weights)] * 2)
+    a, b = Tensor(np.zeros(3)), Tensor(np.zeros(3))
+
+    first, second = grad(weighted(a, b), [a, b])
     first[...] = 7.0
 
     np.testing.assert_array_equal(second, np.ones(3))

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
+from itertools import pairwise
 from itertools import product as pairs
 from typing import Any
 
@@ -189,3 +190,136 @@ def test_delta_loss_has_the_same_bytes_for_any_number_of_threads(limit: int) -> 
     with threadpool_limits(limit, user_api="blas"), use_threads(limit):
         found = delta_loss(net, params, x, y)
     assert {name: a.tobytes() for name, a in found.items()} == {name: a.tobytes() for name, a in expected.items()}
+
+
+def cut_of(a: tuple[int, ...], b: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The parts of a product that are given to threads; empty if it is not cut."""
+    parts: list[tuple[int, int]] = []
+
+    def record(f: Any, given: Any) -> list[Any]:
+        parts.extend((part.start, part.stop) for part in given)
+        found = threads.in_turn(f, given)
+        whole = sum(part.stop - part.start for part in given)
+        assert [r.size * whole for r in found] == [a[0] * b[1] * (part.stop - part.start) for part in given]
+        return found
+
+    token = in_pieces.set(record)
+    try:
+        x, y = np.ones(a), np.ones(b)
+        np.testing.assert_array_equal(product(x, y), x @ y)
+    finally:
+        in_pieces.reset(token)
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "edges"),
+    [
+        ((256, 256), (256, 256), [0, 128, 256]),  # 2**24 multiplications: two pieces of 2**23
+        ((256, 255), (255, 256), []),  # fewer
+        ((256, 1024), (1024, 64), [0, 128, 256]),  # along its longer side
+        ((64, 1024), (1024, 256), [0, 128, 256]),
+        ((255, 1024), (1024, 255), []),  # 127 rows would be too few
+        ((257, 1024), (1024, 64), [0, 128, 257]),
+        ((511, 1024), (1024, 64), [0, 255, 511]),  # 3 pieces are possible, 2 is a power of two
+        ((512, 1024), (1024, 64), [0, 128, 256, 384, 512]),
+        ((512, 1023), (1023, 64), [0, 256, 512]),
+        ((1, 2**14), (2**14, 1024), [0, 512, 1024]),
+        ((2, 256, 256), (256, 256), []),  # a stack
+        ((2**14,), (2**14, 1024), []),
+    ],
+)
+def test_the_cut_depends_on_the_shapes_alone(a: Any, b: Any, edges: list[int]) -> None:
+    assert cut_of(a, b) == list(pairwise(edges))
+
+
+def test_a_subclass_of_arrays_is_not_cut() -> None:
+    class Own(np.ndarray):
+        pass
+
+    x = np.ones((256, 256))
+    with shared(2):
+        assert type(product(x.view(Own), x)) is type(product(x, x.view(Own))) is Own
+
+
+def test_after_the_sharing_a_product_is_not_cut_and_within_another_the_outer_one_goes_on() -> None:
+    assert in_pieces.get() is None
+    with shared(2):
+        outer = in_pieces.get()
+        with shared(1):
+            assert in_pieces.get() is threads.in_turn
+        assert in_pieces.get() is outer
+    assert in_pieces.get() is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_so_many_threads_work_at_once_and_this_one_is_among_them(count: int) -> None:
+    together = threading.Barrier(count)
+
+    def who(part: int) -> tuple[int, int]:
+        together.wait(5)
+        return part, threading.get_ident()
+
+    with pool(count) as spread:
+        for _ in range(3):
+            found = spread(who, list(range(count)))
+            assert [part for part, _ in found] == list(range(count))
+            idents = {ident for _, ident in found}
+            assert len(idents) == count
+            assert threading.get_ident() in idents
+        assert spread(lambda part: part, []) == []
+
+
+@pytest.mark.parametrize(("count", "parts", "most"), [(3, 12, 3), (4, 2, 2)])
+def test_never_do_more_work_at_once(count: int, parts: int, most: int) -> None:
+    lock, now, seen = threading.Lock(), [0], [0]
+
+    def work(_: int) -> None:
+        with lock:
+            now[0] += 1
+            seen.append(now[0])
+        time.sleep(0.02)
+        with lock:
+            now[0] -= 1
+
+    with pool(count) as spread:
+        spread(work, range(parts))
+    assert max(seen) == most
+
+
+def test_an_error_of_another_thread_is_raised_here() -> None:
+    here, both = threading.get_ident(), threading.Barrier(2)
+
+    def fail(_: int) -> None:
+        both.wait(5)
+        if threading.get_ident() != here:
+            raise ArithmeticError("elsewhere")
+
+    with pytest.raises(ArithmeticError, match="elsewhere"), pool(2) as spread:
+        spread(fail, [0, 1])
+
+
+def test_what_is_set_in_this_context_holds_in_the_other_threads_too() -> None:
+    both = threading.Barrier(2)
+
+    def seen(_: int) -> Any:
+        both.wait(5)
+        return in_pieces.get(), np.geterr()["over"], one_thread.depth
+
+    with one_thread, shared(2), np.errstate(over="raise"):
+        spread = in_pieces.get()
+        assert spread is not None
+        assert spread(seen, [0, 1]) == [(spread, "raise", 1)] * 2  # the limit of MKL is one of each thread
+
+
+def test_parts_are_equal_or_differ_by_one() -> None:
+    for n, count in ((10, 4), (7, 7), (3, 1), (1, 2), (0, 1)):
+        parts = threads.equal_parts(n, count)
+        assert len(parts) == count
+        assert [i for part in parts for i in range(n)[part]] == list(range(n))
+        sizes = {part.stop - part.start for part in parts}
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_libraries_are_looked_for_once() -> None:
+    assert threads.blas() is threads.blas()

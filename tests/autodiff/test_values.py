@@ -1,5 +1,6 @@
 """The forward pass computes what NumPy, or a loop that anyone can read, computes."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisnip import Tensor, grad, ops
-from minisnip.autodiff.conv import col2im, im2col
+from minisnip.autodiff import max_pool2d
+from minisnip.autodiff.conv import _winners, col2im, im2col, unpick
 from minisnip.autodiff.engine import Array
 from tests.autodiff import op_arguments as args
 from tests.autodiff.budget import examples
@@ -189,3 +191,71 @@ def test_einsum_may_choose_the_order_of_its_products() -> None:
         np.testing.assert_allclose(out.value, a @ b @ c)
         gradients.append(grad(ops.sum(out), x))
     np.testing.assert_allclose(*gradients)
+
+
+def test_einsum_hands_its_choice_of_the_order_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    einsum = np.einsum
+
+    def watched(*args: Any, optimize: bool = False) -> Any:
+        asked.append(optimize)
+        return einsum(*args, optimize=optimize)
+
+    monkeypatch.setattr(np, "einsum", watched)
+    x = Tensor(np.ones((2, 2)))
+    for optimize in (False, True):
+        asked.clear()
+        grad(ops.sum(ops.einsum("ij,jk->ik", x, x, optimize=optimize)), x)
+        assert asked == [optimize] * 3  # the product and its two VJPs
+
+
+def test_a_product_of_nothing_is_one() -> None:
+    np.testing.assert_array_equal(ops.prod(Tensor(np.ones((2, 0))), 1).value, [1.0, 1.0])
+    assert ops.prod(Tensor(np.ones(0))).value == 1
+
+
+@pytest.mark.parametrize("widths", [[(1, 1), (1, 1)], [(2, 1), (1, 3)], [(0, 0), (0, 2)], [(1, 0), (0, 0)]])
+def test_padding_is_that_of_numpy(widths: list[tuple[int, int]]) -> None:
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+
+    np.testing.assert_array_equal(ops.pad(x, widths), np.pad(x, widths))
+
+
+def test_a_list_is_summed_to_a_shape_and_cast() -> None:
+    np.testing.assert_array_equal(ops.sum_to([[1.0, 2.0], [3.0, 4.0]], (2,)), [4.0, 6.0])
+    for numbers in ([1, 2], 3):
+        found = ops.astype(numbers, np.float32)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, numbers)
+
+
+@pytest.mark.parametrize("x", [-2.0, 0.0, -2, 0, np.array(-2.0), np.array([0.0])])
+def test_a_power_of_what_is_not_positive_has_no_slope_in_the_exponent(x: Any) -> None:
+    p = Tensor(np.array([2.0, 1.0]))
+
+    np.testing.assert_array_equal(grad((x**p).sum(), p), [0.0, 0.0])
+
+
+@pytest.mark.parametrize("sizes", [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((4, 2, 3), (3,)), ((3,), (4, 3, 2))])
+def test_a_vector_is_a_row_on_the_left_and_a_column_on_the_right(sizes: Any) -> None:
+    a, b = (np.arange(1.0, 1 + np.prod(size)).reshape(size) for size in sizes)
+    x, y = Tensor(a), Tensor(b)
+
+    out = ops.matmul(x, y)
+
+    assert out.shape == np.matmul(a, b).shape
+    np.testing.assert_array_equal(out.value, np.matmul(a, b))
+    assert [g.shape for g in grad(out.sum(), [x, y])] == [*sizes]
+
+
+@pytest.mark.parametrize(("stride", "room"), [(2, 0.5), (1, 1.5)])
+def test_where_no_windows_overlap_the_gradient_of_pooling_is_written_in_place(stride: int, room: float) -> None:
+    """Apart from the gradient itself, which has the size of the images; `room` is in sizes of g."""
+    x = np.random.default_rng(0).standard_normal((50, 4, 40, 40))
+    out = max_pool2d(x, 2, stride)
+    winners, g = _winners(x, out, (2, 2), stride), np.ones_like(out)
+    tracemalloc.start()
+    unpick(g, winners, (2, 2), stride, x.shape)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (room - 1) * g.nbytes < most - x.nbytes < room * g.nbytes

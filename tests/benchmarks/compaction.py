@@ -1,18 +1,17 @@
 """What cutting out the dead units gives: the masked, the compacted and the dense network side by side.
 
-    python -m tests.benchmarks.compaction [--pairs 7] [--steps 50] [--evaluations 5] [--out FOLDER]
+    python -m tests.benchmarks.compaction [--pairs 7] [--steps 50]
 
 SNIP's masks on MNIST (glyphs where it cannot be had): what was cut; bytes on disk; milliseconds of a training step
-(batch of 100) and of an evaluation (10,000 images), with the ratio dense / compacted and its range over pairs.
-Prints two tables; writes them and compaction.json, which the site shows, and the milliseconds that lesson 8 draws.
+(batch of 100, with PyTorch's dense step beside) and of an evaluation (10,000 images).
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ import numpy as np
 
 from minisnip import data
 from minisnip.autodiff.engine import Array
-from minisnip.files import save_text
 from minisnip.nn import LENETS, Select, Sequential
 from minisnip.nn.models import TITLES
 from minisnip.pruning import (
@@ -34,28 +32,45 @@ from minisnip.pruning import (
     effective_masks,
     keep_top,
 )
-from tests.benchmarks.problem import Problem, first, mnist_or_glyphs
-from tests.benchmarks.table import RESULTS, line, milliseconds, print_table, write_result
-from tests.benchmarks.turns import Entry, Turns, ratio, take_turns
+from tests.benchmarks import command
+from tests.benchmarks.problem import BATCH, Problem, first, mnist_or_glyphs
+from tests.benchmarks.race import PEER, Row, installed
+from tests.benchmarks.table import milliseconds, ms_cell, ratio_cell, spread, table
+from tests.benchmarks.turns import SLOW, Effort, Entry, take_turns
 
-EVALUATED = 10_000  # images
+EVALUATED, EVALUATIONS = 10_000, 5  # images, and how often in a turn
 SPARSITIES = (0.9, 0.95, 0.98, 0.99, 0.995)
 DENSE, MASKED, COMPACTED = KINDS = ("dense", "masked", "compacted")
 FILES = (DENSE, MASKED, f"{MASKED}, compressed", COMPACTED, f"{COMPACTED}, compressed")
-TIMES = [f"{kind}, ms" for kind in KINDS] + [f"{DENSE} / {COMPACTED}"]
-MINISNIP = "tests.benchmarks.contestants.minisnip_"
+CONTESTANTS = "tests.benchmarks.contestants"
 LESSON = Path("tutorials") / "data" / "08_milliseconds.csv"
-LESSON_HEADER = """# Milliseconds of a training step on 100 MNIST images under SNIP's masks, two cores:
-# python -m tests.benchmarks.compaction; the site has the whole table
+LESSON_HEADER = """# Milliseconds of a training step on 100 MNIST images under SNIP's masks:
+# python -m tests.benchmarks.all; the site has the whole table
 network,sparsity_percent,dense,masked,compacted
 """
 Network = tuple[Sequential, dict[str, Array], dict[str, Array]]  # with its parameters and masks
 
 
+def measure(effort: Effort) -> Iterator[Row]:
+    """A row for each network and sparsity."""
+    dataset, few = mnist_or_glyphs(), replace(effort, steps=min(EVALUATIONS, effort.steps))
+    batch, test = first(dataset.train, BATCH), first(dataset.test, BATCH if effort.smoke else EVALUATED)
+    for model in LENETS:
+        for sparsity in SPARSITIES:
+            yield {
+                "network": TITLES[model],
+                "sparsity": f"{100 * sparsity:g} %",
+                "left": what_is_left(model, sparsity),
+                "bytes": bytes_on_disk(model, sparsity),
+                "step_ms": race("step", problems(model, sparsity, batch, cut), effort),
+                "evaluation_ms": race("evaluation", problems(model, sparsity, test, compact), few),
+            }
+
+
 @cache
 def snip(model: str, sparsity: float) -> Network:
     """The dense network, and SNIP's masks from a batch of 100."""
-    net, batch = LENETS[model](), first(mnist_or_glyphs().train, 100)
+    net, batch = LENETS[model](), first(mnist_or_glyphs().train, BATCH)
     params = net.init(np.random.default_rng(0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LayerCollapseWarning)
@@ -73,17 +88,21 @@ def problems(model: str, sparsity: float, split: data.Split, make_small: Callabl
     }
 
 
-def race(work: str, given: Mapping[str, Problem], pairs: int, steps: int) -> dict[str, Turns]:
-    """The three networks take turns; refused if the masked and the compacted one do not give the same losses."""
-    turns = take_turns({name: Entry(f"{MINISNIP}:{work}", (p,)) for name, p in given.items()}, pairs, steps)
+def race(work: str, given: Mapping[str, Problem], effort: Effort) -> dict[str, list[float]]:
+    """The milliseconds of the turns of the three networks, and of PyTorch's dense step.
+
+    Raises
+    ------
+    AssertionError
+        If the masked and the compacted network do not give the same losses, or PyTorch and the dense one.
+    """
+    entries = {name: Entry(f"{CONTESTANTS}.minisnip_:{work}", (problem,)) for name, problem in given.items()}
+    if work == "step" and installed(PEER):
+        entries[PEER] = Entry(f"{CONTESTANTS}.torch_:{work}", (given[DENSE],))
+    turns = take_turns(entries, effort, SLOW)
     np.testing.assert_allclose(turns[COMPACTED].first, turns[MASKED].first, rtol=1e-4)
-    return turns
-
-
-def cells(turns: Mapping[str, Turns]) -> list[str]:
-    """Milliseconds of the three, and the ratio."""
-    middle, least, most = ratio(turns[DENSE], turns[COMPACTED])
-    return [*(milliseconds(turns[name].median) for name in KINDS), f"{middle:.2f}× ({least:.2f}–{most:.2f})"]
+    np.testing.assert_allclose(turns.get(PEER, turns[DENSE]).first, turns[DENSE].first, rtol=1e-3)
+    return {name: done.milliseconds for name, done in turns.items()}
 
 
 def what_is_left(model: str, sparsity: float) -> list[str]:
@@ -95,7 +114,7 @@ def what_is_left(model: str, sparsity: float) -> list[str]:
     return [widths, f"{small.net.size:,}", f"{kept:,}", f"{on_paths:,}"]
 
 
-def bytes_on_disk(model: str, sparsity: float) -> list[str]:
+def bytes_on_disk(model: str, sparsity: float) -> list[int]:
     """Of the parameters as .npz; the compacted ones with the numbers of the pixels that are read."""
     net, params, masks = snip(model, sparsity)
     masked, small = apply_masks(masks, params), compact(net, params, masks)
@@ -103,7 +122,7 @@ def bytes_on_disk(model: str, sparsity: float) -> list[str]:
     compacted = {**small.params, **chosen}
     sizes = [size(np.savez, params)]
     sizes += [size(save, arrays) for arrays in (masked, compacted) for save in (np.savez, np.savez_compressed)]
-    return [f"{s:,}" for s in sizes]
+    return sizes
 
 
 def size(save: Any, arrays: Mapping[str, Array]) -> int:
@@ -114,55 +133,50 @@ def size(save: Any, arrays: Mapping[str, Array]) -> int:
         return path.stat().st_size
 
 
-def timed(pairs: int, steps: int, evaluations: int, records: list[dict[str, Any]]) -> Iterator[list[str]]:
-    """A row for each network and sparsity; what it was made from is added to the records."""
-    dataset = mnist_or_glyphs()
-    batch, test = first(dataset.train, 100), first(dataset.test, EVALUATED)
-    for model in LENETS:
-        for sparsity in SPARSITIES:
-            step = race("step", problems(model, sparsity, batch, cut), pairs, steps)
-            evaluation = race("evaluation", problems(model, sparsity, test, compact), pairs, evaluations)
-            raw = {"step": step, "evaluation": evaluation}
-            ms = {work: {n: [1000 * s for s in t.seconds] for n, t in turns.items()} for work, turns in raw.items()}
-            records.append({"network": TITLES[model], "sparsity_percent": 100 * sparsity, "turns_ms": ms})
-            words = [TITLES[model], f"{100 * sparsity:g} %", *what_is_left(model, sparsity)]
-            yield [*words, *cells(step), *cells(evaluation)]
+def section(rows: Sequence[Row]) -> str:
+    """The tables, in Markdown."""
+    left = ["compacted to", "parameters left", "kept", "on a path"]
+    step = [*(f"{kind}, ms" for kind in KINDS), f"{PEER} dense, ms", f"{COMPACTED} / {DENSE}", f"{COMPACTED} / {PEER}"]
+    evaluation = [*(f"{kind}, ms" for kind in KINDS), f"{COMPACTED} / {DENSE}"]
+    return f"""\
+Zeros in a mask are neither memory nor speed: a masked network multiplies its zeros. `minisnip.pruning.compact` removes
+every input, unit and channel without a path from an input to an output. The logits stay the same, and
+`train(..., compact=True)` or `minisnip train --compact` trains the small network. The masks are SNIP's.
+In LeNet-5-Caffe SNIP prunes the fully connected layer; the time is in the convolutions, which lose hardly a channel
+below 99 %.
+
+![Milliseconds of a training step against the share of connections kept](compaction.png)
+
+{_table(rows, left, lambda row: row["left"])}
+
+A training step on {BATCH} images:
+
+{_table(rows, step, lambda row: _times(row["step_ms"], [*KINDS, PEER], [DENSE, PEER]))}
+
+An evaluation of {EVALUATED:,} images:
+
+{_table(rows, evaluation, lambda row: _times(row["evaluation_ms"], KINDS, [DENSE]))}
+
+Bytes of the parameters on disk, as `.npz`:
+
+{_table(rows, FILES, lambda row: [f"{size:,}" for size in row["bytes"]])}
+"""
 
 
-def parts(times: Sequence[str]) -> dict[str, list[str]]:
-    """The wide table, as three that fit a page."""
-    rows = [text.strip("| ").split("|") for text in times]
-    columns = {"1_left": range(2, 6), "2_step": range(6, 10), "3_evaluation": range(10, 14)}
-    return {name: [line([row[i].strip() for i in (0, 1, *kept)]) for row in rows] for name, kept in columns.items()}
+def _table(rows: Sequence[Row], header: Sequence[str], cells: Callable[[Row], Sequence[str]]) -> str:
+    return table(["network", "sparsity", *header], ([row["network"], row["sparsity"], *cells(row)] for row in rows))
 
 
-def for_lesson(table: Sequence[str]) -> str:
+def _times(turns: Mapping[str, Sequence[float]], names: Sequence[str], others: Sequence[str]) -> list[str]:
+    return [*(ms_cell(turns, name) for name in names), *(ratio_cell(turns, COMPACTED, other) for other in others)]
+
+
+def for_lesson(rows: Sequence[Row]) -> str:
     """The milliseconds of the steps, as CSV."""
-    rows = ([cell.strip(" %") for cell in row.strip("|").split("|")] for row in table[2:])
-    return LESSON_HEADER + "".join(",".join(row[:5]) + "\n" for row in rows)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Print both tables, write the result."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=7, help="rounds, in each of which every network has a turn")
-    parser.add_argument("--steps", type=int, default=50, help="training steps, of which a turn is the median")
-    parser.add_argument("--evaluations", type=int, default=5, help="evaluations, of which a turn is the median")
-    parser.add_argument("--out", type=Path, default=RESULTS / "compaction")
-    options = parser.parse_args(argv)
-    label = mnist_or_glyphs().label
-    points = [(model, sparsity) for model in LENETS for sparsity in SPARSITIES]
-    sizes = ([TITLES[model], f"{100 * s:g} %", *bytes_on_disk(model, s)] for model, s in points)
-    bytes_table = print_table([f"bytes on disk, {label}", "sparsity", *FILES], sizes)
-    print()
-    header = [f"network, {label}", "sparsity", "compacted to", "parameters left", "kept", "on a path"]
-    header += [f"{work}: {name}" for work in ("step", "evaluation") for name in TIMES]
-    records: list[dict[str, Any]] = []
-    times = print_table(header, timed(options.pairs, options.steps, options.evaluations, records))
-    write_result(options.out, {**parts(times), "4_bytes": bytes_table}, data=label, pairs=options.pairs, turns=records)
-    if options.out == RESULTS / "compaction":
-        save_text(LESSON, for_lesson(parts(times)["2_step"]))
+    medians = ([milliseconds(spread(row["step_ms"][kind])[0]) for kind in KINDS] for row in rows)
+    lines = ([row["network"], row["sparsity"].strip(" %"), *ms] for row, ms in zip(rows, medians, strict=True))
+    return LESSON_HEADER + "".join(",".join(cells) + "\n" for cells in lines)
 
 
 if __name__ == "__main__":
-    main()
+    command.main(measure, section, __doc__)

@@ -1,100 +1,72 @@
-"""Time and memory of ΔL for every connection, against one forward pass for each; and how both grow.
+"""Time and memory of ΔL for every connection, against one forward pass for each.
 
-    python -m tests.benchmarks.delta_loss
+    python -m tests.benchmarks.delta_loss [--pairs 7] [--steps 50]
 
 Float64, a batch of 100 MNIST images (glyphs where MNIST cannot be had). The plain loop would take hours: its time is
-that of a sample of its passes, times the number of connections. Writes results/delta_loss.
+that of one of its passes, times the number of connections.
 """
 
 from __future__ import annotations
 
-import time
-import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from minisnip import data
-from minisnip.autodiff.engine import Array
-from minisnip.nn import LENETS, Flatten, Linear, ReLU, Sequential, cross_entropy
-from minisnip.pruning import delta_loss
-from tests.benchmarks.problem import mnist_or_glyphs
-from tests.benchmarks.table import RESULTS, print_table, write_result
+from minisnip.nn import LENETS
+from minisnip.nn.models import TITLES
+from tests.benchmarks import command
+from tests.benchmarks.problem import BATCH, first, mnist_or_glyphs, problem
+from tests.benchmarks.race import Row
+from tests.benchmarks.table import spread, table
+from tests.benchmarks.turns import Effort, Entry, take_turns
 
-PASSES = 60
-Batch = tuple[Array, Array]
-
-
-def seconds_of_all(net: Sequential, params: dict[str, Array], batch: Batch) -> float:
-    """Of ΔL for every connection."""
-    started = time.perf_counter()
-    delta_loss(net, params, *batch, title=None)
-    return time.perf_counter() - started
+MINISNIP = "tests.benchmarks.contestants.minisnip_"
 
 
-def peak_bytes(net: Sequential, params: dict[str, Array], batch: Batch) -> int:
-    """The most memory that the same call holds at once, in a run of its own: counting takes time."""
-    tracemalloc.start()
-    delta_loss(net, params, *batch, title=None)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak
-
-
-def seconds_of_loop(net: Sequential, params: dict[str, Array], batch: Batch) -> float:
-    """Of one forward pass for each connection, extrapolated from PASSES of them."""
-    times = []
-    for _ in range(PASSES):
-        started = time.perf_counter()
-        cross_entropy(net(params, batch[0]), batch[1])
-        times.append(time.perf_counter() - started)
-    return float(np.median(times)) * net.size
-
-
-def models(dataset: data.Dataset) -> Iterator[tuple[str, ...]]:
-    """The header and the rows of the main table."""
-    yield f"network, {dataset.label}", "connections", "all ΔL", "plain loop (extrapolated)", "ratio", "peak memory"
-    batch = first(dataset, 100)
+def measure(effort: Effort) -> Iterator[Row]:
+    """A row for each network."""
+    batch = first(mnist_or_glyphs().train, 2 if effort.smoke else BATCH)
     for model, make in LENETS.items():
-        net = make()
-        params = net.init(np.random.default_rng(0), dtype=np.float64)
-        fast, loop, peak = (f(net, params, batch) for f in (seconds_of_all, seconds_of_loop, peak_bytes))
-        numbers = f"{fast:.1f} s", f"{loop:,.0f} s", f"{loop / fast:.0f}×", f"{peak / 2**20:.0f} MiB"
-        yield model, f"{net.size:,}", *numbers
+        given = problem(make(), batch, dtype=np.float64)
+        once = replace(effort, steps=1)
+        (all_of_them,) = take_turns({"": Entry(f"{MINISNIP}:deletions", (given,))}, once).values()
+        (one_pass,) = take_turns({"": Entry(f"{MINISNIP}:forward", (given,))}, effort).values()
+        (peak,) = take_turns(
+            {"": Entry(f"{MINISNIP}:extra_bytes", ("deletions", given))}, replace(once, pairs=0)
+        ).values()
+        yield {
+            "network": TITLES[model],
+            "parameters": given.net.size,
+            "turns_ms": all_of_them.milliseconds,
+            "pass_ms": one_pass.milliseconds,
+            "peak_bytes": peak.first[0],
+        }
 
 
-def growth(dataset: data.Dataset) -> Iterator[tuple[str, ...]]:
-    """The same of time against the batch and against the width of LeNet-300-100."""
-    yield "LeNet-300-100 of width", "batch", "connections", "all ΔL", "a connection and image"
-    for width, size in [(1, 25), (1, 50), (1, 100), (1, 200), (0.25, 100), (0.5, 100), (2, 100)]:
-        hidden = int(300 * width), int(100 * width)
-        net = Sequential(
-            (1, 28, 28),
-            flatten=Flatten(),
-            fc1=Linear(784, hidden[0]),
-            relu1=ReLU(),
-            fc2=Linear(hidden[0], hidden[1]),
-            relu2=ReLU(),
-            fc3=Linear(hidden[1], 10),
-        )
-        params = net.init(np.random.default_rng(0), dtype=np.float64)
-        s = seconds_of_all(net, params, first(dataset, size))
-        yield f"×{width:g}", f"{size}", f"{net.size:,}", f"{s:.1f} s", f"{1e9 * s / net.size / size:.0f} ns"
+def seconds(row: Row) -> tuple[float, float, float]:
+    """Of all ΔL: the median, the least and the greatest."""
+    middle, least, most = spread(row["turns_ms"])
+    return middle / 1000, least / 1000, most / 1000
 
 
-def first(dataset: data.Dataset, size: int) -> Batch:
-    """The first images of the training split, in float64."""
-    return dataset.train.images[:size].astype(np.float64), dataset.train.labels[:size]
+def section(rows: Sequence[Row]) -> str:
+    """The table, in Markdown."""
+    header = ["network", "connections", "all ΔL, s", "plain loop (extrapolated), s", "ratio", "peak memory, MiB"]
+    return f"""\
+`minisnip.pruning.delta_loss` computes ΔL = L(w) − L(w without j) exactly for every connection j. The plain loop makes a
+forward pass for each connection; its time is that of one pass, times the connections. Float64, {BATCH} images.
+
+{table(header, map(_cells, rows))}
+"""
 
 
-def main() -> None:
-    """Print both tables, write the result."""
-    dataset, tables = mnist_or_glyphs(), {}
-    for name, rows in {"1_models": models(dataset), "2_growth": growth(dataset)}.items():
-        tables[name] = print_table(next(rows), rows)
-        print()
-    write_result(RESULTS / "delta_loss", tables)
+def _cells(row: Row) -> list[str]:
+    loop = spread(row["pass_ms"])[0] * row["parameters"] / 1000
+    took = "{:.1f} ({:.1f}–{:.1f})".format(*seconds(row))
+    numbers = took, f"{loop:,.0f}", f"{loop / seconds(row)[0]:,.0f}×", f"{row['peak_bytes'] / 2**20:.0f}"
+    return [row["network"], f"{row['parameters']:,}", *numbers]
 
 
 if __name__ == "__main__":
-    main()
+    command.main(measure, section, __doc__)

@@ -1,29 +1,53 @@
-"""How the time and the memory of minisnip's training step grow with the batch, the width and the depth.
+"""How time and memory grow with the batch, the width, the depth, and the number m of connections.
 
-    python -m tests.benchmarks.growth [--pairs 5] [--steps 50]
+    python -m tests.benchmarks.growth [--pairs 5] [--steps 20]
 
-Each point has a process of its own; those of a table take turns. The exponent is the slope of a straight line through
-the logarithms: 1 is proportional, 2 quadratic. Peak memory (tracemalloc, in a step that is not timed) counts
-parameters, momentum and buffers, not the batch. Last, what importing the package costs.
+Each point has a process of its own; those of a series take turns. The exponent is the slope of a straight line through
+the logarithms, by least squares: 1 is proportional, 2 quadratic. Peak memory (tracemalloc, in a run that is not timed)
+counts what the work allocates, for a step also parameters and momentum; the batch and the arguments do not count.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 
 from minisnip.data import Split
 from minisnip.nn import Flatten, Layer, Linear, ReLU, Sequential, lenet_5_caffe, lenet_300_100
-from tests.benchmarks import import_time
-from tests.benchmarks.problem import Problem, first, mnist_or_glyphs, problem
-from tests.benchmarks.table import milliseconds, print_table
-from tests.benchmarks.turns import Entry, Turns, take_turns
+from tests.benchmarks import command
+from tests.benchmarks.problem import BATCH, Problem, first, mnist_or_glyphs, problem
+from tests.benchmarks.race import Row
+from tests.benchmarks.table import ms_cell, spread, table
+from tests.benchmarks.turns import SLOW, Effort, Entry, take_turns
 
 BATCHES, WIDTHS, DEPTHS = (10, 30, 100, 300, 1000), (0.5, 1, 2, 4, 8), (1, 2, 4, 8, 16)
+SCORES, SPARSITY = (10_000, 100_000, 1_000_000, 10_000_000), 0.95
+DELETED, DELETED_WIDTHS = (25, 50, 100, 200), (0.25, 0.5, 1, 2)  # images, and widths of LeNet-300-100
+STEPS, ROUNDS, FEW_ROUNDS = 20, 5, 3
 MINISNIP = "tests.benchmarks.contestants.minisnip_"
+STEP, SCORING, SELECTION, DELETIONS = "step", "scoring", "selection", "deletions"
+
+
+@dataclass(frozen=True)
+class Series:
+    """A work, and its arguments at each value of what grows."""
+
+    title: str
+    grows: str
+    work: str
+    points: Mapping[Any, tuple[Any, ...]]
+
+    def entries(self, peak: bool) -> dict[str, Entry]:
+        """The work at each point, or its peak memory."""
+        make, more = ("peak_bytes", ()) if self.work == STEP else ("extra_bytes", (self.work,))
+        return {
+            str(x): Entry(f"{MINISNIP}:{make}", (*more, *point)) if peak else Entry(f"{MINISNIP}:{self.work}", point)
+            for x, point in self.points.items()
+        }
 
 
 def mlp(hidden: Sequence[int]) -> Sequential:
@@ -35,23 +59,50 @@ def mlp(hidden: Sequence[int]) -> Sequential:
     return Sequential((1, 28, 28), **layers)
 
 
-def series(split: Split) -> Iterator[tuple[str, dict[float, Problem]]]:
-    """What grows, and the problem at each of its values."""
+def wide(factor: float) -> Sequential:
+    """LeNet-300-100 with hidden layers so many times as wide."""
+    return mlp([int(300 * factor), int(100 * factor)])
+
+
+def series(split: Split, fewer: int = 1) -> Iterator[Series]:
+    """What is measured; `fewer` divides the images of delta_loss."""
+    batch, mlps, small = first(split, BATCH), [wide(f) for f in WIDTHS], [wide(f) for f in DELETED_WIDTHS]
     for title, net in (("LeNet-300-100", lenet_300_100()), ("LeNet-5-Caffe", lenet_5_caffe())):
-        yield f"{title}: batch", {n: problem(net, first(split, n)) for n in BATCHES}
-    batch = first(split, 100)
-    yield (
-        "LeNet-300-100: width ×",
-        {f: problem(mlp([int(300 * f), int(100 * f)]), batch) for f in WIDTHS},
+        yield Series(f"a step of {title}", "batch", STEP, {n: (problem(net, first(split, n)),) for n in BATCHES})
+    widths = {f: (problem(net, batch),) for f, net in zip(WIDTHS, mlps, strict=True)}
+    yield Series("a step of LeNet-300-100", "width ×", STEP, widths)
+    depths = {d: (problem(mlp([300] * d), batch),) for d in DEPTHS}
+    yield Series("a step of an MLP", "hidden layers of 300", STEP, depths)
+    yield Series("keep_top", "m", SELECTION, {m: (m, SPARSITY) for m in SCORES})
+    yield Series("connection_sensitivity, MLPs", "m", SCORING, {net.size: (problem(net, batch),) for net in mlps})
+    images = {n: (exact(lenet_300_100(), first(split, n // fewer)),) for n in DELETED}
+    yield Series("delta_loss of LeNet-300-100", "batch", DELETIONS, images)
+    yield Series(
+        "delta_loss, MLPs", "m", DELETIONS, {net.size: (exact(net, first(split, BATCH // fewer)),) for net in small}
     )
-    yield "hidden layers of 300", {d: problem(mlp([300] * d), batch) for d in DEPTHS}
 
 
-def measure(problems: Mapping[float, Problem], pairs: int, steps: int) -> tuple[dict[str, Turns], dict[str, float]]:
+def exact(net: Sequential, split: Split) -> Problem:
+    """In float64."""
+    return problem(net, split, dtype=np.float64)
+
+
+def measure(effort: Effort) -> Iterator[Row]:
+    """A row for each point of each series."""
+    for each in series(mnist_or_glyphs().train, fewer=25 if effort.smoke else 1):
+        given = replace(each, points=dict(list(each.points.items())[:2])) if effort.smoke else each
+        yield from points(given, effort)
+
+
+def points(given: Series, effort: Effort) -> Iterator[Row]:
     """The turns of every point, and the bytes of its peak."""
-    turns = take_turns({str(x): Entry(f"{MINISNIP}:step", (p,)) for x, p in problems.items()}, pairs, steps)
-    peaks = take_turns({str(x): Entry(f"{MINISNIP}:peak_bytes", (p,)) for x, p in problems.items()}, 0, 1)
-    return turns, {x: peak.first[-1] for x, peak in peaks.items()}
+    rounds, steps = (FEW_ROUNDS, 1) if given.work == DELETIONS else (ROUNDS, STEPS)
+    how = replace(effort, pairs=min(rounds, effort.pairs), steps=min(steps, effort.steps))
+    turns = take_turns(given.entries(peak=False), how, SLOW)
+    peaks = take_turns(given.entries(peak=True), replace(how, pairs=0, steps=1))
+    for x in given.points:
+        done, peak = turns[str(x)].milliseconds, peaks[str(x)].first[0]
+        yield {"series": given.title, "grows": given.grows, "x": x, "turns_ms": done, "peak_bytes": peak}
 
 
 def exponent(xs: Sequence[float], ys: Sequence[float]) -> float:
@@ -59,28 +110,41 @@ def exponent(xs: Sequence[float], ys: Sequence[float]) -> float:
     return float(np.polyfit(np.log(xs), np.log(ys), 1)[0])
 
 
-def rows(problems: Mapping[float, Problem], pairs: int, steps: int) -> Iterator[list[str]]:
-    """One row for each point, and the exponents: over all points, and from the last to the one before."""
-    turns, peaks = measure(problems, pairs, steps)
-    seconds, peak_bytes = [t.median for t in turns.values()], list(peaks.values())
-    for (x, p), s, peak in zip(problems.items(), seconds, peak_bytes, strict=True):
-        yield [f"{x:g}", f"{p.net.size:,}", milliseconds(s), f"{peak / 2**20:.1f}"]
-    xs = list(problems)
-    for name, part in (("exponent", slice(None)), ("exponent, last two", slice(-2, None))):
-        yield [name, "", *(f"{exponent(xs[part], ys[part]):.2f}" for ys in (seconds, peak_bytes))]
+def curves(rows: Sequence[Row]) -> Iterator[tuple[str, str, list[Row]]]:
+    """Title, what grows, and the points of each series."""
+    for (title, grows), found in groupby(rows, key=lambda row: (row["series"], row["grows"])):
+        yield title, grows, list(found)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Print a table for each series, and that of the imports."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=5, help="rounds, in each of which every point has a turn")
-    parser.add_argument("--steps", type=int, default=50, help="of which a turn is the median; slow ones do a fifth")
-    options = parser.parse_args(argv)
-    for title, problems in series(mnist_or_glyphs().train):
-        print_table((title, "parameters", "step, ms", "peak memory, MiB"), rows(problems, options.pairs, options.steps))
-        print()
-    print_table(import_time.HEADER, import_time.rows())
+def section(rows: Sequence[Row]) -> str:
+    """The exponents, the figure, and every point, in Markdown."""
+    fitted = ["work", "grows", "from", "to", "exponent of time", "its last two points", "exponent of memory"]
+    every = ["work", "grows", "value", "ms", "peak memory, MiB"]
+    return f"""\
+The exponent is the slope of a straight line through the logarithms, by least squares: 1 is proportional, 2 is
+quadratic.
+Peak memory is what the work allocates, for a step also parameters and momentum; the batch and other arguments do not
+count.
+
+![Milliseconds against what grows, on logarithmic axes, with the fitted lines](growth.png)
+
+{table(fitted, (_exponents(*curve) for curve in curves(rows)))}
+
+{table(every, map(_point, rows))}
+"""
+
+
+def _exponents(title: str, grows: str, found: Sequence[Row]) -> list[str]:
+    xs = [row["x"] for row in found]
+    times, peaks = [spread(row["turns_ms"])[0] for row in found], [row["peak_bytes"] for row in found]
+    fits = exponent(xs, times), exponent(xs[-2:], times[-2:]), exponent(xs, peaks)
+    return [title, grows, f"{xs[0]:,g}", f"{xs[-1]:,g}", *(f"{fit:.2f}" for fit in fits)]
+
+
+def _point(row: Row) -> list[str]:
+    time = ms_cell({"": row["turns_ms"]}, "")
+    return [row["series"], row["grows"], f"{row['x']:,g}", time, f"{row['peak_bytes'] / 2**20:.1f}"]
 
 
 if __name__ == "__main__":
-    main()
+    command.main(measure, section, __doc__)

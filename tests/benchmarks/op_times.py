@@ -1,33 +1,34 @@
 """A profile of forward and backward: how long each op takes, and the VJPs of each.
 
-    python -m tests.benchmarks.op_times [repeats=100]
+    python -m tests.benchmarks.op_times [--steps 50]
 
-LeNet-300-100 on a batch of 100 MNIST images with BLAS's threads, LeNet-5-Caffe on one shard of 50 in one thread, which
-is what one of two threads does in a step. Medians, in microseconds.
+LeNet-300-100 on a batch of 100 MNIST images, LeNet-5-Caffe on a shard of 50, which is what one of two threads does in a
+step. Medians, in microseconds.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minisnip.autodiff import Tensor, grad
 from minisnip.autodiff.engine import Array, Primitive
 from minisnip.nn import LENETS, Sequential, cross_entropy
 from minisnip.nn.models import TITLES
-from minisnip.nn.threads import keep_freed_memory
+from minisnip.nn.threads import sharding
+from tests.benchmarks import command
 from tests.benchmarks.problem import first, mnist_or_glyphs
-from tests.benchmarks.table import line, print_table
+from tests.benchmarks.race import Row
+from tests.benchmarks.table import table
+from tests.benchmarks.turns import Effort
 
-CASES = (("lenet-300-100", 100, None), ("lenet-5-caffe", 50, 1))  # images, and threads of BLAS
+CASES = {"lenet-300-100": 100, "lenet-5-caffe": 50}  # images
 Times = dict[tuple[str, str], float]  # seconds, by op and "forward" or "backward"
 
 
@@ -68,26 +69,44 @@ def once(net: Sequential, params: dict[str, Array], images: Array, labels: Array
     return times
 
 
-def rows(model: str, batch: int, repeats: int) -> Iterator[list[str]]:
-    """A row for each op, in the order of the forward pass."""
+def medians(model: str, batch: int, repeats: int) -> Times:
+    """Microseconds of each op, in the order of the forward pass."""
     net, split = LENETS[model](), first(mnist_or_glyphs().train, batch)
     params = net.init(np.random.default_rng(0))
-    keep_freed_memory()
-    found = [once(net, params, split.images, split.labels) for _ in range(repeats + 5)][5:]
-    medians = {key: 1e6 * float(np.median([times[key] for times in found])) for key in found[0]}
-    for op in dict.fromkeys(op for op, _ in medians if op != "all"):
-        yield [TITLES[model], op, *(f"{medians.get((op, which), 0):,.0f}" for which in ("forward", "backward"))]
-    yield [TITLES[model], "all, with the walk", f"{medians['all', 'with the walk']:,.0f}", ""]
+    with sharding(net):
+        found = [once(net, params, split.images, split.labels) for _ in range(repeats + 5)][5:]
+    return {key: 1e6 * float(np.median([times[key] for times in found])) for key in found[0]}
 
 
-def main(repeats: int = 100) -> None:
-    """Print the table."""
-    print_table([f"network, {mnist_or_glyphs().label}", "op", "forward, µs", "backward, µs"], [])
-    for model, batch, threads in CASES:
-        with threadpool_limits(threads):
-            for row in rows(model, batch, repeats):
-                print(line(row), flush=True)
+def measure(effort: Effort) -> Iterator[Row]:
+    """A row for each op of each network."""
+    for model, batch in CASES.items():
+        found = medians(model, batch, effort.steps)
+        for op in dict.fromkeys(op for op, _ in found if op != "all"):
+            forward, backward = (found.get((op, which), 0.0) for which in ("forward", "backward"))
+            yield {"network": TITLES[model], "op": op, "forward": forward, "backward": backward}
+        yield {"network": TITLES[model], "op": "all, with the walk", "both": found["all", "with the walk"]}
+
+
+def section(rows: Sequence[Row]) -> str:
+    """The table, in Markdown."""
+    return f"""\
+How long each op takes, and its VJPs, in microseconds: LeNet-300-100 on a batch of 100
+images, LeNet-5-Caffe on a shard of 50, which is what one of two threads does in a step.
+
+{table(["network", "op", "forward, µs", "backward, µs", "both, µs"], map(_cells, rows))}
+"""
+
+
+def _cells(row: Row) -> list[str]:
+    both = row["both"] if "both" in row else row["forward"] + row["backward"]
+    return [
+        row["network"],
+        row["op"],
+        *(f"{row[w]:,.0f}" if w in row else "" for w in ("forward", "backward")),
+        f"{both:,.0f}",
+    ]
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    command.main(measure, section, __doc__)

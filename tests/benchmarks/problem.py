@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,12 +11,13 @@ from minisnip.autodiff.engine import Array
 from minisnip.nn import Sequential
 from minisnip.pruning import apply_masks, keep_top
 
+BATCH = 100  # images
 RATE, MOMENTUM, WEIGHT_DECAY = 0.02, 0.9, 5e-4  # of every contestant's SGD
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A network, its weights (zero where they are pruned), the masks (none if it is dense) and a batch; float32."""
+    """A network, its weights (zero where they are pruned), the masks (none if it is dense) and a batch."""
 
     net: Sequential
     params: dict[str, Array]
@@ -25,13 +26,13 @@ class Problem:
     labels: Array
 
 
-def problem(net: Sequential, split: data.Split, sparsity: float = 0.0) -> Problem:
+def problem(net: Sequential, split: data.Split, sparsity: float = 0.0, dtype: type = np.float32) -> Problem:
     """Weights as the network draws them, and a random mask over all weights and biases."""
     rng = np.random.default_rng(0)
-    params = net.init(rng)
+    params = net.init(rng, dtype=dtype)
     masks = keep_top({name: rng.random(w.shape, np.float32) for name, w in params.items()}, sparsity)
     masks = masks if sparsity else {}
-    return Problem(net, apply_masks(masks, params), masks, split.images, split.labels)
+    return Problem(net, apply_masks(masks, params), masks, split.images.astype(dtype, copy=False), split.labels)
 
 
 def mnist_or_glyphs() -> data.Dataset:
@@ -46,6 +47,15 @@ def first(split: data.Split, size: int) -> data.Split:
     """The first images of a split, again from the beginning if it has too few."""
     rows = np.arange(size) % len(split.labels)
     return data.Split(split.images[rows], split.labels[rows])
+
+
+def shortened(share: float) -> data.Dataset:
+    """The data set with the first images to train and to validate: this share of them, and one batch at least."""
+    found = mnist_or_glyphs()
+    train, validation = (
+        first(split, max(BATCH, round(share * len(split.labels)))) for split in (found.train, found.validation)
+    )
+    return replace(found, train=train, validation=validation)
 
 
 def scores(size: int) -> dict[str, Array]:

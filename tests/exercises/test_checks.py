@@ -65,6 +65,8 @@ def test_long_hints_are_wrapped_below_each_other(capsys: pytest.CaptureFixture[s
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 96
     assert lines[-1].startswith(" " * 12 + "word")
+    Exercise("9", "one", lambda a: [Trial("", a, 1)], "x" * 300)(lambda: 0)
+    assert max(map(len, capsys.readouterr().out.splitlines())) == 96
 
 
 def test_an_exception_is_a_counterexample() -> None:
@@ -74,6 +76,7 @@ def test_an_exception_is_a_counterexample() -> None:
 def test_a_right_answer_passes() -> None:
     assert SQUARE.verdict(lambda x: x * x) == "passed (2 trials)."
     assert Exercise("9", "one", lambda a: [Trial("", a, 1)], "").verdict(lambda: 1) == "passed (1 trial)."
+    assert Exercise("9", "none", lambda a: [], "").verdict(lambda: 1) == "passed (0 trials)."
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,8 @@ import pytest
 
 from minisnip.autodiff.engine import Array
 from minisnip.exercises.lesson_8 import compacted, effective, iterate, needed
+from tests.benchmarks import page
+from tests.benchmarks.compaction import for_lesson
 from tests.exercises.wrong import assert_caught
 
 ROOT = Path(__file__).parents[2]
@@ -111,8 +111,11 @@ def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
 
 
 def test_the_recorded_milliseconds_are_those_of_the_site() -> None:
-    """After a new measurement, `python -m tests.benchmarks.compaction` writes both."""
-    page = (ROOT / "tests/benchmarks/results/compaction/2_step.md").read_text(encoding="utf-8")
-    pattern = r"\| (LeNet\S+) \| ([\d.]+) % \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|"
-    lines = [line for line in RECORDED.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    assert [tuple(row.values()) for row in csv.DictReader(lines)] == re.findall(pattern, page)
+    """After a new measurement, `python -m tests.benchmarks.all` writes both."""
+    record = page.shipped()
+    assert record["smoke"] or RECORDED.read_text(encoding="utf-8") == for_lesson(record["parts"]["compaction"])
+
+
+def test_zero_is_a_score_for_the_removed_too_as_all_others_are_positive() -> None:
+    by_mask = rounds_that(lambda scores, mask, count: top(scores * mask, mask, count), geometric)
+    assert iterate.verdict(by_mask).startswith("passed")

@@ -40,6 +40,7 @@ def test_what_it_prints_fits_80_columns_and_names_the_files(agreed: tuple[Path, 
     folder, printed = agreed
     assert max(map(len, printed.replace(str(folder), "runs/agree").splitlines())) <= 80
     assert [name for name in FILES if name not in printed] == []
+    assert "All at once, 99.5 % removed: the loss changes by" in printed
 
 
 def test_both_scores_of_every_connection_are_kept(agreed: tuple[Path, str]) -> None:

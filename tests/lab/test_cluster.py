@@ -117,3 +117,9 @@ def test_without_a_scheduler_at_the_address_a_sentence_says_so(
     monkeypatch.setattr(runs, "TIMEOUT", "500ms")
     with pytest.raises(runs.ClusterError, match="no Dask scheduler answers at tcp://127"):
         run_all(folder, [Job(1, log)], work, 1, None, scheduler="tcp://127.0.0.1:9")
+
+
+def test_the_same_task_is_done_as_often_as_it_is_submitted(scheduler: str) -> None:
+    with runs.workers(scheduler, 1) as cluster:
+        numbers = [cluster.submit(os.urandom, 8).result() for _ in range(2)]
+    assert numbers[0] != numbers[1]

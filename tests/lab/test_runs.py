@@ -169,3 +169,16 @@ def test_the_errors_of_training_can_be_raised_in_a_worker(
     result = TrainResult({}, [{"epoch": 1.0}], best_epoch=1, seconds=2.0, finished=False)
     received = pickle.loads(pickle.dumps(error("what happened", result)))
     assert (type(received), str(received), received.result) == (error, "what happened", result)
+
+
+def test_after_an_error_of_ours_no_run_is_waited_for() -> None:
+    def fail() -> None:
+        with runs.workers(None, 1) as processes:
+            processes.submit(time.sleep, 18)
+            time.sleep(0.5)
+            raise ZeroDivisionError
+
+    started = time.perf_counter()
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert time.perf_counter() - started < 12

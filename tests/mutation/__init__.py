@@ -1,6 +1,6 @@
 """Mutation testing: change one thing in the package, and see whether a test notices.
 
-    python -m tests.mutation --seed 2                     draw a sample of mutants, and test each; resumes
+    python -m tests.mutation --seed 2 --jobs 2            draw a sample of mutants, and test each; resumes
     python -m tests.mutation --seed 2 --report            the score so far, and the mutants that survived
 
 cosmic-ray makes the mutants and keeps the results. Each mutant meets the tests that run its line, and those that look

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tomllib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import WorkItem, WorkResult
 from tqdm import tqdm
 
-from tests.mutation import cover, report, sample
+from tests.mutation import cover, report, sample, trial
 
 ROOT = Path(__file__).parents[2]
-MEMORY = 8 * 2**30  # bytes: a mutant that asks for more fails, and the machine lives
-PYTEST = f"{sys.executable} -m pytest @tests.txt --basetemp=.pytest -x -q -p no:cacheprovider"
 
 
 def main() -> None:
@@ -31,11 +29,11 @@ def main() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["minisnip"]["mutation"]
     tree, groups = (options.work / f"seed-{options.seed}").resolve(), settings["groups"]
     if not options.report:
-        prepare(tree)
+        prepare(tree, options.jobs)
     os.chdir(tree)
     with use_db("mutants.sqlite") as session:
         if not options.report:
-            run(session, options.seed, settings, options.share)
+            run(session, options, settings)
         print(f"seed {options.seed}; mutants not tested yet: {len(session.pending_work_items)}\n")
         mutants = [*report.mutants(session)]
     print(report.report(mutants, groups))
@@ -50,6 +48,7 @@ def parsed() -> Namespace:
     parser.add_argument("--seed", type=int, required=True, help="random seed of the sample")
     parser.add_argument("--work", type=Path, default=ROOT / ".mutation", help="folder of the clones and results")
     parser.add_argument("--share", type=float, default=1.0, help="part of the sample that is drawn")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, each with a clone of its own")
     parser.add_argument("--report", action="store_true", help="only report what is there")
     parser.add_argument(
         "--record",
@@ -67,37 +66,30 @@ def store(folder: Path, seed: int, groups: Mapping[str, Sequence[report.Mutant]]
     (folder / f"mutants-{seed}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def prepare(tree: Path) -> None:
-    """Clone the last commit, and measure there what each test runs; where that is done, undo a mutant left behind."""
+def prepare(tree: Path, jobs: int) -> None:
+    """Clone the last commit, and measure there what each test runs."""
     if not tree.exists():
         subprocess.run(["git", "clone", "--quiet", ROOT, tree], check=True)
-    os.environ["PYTHONPATH"] = str(tree)
     if not (tree / cover.TIMES).exists():
-        cover.measure(tree)
-    subprocess.run(["git", "-C", tree, "checkout", "--quiet", "--", "minisnip"], check=True)
+        os.environ["PYTHONPATH"] = str(tree)
+        cover.measure(tree, jobs)
 
 
-def run(session: WorkDB, seed: int, settings: dict[str, Any], share: float) -> None:
+def run(session: WorkDB, options: Namespace, settings: dict[str, Any]) -> None:
     """Test all mutants of the sample that have no result yet, in random order."""
     if not session.num_work_items:
         groups = {
-            name: {**group, "mutants": int(share * group["mutants"])} for name, group in settings["groups"].items()
+            name: {**group, "mutants": int(options.share * group["mutants"])}
+            for name, group in settings["groups"].items()
         }
-        sample.draw(session, groups, settings["exclude-operators"], seed)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    covered = cover.Cover(Path.cwd())
-    for item in tqdm(session.pending_work_items, "mutants"):
-        session.set_result(item.job_id, result_of(item, covered, settings))
-
-
-def result_of(item: WorkItem, covered: cover.Cover, settings: dict[str, Any]) -> WorkResult:
-    """The result of one mutant, by the tests of its line and those that look at the package as a whole."""
-    mutation, timeout = item.mutations[0], settings["timeout"]
-    tests = covered.tests(mutation.module_path, mutation.start_pos[0], settings["seconds"])
-    tests += [test for test in covered.seconds if test.partition("::")[0] in settings["always"]]
-    Path("tests.txt").write_text("\n".join(tests), encoding="utf-8")
-    limited = f"timeout --kill-after=5 {timeout} nice -n 10 {PYTEST} --hypothesis-profile=mutation"  # ends children too
-    return mutate_and_test(item.mutations, limited, 2 * timeout)
+        sample.draw(session, groups, settings["exclude-operators"], options.seed)
+    items = session.pending_work_items
+    with TemporaryDirectory(dir=Path.cwd().parent) as clones:
+        spawn, given = get_context("spawn"), (Path.cwd(), Path(clones))
+        with ProcessPoolExecutor(options.jobs, mp_context=spawn, initializer=trial.begin, initargs=given) as pool:
+            results = [pool.submit(trial.result_of, item, settings) for item in items]
+            for done in tqdm(as_completed(results), "mutants", len(results)):
+                session.set_result(*done.result())
 
 
 if __name__ == "__main__":

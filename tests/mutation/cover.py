@@ -15,7 +15,7 @@ COVERED, TIMES = ".coverage", "times.xml"
 OVERHEAD = 0.005  # seconds that pytest itself takes for a test
 
 
-def measure(tree: Path) -> None:
+def measure(tree: Path, jobs: int) -> None:
     """Run all tests in this folder, and note there which lines each test runs and how long it takes."""
     options = [
         "--cov=minisnip",
@@ -25,6 +25,7 @@ def measure(tree: Path) -> None:
         "-o",
         "junit_family=xunit1",  # takes the properties of a test
         "-q",
+        f"-n{jobs if jobs > 1 else 0}",
         "-p",
         "no:cacheprovider",
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from cosmic_ray.plugins import OPERATOR_PROVIDERS
 from parso.python.tree import Keyword
 
 Position: TypeAlias = tuple[tuple[int, int], tuple[int, int]]  # (line, column) of the start and of the end
@@ -59,4 +60,4 @@ class DropKeyword(_Operator):
         return [a for a in arguments if a.type == "argument" and a.children[1] == "="]
 
 
-PROVIDER = {operator.__name__: operator for operator in (DeleteStatement, DropKeyword)}
+OPERATOR_PROVIDERS["minisnip"] = {operator.__name__: operator for operator in (DeleteStatement, DropKeyword)}

@@ -17,9 +17,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, WorkerOutcome, WorkItem, WorkResult
 
-from tests.mutation.operators import PROVIDER
-
-plugins.OPERATOR_PROVIDERS["minisnip"] = PROVIDER
+from tests.mutation import operators  # noqa: F401  (registers its own)
 
 
 def draw(session: WorkDB, groups: Mapping[str, Mapping[str, Any]], exclude: str, seed: int) -> None:

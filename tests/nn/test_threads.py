@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import loky
@@ -193,3 +198,55 @@ def test_training_uses_as_many_threads_as_it_is_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(loop, "sharding", watched)
     train(CONV, CONV.init(np.random.default_rng(0)), toy_dataset(), epochs=1, threads=3)
     assert asked == [3]
+
+
+def test_a_number_of_threads_holds_inside_and_none_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loky, "cpu_count", lambda: 7)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with threads.use_threads(3):
+        with threads.use_threads(None):
+            assert cores() == 3
+        with threads.use_threads(1):
+            assert cores() == 1
+        assert cores() == 3
+    assert cores() == 7
+
+
+def test_one_thread_and_a_number_of_numpy_are_accepted() -> None:
+    for number in (1, np.int64(2)):
+        found = threads.checked(number)  # type: ignore[arg-type]
+        assert type(found) is int
+        assert found == number
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from minisnip.nn import Linear, Sequential
+from minisnip.nn.threads import sharding
+
+if sys.argv[1] == "inside":
+    with sharding(Sequential((1,), fc=Linear(1, 1)), 1):
+        pass
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for size in range(16, 32):
+    np.ones(size * 2**20, np.uint8)  # takes and frees a block that is larger than the one before
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(where: str) -> int:
+    """Without huge pages, of which a block needs a few only."""
+    command = [sys.executable, "-c", FAULTS, where]
+    environment = {**os.environ, "NUMPY_MADVISE_HUGEPAGE": "0"}
+    return int(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
+
+
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another `free`")
+@pytest.mark.skipif(HUGE.exists() and "[always]" in HUGE.read_text(), reason="huge pages everywhere")
+def test_blocks_of_less_than_32_mib_are_kept_for_the_next_step() -> None:
+    """The system hands out a page at the first write to it, a page fault."""
+    assert page_faults("inside") < page_faults("outside") / 4

@@ -81,3 +81,12 @@ def test_a_constant_has_no_correlation_with_anything(constant: int) -> None:
     row = agreement(scores[constant], scores[1 - constant], [])["w"]
     assert np.isnan(row["pearson"])
     assert np.isnan(row["spearman"])
+
+
+def test_two_connections_have_a_correlation_and_one_or_equal_ones_have_none() -> None:
+    a, b = {"x.weight": np.array([1.0, 3.0])}, {"x.weight": np.array([5.0, 4.0])}
+    row = agreement(a, b, [])["x"]
+    assert (row["pearson"], row["spearman"]) == pytest.approx((-1, -1))
+    for one, other in (([1.0], [2.0]), ([1.0, 1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0, 1.0])):
+        row = agreement({"x.weight": np.array(one)}, {"x.weight": np.array(other)}, [])["x"]
+        assert np.isnan([row["pearson"], row["spearman"]]).all()

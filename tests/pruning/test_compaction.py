@@ -225,3 +225,11 @@ def test_expand_refuses_what_is_not_of_the_small_network() -> None:
         small.expand({"fc1.bias": np.ones(1)})
     with pytest.raises(ValueError, match=r"fc9.bias has shape .* is not there"):
         small.expand({"fc9.bias": np.ones(1)})
+
+
+def test_compact_networks_can_be_compared_and_be_keys() -> None:
+    net = small_mlp()
+    params = net.init(0)
+    one, other = (compact(net, params, ones(params)) for _ in range(2))
+    assert len({one, other, one}) == 2
+    assert one != other

@@ -261,3 +261,13 @@ def test_what_cannot_be_computed_is_refused_in_a_sentence() -> None:
     other = Sequential((9,), fc1=Linear(9, 4), odd=Unknown())
     with pytest.raises(TypeError, match=r"layer odd is a Unknown: ΔL is computed through layers of minisnip\.nn only"):
         delta_loss(other, random_params(other, rng), x.reshape(-1, 9), y)
+
+
+def test_lists_are_as_good_as_arrays_and_whole_numbers_as_floats() -> None:
+    net, rng = Sequential((3,), fc1=Linear(3, 4), relu1=ReLU(), fc2=Linear(4, 2)), np.random.default_rng(0)
+    params, x, y = random_params(net, rng), rng.integers(0, 256, (5, 3)), rng.integers(0, 2, 5)
+    expected = delta_loss(net, params, x.astype(np.float64), y)
+    for images, labels in ((x.tolist(), y.tolist()), (x.astype(np.uint8), y.astype(np.uint8))):
+        found = delta_loss(net, params, images, labels)
+        for name, d in expected.items():
+            np.testing.assert_array_equal(found[name], d)

@@ -59,8 +59,8 @@ def test_columns_of_a_later_convolution_count(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_each_of_four_threads_takes_a_quarter_of_what_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    """400 connections, each with a row of 900 numbers for each image: more than the limit."""
-    net = Sequential((400,), fc1=Linear(400, 8), relu1=ReLU(), fc2=Linear(8, 300), relu2=ReLU(), fc3=Linear(300, 4))
+    """2000 connections, each with a row of 900 numbers, of one image at a time: more than the limit."""
+    net = Sequential((2000,), fc1=Linear(2000, 8), relu1=ReLU(), fc2=Linear(8, 300), fc3=Linear(300, 4))
     peaks: dict[int, int] = {}
     for threads in (1, 4):
         monkeypatch.setattr(deletion, "cores", lambda threads=threads: threads)
@@ -79,10 +79,22 @@ def test_the_least_memory_has_a_row_for_each_thread(monkeypatch: pytest.MonkeyPa
     assert needed[10] == needed[1] + 9 * row
 
 
+@pytest.mark.parametrize("threads", [1, 10])
+def test_copies_of_large_later_weights_count_for_each_thread(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one filter of conv2 feeds all 576 · 300 weights of fc."""
+    monkeypatch.setattr(deletion, "cores", lambda: threads)
+    layers = wide_windows().layers
+    net = Sequential((1, 24, 24), **{**layers, "fc": Linear(576, 300), "relu2": ReLU(), "fc2": Linear(300, 4)})
+    parameters = sum(w.nbytes for w in random_params(net, np.random.default_rng(0)).values())
+    assert least(net) > 3 * parameters + threads * 4 * 8 * 576 * 300
+    assert peak(net, "conv2.bias", least(net)) <= least(net)
+
+
 def test_what_a_row_needs_is_counted_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row before conv2 holds its unit's 576 positions four times, the next outputs three times, columns twice, ..."""
     monkeypatch.setattr(deletion, "cores", lambda: 1)
     conv1 = 4 * 576 + 3 * 576 + 2 * 49 * 2 * 576 + 3 * 576 + 3 * 4  # its unit, conv2, conv2's columns, flatten, fc
     parameters = 2 + 2 + 98 + 1 + 4 * 576 + 4
     image = (2 + 2 + 2 + 1) * 576 + (99 + 1 + 1) * 576 + 4 + (577 + 4 + 4 + 4)  # columns, outputs, what enters, leaves
-    assert least(wide_windows()) == 8 * (3 * parameters + 2 * image + conv1)
+    copies = 4 * 4 * 576  # of fc's weights
+    assert least(wide_windows()) == 8 * (3 * parameters + copies + 2 * image + conv1)

@@ -209,3 +209,23 @@ def test_inputs_that_are_no_images_are_refused(augment: str) -> None:
 )
 def test_equal_augmentations_have_one_name(text: str, short: str) -> None:
     assert str(Augmentation.parse(text)) == short
+
+
+@pytest.mark.parametrize("size", [(3, 5), (5, 3)])
+def test_a_move_is_by_fewer_pixels_than_the_smaller_side(size: tuple[int, int]) -> None:
+    toy = toy_dataset()
+    rng = np.random.default_rng(0)
+    splits: dict[str, Any] = {
+        name: Split(rng.random((9, 4, *size)).astype(np.float32), np.zeros(9, np.int64))
+        for name in ("train", "validation", "test")
+    }
+    dataset = replace(toy, **splits)
+    assert Augmentation(shift=2).fit(dataset).shift == 2
+    with pytest.raises(ValueError, match=rf"shift:3 moves images of {size[0]} x {size[1]} pixels out of sight"):
+        Augmentation(shift=3).fit(dataset)
+
+
+def test_with_the_black_of_three_channels_it_can_still_be_compared_and_be_a_key() -> None:
+    one, other = (Augmentation(shift=1, black=np.zeros((3, 1, 1))) for _ in range(2))
+    assert len({one, other, one}) == 2
+    assert one != other

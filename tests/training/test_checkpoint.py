@@ -179,3 +179,32 @@ def test_arrays_come_back_with_their_names_dtypes_and_bytes_and_the_note_is_in_t
         name: (a.dtype, a.shape, a.tobytes()) for name, a in arrays.items()
     }
     assert b"glyphs (not MNIST)" in (tmp_path / "a.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("error", "best_epoch", "whole"),
+    [
+        (0, 1, True),
+        (100, 1, True),
+        (-0.5, 1, False),
+        (100.5, 1, False),
+        (50, 2, False),
+        (50, 0, False),
+        ("50", 1, False),
+    ],
+)
+def test_a_checkpoint_has_errors_in_percent_and_the_best_epoch_is_the_one_with_the_lowest(
+    tmp_path: Path, error: Any, best_epoch: int, whole: bool
+) -> None:
+    file = tmp_path / "c.npz"
+    train(NET, start(), toy_dataset(), epochs=1, checkpoint=file)
+    arrays = load_arrays(file)
+    facts = json.loads(str(arrays["facts"]))
+    facts["history"][0]["validation_error_percent"], facts["best_epoch"] = error, best_epoch
+    save_arrays(file, {**arrays, "facts": np.array(json.dumps(facts))})
+    if whole:
+        resumed = train(NET, start(), toy_dataset(), epochs=1, checkpoint=file, resume=True)
+        assert resumed.history[0]["validation_error_percent"] == error
+    else:
+        with pytest.raises(CheckpointError, match=r"c.npz is not a whole checkpoint"):
+            train(NET, start(), toy_dataset(), epochs=1, checkpoint=file, resume=True)

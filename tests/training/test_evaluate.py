@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from minisnip.data import Split
 from minisnip.nn import Linear, Sequential, cross_entropy
+from minisnip.nn.threads import uncut
 from minisnip.training import evaluate
+from minisnip.training.loop import evaluate_in_shards
 
 
 def test_every_image_counts_the_same_also_in_a_last_batch_that_is_not_full() -> None:
@@ -26,3 +30,19 @@ def test_a_batch_of_no_images_is_refused(batch_size: int) -> None:
     split = Split(np.zeros((2, 3), np.float32), np.zeros(2, np.int64))
     with pytest.raises(ValueError, match=rf"batch_size {batch_size} and 2 images"):
         evaluate(net, net.init(np.random.default_rng(0)), split, batch_size=batch_size)
+
+
+@pytest.mark.parametrize(
+    "evaluated", [evaluate, lambda net, params, split: evaluate_in_shards(net, params, split, uncut)]
+)
+def test_500_images_are_evaluated_at_a_time(evaluated: Any) -> None:
+    seen: list[int] = []
+
+    class Watching(Linear):
+        def __call__(self, params: Any, x: Any) -> Any:
+            seen.append(len(x))
+            return super().__call__(params, x)
+
+    net = Sequential((3,), fc=Watching(3, 4))
+    evaluated(net, net.init(0), Split(np.zeros((1001, 3), np.float32), np.zeros(1001, np.int64)))
+    assert [n for n in seen if n] == [500, 500, 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -28,18 +30,19 @@ def test_adams_first_step_is_the_learning_rate_whatever_the_size_of_the_gradient
         np.testing.assert_allclose(w["w"], [0.99, 1.01], rtol=1e-6)
 
 
-def test_adam_is_the_formula_of_its_paper() -> None:
+@pytest.mark.parametrize(("beta1", "beta2", "epsilon"), [(0.9, 0.999, 1e-8), (0.3, 0.4, 0.5)])
+def test_adam_is_the_formula_of_its_paper(beta1: float, beta2: float, epsilon: float) -> None:
     rng = np.random.default_rng(0)
     w = {"w": rng.standard_normal(4)}
-    adam = Adam(weight_decay=0.1)
+    adam = Adam(beta1, beta2, epsilon, weight_decay=0.1)
     state, expected = adam.start(w), w["w"].copy()
     mean, square = np.zeros(4), np.zeros(4)
     for t in range(1, 6):
         gradient = rng.standard_normal(4)
         adam.step(w, {"w": gradient}, state, 0.01)
         g = gradient + 0.1 * expected
-        mean, square = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
-        expected = expected - 0.01 * (mean / (1 - 0.9**t)) / (np.sqrt(square / (1 - 0.999**t)) + 1e-8)
+        mean, square = beta1 * mean + (1 - beta1) * g, beta2 * square + (1 - beta2) * g**2
+        expected = expected - 0.01 * (mean / (1 - beta1**t)) / (np.sqrt(square / (1 - beta2**t)) + epsilon)
         np.testing.assert_allclose(w["w"], expected, rtol=1e-12)
 
 
@@ -80,3 +83,17 @@ def test_a_step_piece_by_piece_is_the_step(monkeypatch: pytest.MonkeyPatch, opti
         assert (answers[0][name] != start[name]).all()
         np.testing.assert_array_equal(answers[1][name], answers[0][name])
         np.testing.assert_array_equal(answers[2][name], answers[0][name])
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()], ids=["sgd", "adam"])
+@pytest.mark.parametrize("rows", [1, 2**16])
+def test_a_step_takes_the_memory_of_a_piece_and_not_of_the_parameter(optimizer: Optimizer, rows: int) -> None:
+    """A piece has 2**16 numbers: of eight rows one, or of 8 * 2**16 numbers an eighth."""
+    params = {"w": np.ones((8 * rows, 2**16 // rows))}
+    state, g = optimizer.start(params), {"w": np.ones_like(params["w"])}
+    arrays = 2 if isinstance(optimizer, SGD) else 4  # at once
+    tracemalloc.start()
+    optimizer.step(params, g, state, 0.1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (arrays - 0.1) * 2**19 < most < (arrays + 0.1) * 2**19

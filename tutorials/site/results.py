@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,11 +48,13 @@ def found(shipped: Path) -> Iterator[tuple[str, list[Path], Record]]:
 
 def fragment(name: str, title: str, files: list[Path], record: Record) -> Iterator[str]:
     """The parts of a page, in Markdown: tables, figures, origin, and the numbers to download."""
+    shown = set[str]()
     for text in (file.read_text(encoding="utf-8").strip() for file in files if file.suffix == ".md"):
-        yield NUMERICS.sub("[numerics](index.md#how-results-are-kept)", text)
-    if rows := record.get("rows"):
-        yield "\n".join(turns_table(rows))
-    yield from (f"![{title}]({name}/{file.name})" for file in files if file.suffix == ".png")
+        text = NUMERICS.sub("[numerics](index.md#how-results-are-kept)", text)
+        yield re.sub(r"(!\[.*?\]\()", rf"\1{name}/", text)  # a figure beside the table
+        shown |= set(re.findall(r"!\[.*?\]\((.*?)\)", text))
+    figures = (file.name for file in files if file.suffix == ".png" and file.name not in shown)
+    yield from (f"![{title}]({name}/{figure})" for figure in figures)
     if record:
         yield origin(record)
     numbers = [file.name for file in files if file.suffix in (".csv", ".json")]
@@ -69,16 +70,3 @@ def origin(record: Record) -> str:
         parts.append(f"{record['runs']:,} runs, {record['seconds'] / 3600:.1f} core hours")
     parts.append(", ".join(f"{name} {versions[name]}" for name in ("minisnip", "numpy", "python") if name in versions))
     return "; ".join(parts) + "."
-
-
-def turns_table(rows: list[Record]) -> Iterator[str]:
-    """The benchmark of the training step: medians in milliseconds, and how minisnip compares with PyTorch."""
-    names = list(dict.fromkeys(name for row in rows for name in row["turns"]))
-    yield f"| work | network | weights | {' | '.join(f'{name}, ms' for name in names)} | minisnip / PyTorch |"
-    yield "|---" * (len(names) + 4) + "|"
-    for row in rows:
-        turns = {name: statistics.median(turn["turns_ms"]) for name, turn in row["turns"].items()}
-        medians = [f"{turns[name]:,.3g}" if name in turns else "–" for name in names]
-        ratio = row["ratio_median_least_greatest"].get("PyTorch")
-        compared = "{:.2f} ({:.2f}–{:.2f})".format(*ratio) if ratio else "–"
-        yield f"| {' | '.join([*row['row'], *medians, compared])} |"

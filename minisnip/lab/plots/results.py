@@ -222,7 +222,7 @@ def overlap_by_batch(overlaps: Mapping[int, Sequence[float]], chance: Mapping[st
     figure, (axes,) = panels(7.5, 4.2, title)
     for images, found in overlaps.items():
         axes.plot([images] * len(found), found, "o", color=BLUE, alpha=0.5)
-    axes.plot([*overlaps], [np.mean(o) for o in overlaps.values()], "-", color=BLUE, label="two batches, their mean")
+    axes.plot([*overlaps], [np.mean(o) for o in overlaps.values()], "-", label="two batches, their mean")
     for (name, level), line in zip(chance.items(), (":", "--", "-."), strict=False):
         axes.axhline(level, color=GRAY, linestyle=line, label=name)
     axes.set(xscale="log", ylim=(0, 1), xlabel="images in each batch", ylabel="overlap of the kept sets")

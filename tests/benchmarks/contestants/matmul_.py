@@ -1,5 +1,7 @@
 """The floor: the matrix multiplications of a step alone, as bare np.matmul calls into arrays that are there already.
 
+It has as many workers as minisnip's step, and each has one thread of BLAS.
+
 A linear layer of weight W (F, D) multiplies W x, g xᵀ and Wᵀ g, with x (D, N) and g (F, N); a convolution does the
 same with W (F, C·k·k) and the columns x (C·k·k, oh·ow·N). The first layer needs no gradient of its input.
 """
@@ -12,7 +14,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from minisnip.autodiff.engine import Array
+from minisnip.autodiff.threads import PIECE, equal_parts, in_pieces, in_turn
 from minisnip.nn import Conv2d, Linear, Sequential
+from minisnip.nn.threads import cores, sharding
 from tests.benchmarks.problem import Problem
 
 
@@ -37,13 +41,33 @@ def products(net: Sequential, batch: int) -> Iterator[tuple[Array, Array, Array]
             yield w.T, g, np.empty_like(x)
 
 
-def step(problem: Problem) -> Callable[[], float]:
-    """There is no loss: the result is NaN."""
-    calls = list(products(problem.net, len(problem.labels)))
+def pieces(a: Array, b: Array, out: Array, count: int) -> list[tuple[Array, Array, Array]]:
+    """A large product as so many, along its longer side: `minisnip.autodiff.threads` shares it so."""
+    if a.size * b.shape[1] < 2 * PIECE:
+        return [(a, b, out)]
+    if len(a) >= b.shape[1]:
+        return [(a[rows], b, out[rows]) for rows in equal_parts(len(a), count)]
+    return [(a, b[:, columns], out[:, columns]) for columns in equal_parts(b.shape[1], count)]
 
-    def work() -> float:
-        for a, b, out in calls:
-            np.matmul(a, b, out=out)
+
+def step(problem: Problem) -> Callable[[], float]:
+    """In the shards and threads of minisnip's step. There is no loss: the result is NaN."""
+    opened, images = sharding(problem.net), len(problem.labels)
+    shards = opened.__enter__()
+    spread = in_pieces.get() or in_turn
+    count = 1 if spread is in_turn else cores()
+
+    def planned(part: slice) -> list[list[tuple[Array, Array, Array]]]:
+        return [pieces(*factors, count) for factors in products(problem.net, part.stop - part.start)]
+
+    calls = {(part.start, part.stop): planned(part) for part in shards(lambda part: part, images)}
+
+    def multiply(part: slice) -> None:
+        for product in calls[part.start, part.stop]:
+            (spread if len(product) > 1 else in_turn)(lambda factors: np.matmul(*factors), product)
+
+    def work(_: object = opened) -> float:  # a context that nobody holds is left
+        shards(multiply, images)
         return math.nan
 
     return work

@@ -1,4 +1,4 @@
-"""PyTorch: modules, torch.optim.SGD, torch.nn.utils.prune; and the same evaluation, scoring and selection."""
+"""PyTorch: modules, torch.optim.SGD, torch.nn.utils.prune; and the same epoch, evaluation, scoring and selection."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from minisnip.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+import numpy as np
+
+from minisnip.nn import MODELS, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from minisnip.pruning.masks import count_kept
-from tests.benchmarks.problem import MOMENTUM, RATE, WEIGHT_DECAY, Problem, scores
+from tests.benchmarks.problem import BATCH, MOMENTUM, RATE, WEIGHT_DECAY, Problem, problem, scores, shortened
 
 torch: Any = import_module("torch")
 prune: Any = import_module("torch.nn.utils.prune")
@@ -35,39 +37,59 @@ def network(problem: Problem) -> Any:
     return network
 
 
+def sgd(net: Any) -> Any:
+    return torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+
+
+def one_step(net: Any, optimizer: Any, images: Any, labels: Any) -> float:
+    """The loss before it."""
+    optimizer.zero_grad()
+    loss = F.cross_entropy(net(images), labels)
+    loss.backward()
+    optimizer.step()
+    return float(loss.item())
+
+
 def step(problem: Problem) -> Callable[[], float]:
     net, images, labels = network(problem), torch.tensor(problem.images), torch.tensor(problem.labels)
-    optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    optimizer = sgd(net)
+    return lambda: one_step(net, optimizer, images, labels)
+
+
+def epoch(model: str, share: float) -> Callable[[], float]:
+    """A plain loop over the images that `train` sees, in its order, and its validation; the result is as minisnip's."""
+    data = shortened(share)
+    given = problem(MODELS[model](), data.train)
+    images, labels, *validation = (
+        torch.tensor(a) for split in (data.train, data.validation) for a in (split.images, split.labels)
+    )
+    steps = len(labels) // BATCH
 
     def work() -> float:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(images), labels)
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
+        net = network(given)
+        optimizer = sgd(net)
+        order = np.random.default_rng(0).permutation(len(labels))[: steps * BATCH].reshape(steps, BATCH)
+        losses = [one_step(net, optimizer, images[rows], labels[rows]) for rows in torch.from_numpy(order)]
+        mean_loss(net, *validation)
+        return float(np.mean(losses))
 
     return work
 
 
-def step_in_one_thread(problem: Problem) -> Callable[[], float]:
-    torch.set_num_threads(1)
-    return step(problem)
+def mean_loss(net: Any, images: Any, labels: Any) -> float:
+    """The mean loss; the wrong answers are counted too, as minisnip does."""
+    loss, wrong = 0.0, 0
+    with torch.no_grad():
+        for x, y in zip(images.split(500), labels.split(500), strict=True):
+            logits = net(x)
+            loss += F.cross_entropy(logits, y).item() * len(y)
+            wrong += (logits.argmax(1) != y).sum().item()
+    return loss / len(labels)
 
 
 def evaluation(problem: Problem) -> Callable[[], float]:
-    """The result is the mean loss; the wrong answers are counted too, as minisnip does."""
     net, images, labels = network(problem), torch.tensor(problem.images), torch.tensor(problem.labels)
-
-    def work() -> float:
-        loss, wrong = 0.0, 0
-        with torch.no_grad():
-            for x, y in zip(images.split(500), labels.split(500), strict=True):
-                logits = net(x)
-                loss += F.cross_entropy(logits, y).item() * len(y)
-                wrong += (logits.argmax(1) != y).sum().item()
-        return loss / len(labels)
-
-    return work
+    return lambda: mean_loss(net, images, labels)
 
 
 def scoring(problem: Problem) -> Callable[[], float]:
@@ -96,3 +118,14 @@ def selection(size: int, sparsity: float) -> Callable[[], float]:
         return float(mask.split([len(s) for s in given])[0].sum())
 
     return work
+
+
+def in_one_thread(make: Callable[..., Callable[[], float]]) -> Callable[..., Callable[[], float]]:
+    def limited(*arguments: Any) -> Callable[[], float]:
+        torch.set_num_threads(1)
+        return make(*arguments)
+
+    return limited
+
+
+step_in_one_thread, epoch_in_one_thread, scoring_in_one_thread = (in_one_thread(f) for f in (step, epoch, scoring))
