@@ -14,7 +14,20 @@ import pytest
 
 from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset, Split
-from minisnip.nn import LSTM, MODELS, BatchNorm, Conv2d, Flatten, Linear, ReLU, Residual, Sequential, cross_entropy
+from minisnip.nn import (
+    LSTM,
+    MODELS,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    ReLU,
+    Residual,
+    Sequential,
+    cross_entropy,
+)
 from minisnip.nn.known import UnknownLayerError
 from minisnip.nn.threads import sharding
 from minisnip.pruning import (
@@ -33,8 +46,10 @@ from minisnip.pruning import (
     delta_loss_by_deletion,
     delta_loss_of,
     effective_masks,
+    fisher_diagonal,
     hutchinson_diagonal,
     keep_top,
+    mask_curvature,
     mask_gradient,
     units_gone,
 )
@@ -261,6 +276,30 @@ def test_deletions_of_every_connection_work_for_any_network_and_exact_shortcuts_
         delta_loss(net, params, x, y)
     with pytest.raises(ValueError, match=r"there is no connection \('fc.weight', \(1, 2\)\)"):
         delta_loss_of(net, params, x, y, [("fc.weight", (1, 2))])
+
+
+def test_average_pools_are_known_to_exact_deletions_curvature_and_compaction() -> None:
+    net = Sequential(
+        (2, 6, 6),
+        conv1=Conv2d(2, 3, 3, 2, padding="same"),
+        relu1=ReLU(),
+        pool1=AvgPool2d(2, 1),
+        conv2=Conv2d(3, 4, 2),
+        relu2=ReLU(),
+        pool2=GlobalAvgPool(),
+        fc=Linear(4, 3),
+    )
+    rng = np.random.default_rng(0)
+    params, x, y = moved_params(net, rng), rng.standard_normal((5, 2, 6, 6)), np.array([0, 1, 2, 0, 1])
+    exact, plain = delta_loss(net, params, x, y), delta_loss_by_deletion(net, params, x, y)
+    diagonal, some = fisher_diagonal(net, params, x, y), [("conv1.weight", (1, 1, 2, 0)), ("conv2.bias", (3,))]
+    for name in params:
+        np.testing.assert_allclose(exact[name], plain[name], atol=1e-12)
+    for (name, j), curvature in zip(some, mask_curvature(net, params, x, y, some), strict=True):
+        assert curvature == pytest.approx(params[name][j] ** 2 * diagonal[name][j], rel=1e-9)
+    masks = random_masks(net, params, 0.8, seed=3)
+    found = compact(net, params, masks)
+    np.testing.assert_allclose(found.net(found.params, x), net(apply_masks(masks, params), x), atol=1e-12)
 
 
 def test_paths_through_a_recurrent_layer_are_refused_by_name_with_a_remedy() -> None:

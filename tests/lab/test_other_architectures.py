@@ -1,0 +1,55 @@
+"""The command trains any network of Table 2 whose images the data set has, and says why if it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minisnip.lab.cli import main
+from minisnip.lab.compare import _effective
+from minisnip.lab.experiment import Experiment, check_sizes, load, record
+from minisnip.nn import LSTM, MODELS, recurrent_network
+
+SMALL = {"model": "lstm-s", "dataset": "glyphs", "training_images": 200, "epochs": 1, "scoring_images": 20}
+
+
+@pytest.fixture(autouse=True)
+def small_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "lstm-s", lambda: recurrent_network(LSTM, 8))
+
+
+def test_a_recurrent_network_is_pruned_and_trained_and_its_paths_are_not_counted() -> None:
+    row = record(Experiment(**SMALL, sparsity=0.5))
+    assert row["kept"] == round(MODELS["lstm-s"]().size / 2)
+    assert row["effective"] is None
+    assert len(row["first_layer"]) == 28
+    assert len(row["history"]) == 1
+    assert _effective([row]) == "–"
+
+
+def test_a_dense_network_counts_the_parameters_that_can_be_pruned() -> None:
+    row = record(Experiment(**SMALL, sparsity=0.0))
+    assert row["kept"] == MODELS["lstm-s"]().size
+
+
+def test_a_data_set_with_other_images_is_refused_before_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    experiment = Experiment(model="vgg-like", dataset="glyphs")
+    with pytest.raises(ValueError, match=r"vgg-like takes images of shape \(3, 32, 32\), those of glyphs have \(1, 28"):
+        check_sizes(experiment, load("glyphs"))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--criterion", "synflow"], "synflow is not defined for layer rnn"),
+        (["--compact"], "paths are known through"),
+        (["--criterion", "delta-loss"], "delta_loss_of gives it for chosen connections"),
+    ],
+)
+def test_what_is_not_defined_for_a_network_is_one_sentence(
+    options: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = ["train", "--model", "lstm-s", "--dataset", "glyphs", "--epochs", "1", "--out", str(tmp_path / "run")]
+    assert main([*shared, *options]) == 1
+    assert sentence in capsys.readouterr().err
