@@ -113,7 +113,7 @@ COLUMNS = 2**24  # bytes of columns at a time; threads that share large products
 
 def _parts(n: int, size: int) -> list[slice]:
     """n things in order, whose columns take `size` bytes, in parts of at most COLUMNS bytes if one thing is no more."""
-    return equal_parts(n, min(n, -(-size // COLUMNS)))
+    return equal_parts(n, max(1, min(n, -(-size // COLUMNS))))  # no image has no bytes
 
 
 def _in_parts(f: Callable[[slice], Any], parts: list[slice]) -> list[Any]:
