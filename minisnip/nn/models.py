@@ -193,7 +193,8 @@ def _model(title: str, make: Callable[..., Sequential], *arguments: object) -> C
     def model() -> Sequential:
         return make(*arguments)
 
-    model.__doc__ = f"{title}: {make.__name__}({', '.join(getattr(a, '__name__', repr(a)) for a in arguments)})."
+    given = ", ".join(getattr(a, "__name__", repr(a)) for a in arguments)
+    model.__doc__ = f"{title} of the paper's Table 2: {make.__name__}({given})."
     return model
 
 
