@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,13 @@ from minisnip.lab.compare import _effective
 from minisnip.lab.experiment import Experiment, check_sizes, load, record
 from minisnip.nn import LSTM, MODELS, recurrent_network
 
-SMALL = {"model": "lstm-s", "dataset": "glyphs", "training_images": 200, "epochs": 1, "scoring_images": 20}
+SMALL: dict[str, Any] = {
+    "model": "lstm-s",
+    "dataset": "glyphs",
+    "training_images": 200,
+    "epochs": 1,
+    "scoring_images": 20,
+}
 
 
 @pytest.fixture(autouse=True)
