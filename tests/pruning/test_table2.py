@@ -27,6 +27,7 @@ from minisnip.nn import (
     Residual,
     Sequential,
     cross_entropy,
+    running_statistics,
 )
 from minisnip.nn.known import UnknownLayerError
 from minisnip.nn.threads import sharding
@@ -342,6 +343,10 @@ def test_training_measures_running_statistics_and_its_result_can_be_scored_and_t
     state = {n: s for n, s in net.state_shapes().items() if s}
     assert {n: a.shape for n, a in result.params.items()} == net.shapes() | state
     assert all((result.params[n][c == 0] == 0).all() for n, c in masks.items())
+    images = data.train.images  # three batches, each spread over the split; by the weights that are kept
+    measured = running_statistics(net, result.params, [images[i::3] for i in range(3)])
+    for n, a in measured.items():
+        np.testing.assert_allclose(result.params[n], a, rtol=1e-6)
     best = result.history[result.best_epoch - 1]
     assert evaluate(net, result.params, data.validation) == pytest.approx(
         (best["validation_loss"], best["validation_error_percent"]), rel=1e-5
