@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minisnip.autodiff.engine import Primitive
-from minisnip.nn import LENETS, threads
+from minisnip.nn import MODELS, threads
 from minisnip.training import SGD
 from minisnip.training.loop import Recipe, Run, initial_state, kept_connections, train_step
 from tests.benchmarks import compaction, op_times, step_parts, turns
@@ -17,7 +17,7 @@ from tests.test_benchmarks import images_like_mnist
 
 
 def test_the_parts_of_a_step_are_a_step() -> None:
-    given = problem(LENETS["lenet-300-100"](), images_like_mnist().train, 0.95)
+    given = problem(MODELS["lenet-300-100"](), images_like_mnist().train, 0.95)
     ours, theirs = ({name: w.copy() for name, w in given.params.items()} for _ in range(2))
     parts = step_parts.one_step(given, ours, RATE)
     assert [next(parts) for _ in range(2 * len(step_parts.PARTS))] == [*step_parts.PARTS] * 2
@@ -54,7 +54,7 @@ def test_parts_and_floor_are_of_each_network(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_ops_are_timed_and_what_they_call_is_not_counted_twice() -> None:
     split = first(images_like_mnist().train, 2)
-    net = LENETS["lenet-5-caffe"]()
+    net = MODELS["lenet-5-caffe"]()
     times = op_times.once(net, net.init(np.random.default_rng(0)), split.images, split.labels)
     whole = times.pop(("all", "with the walk"))
     assert {op for op, _ in times} >= {"correlate", "linear", "relu", "cross_entropy"}
@@ -66,15 +66,15 @@ def test_ops_are_timed_and_what_they_call_is_not_counted_twice() -> None:
 def test_compaction_measures_all_four_and_checks_that_they_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "mnist_or_glyphs", images_like_mnist)
     monkeypatch.setattr(compaction, "SPARSITIES", (0.98,))
-    monkeypatch.setattr(compaction, "LENETS", {"lenet-300-100": LENETS["lenet-300-100"]})
+    monkeypatch.setattr(compaction, "PAPERS", {"lenet-300-100": MODELS["lenet-300-100"]})
     compaction.snip.cache_clear()
     (row,) = compaction.measure(SMOKE)
     compaction.snip.cache_clear()
     assert {*row["step_ms"]} >= {*compaction.KINDS}
     assert {len(ms) for work in ("step_ms", "evaluation_ms") for ms in row[work].values()} == {SMOKE.pairs}
     assert compaction.section([row]).count("| LeNet-300-100 | 98 % |") == 4
-    masked = {name: problem(LENETS["lenet-300-100"](), images_like_mnist().train) for name in compaction.KINDS}
-    masked["compacted"] = problem(LENETS["lenet-300-100"](), images_like_mnist(21).train)
+    masked = {name: problem(MODELS["lenet-300-100"](), images_like_mnist().train) for name in compaction.KINDS}
+    masked["compacted"] = problem(MODELS["lenet-300-100"](), images_like_mnist(21).train)
     with pytest.raises(AssertionError):
         compaction.race("step", masked, SMOKE)
 

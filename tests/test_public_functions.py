@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import dataclasses
 import importlib
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from inspect import Parameter, getsourcelines, isclass, isfunction, signature
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from minisnip import pruning
 from minisnip.lab import runs
+from minisnip.lab.cli import main
 from minisnip.nn import Linear, Sequential
 from minisnip.nn.layers import Stateless
 from tests.count_lines import PACKAGE
@@ -33,7 +38,24 @@ def signatures() -> str:
         public = getattr(module, "__all__", [n for n in vars(module) if n[0] != "_" and _is_of(module, n)])
         found = {n: getattr(module, n) for n in sorted(public)}
         lines += [f"{name}.{n}{_signature(f)}" for n, f in found.items() if _has_arguments(f)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *options()]) + "\n"
+
+
+def options() -> list[str]:
+    """A line for each option of the command."""
+    added: list[str] = []
+
+    def noted(self: Any, *names: Any, add: Any = argparse.ArgumentParser.add_argument, **given: Any) -> Any:
+        action = add(self, *names, **given)
+        told = {key: getattr(action, key) for key in ("dest", "type", "default", "metavar", "choices", "help")}
+        told["type"] = getattr(action.type, "__name__", None)
+        words = " ".join(f"{key}={value!r}" for key, value in told.items() if value is not None)
+        added.append(f"{self.prog} {' '.join(action.option_strings)} {type(action).__name__.strip('_')} {words}")
+        return action
+
+    with patch.object(argparse.ArgumentParser, "add_argument", noted), redirect_stdout(StringIO()):
+        main([])
+    return [line for line in added if "-h --help" not in line]
 
 
 def _is_of(module: Any, name: str) -> bool:

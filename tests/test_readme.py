@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,11 @@ import pytest
 
 from minisnip import check_grads, data, ops, primitive
 from minisnip.lab.compare import error_table
-from minisnip.lab.report import read_csv, select
-from minisnip.lab.reproduce import recipes, search
+from minisnip.lab.report import as_csv, read_csv, select
+from minisnip.lab.reproduce import BUDGETS, RESULTS, choices
 from tests import readme
+from tests.lab.fakes import rows
+from tests.lab.test_choices import ingredients
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,10 +65,11 @@ def test_the_readme_links_to_files_that_exist() -> None:
 
 @pytest.mark.parametrize("name", ["compare", "controls"])
 def test_the_tables_of_a_comparison_are_those_of_the_shipped_runs(name: str) -> None:
-    folder = readme.RESULTS / name
-    rows = read_csv(folder / "results.csv")
-    assert error_table(rows) in (folder / "tables.md").read_text(encoding="utf-8")
-    assert {row["dataset"] for row in rows} == {"mnist"}
+    for file in (readme.RESULTS / name).glob("results*.csv"):
+        found = read_csv(file)
+        table = file.with_name(file.name.replace("results", "tables")).with_suffix(".md")
+        assert error_table(found) in table.read_text(encoding="utf-8")
+        assert {row["dataset"] for row in found} == {"mnist"}
 
 
 @pytest.mark.parametrize("name", readme.SECTIONS)
@@ -78,21 +80,48 @@ def test_what_the_readme_says_is_made_of_files(name: str) -> None:
 
 
 def test_a_number_that_changes_in_the_csv_changes_in_the_readme(tmp_path: Path) -> None:
-    for name in ("table1.csv", "search.csv"):
+    for name in ("table1.csv", "table1.json"):
         shutil.copy(readme.RESULTS / name, tmp_path)
-    assert readme.results(tmp_path) == readme.results()
-    table1 = tmp_path / "table1.csv"
+    before, table1 = readme.results(tmp_path), tmp_path / "table1.csv"
     error = read_csv(table1)[0]["test_error_percent"]
     table1.write_text(table1.read_text().replace(f",{error},", ",50.0,", 1))
-    assert readme.results(tmp_path) != readme.results()
+    assert readme.results(tmp_path) != before
 
 
-def test_each_gap_names_the_change_that_helps_most() -> None:
-    lines = read_csv(readme.RESULTS / "search.csv")
-    for (model, sparsity), (case, _) in readme.GAPS.items():
-        found = select(lines, model=model, sparsity=sparsity)
-        alone = [name for name in {row["case"] for row in found} if name not in (search.PAPER, *search.TOGETHER)]
-        assert case == min(alone, key=partial(search.mean, found))
+def test_the_readme_has_one_table_of_results_with_length_seeds_rates_and_command() -> None:
+    made = readme.results()
+    assert README.count("| the paper |") == made.count("| the paper |") == 1
+    assert "iterations" in made
+    assert "seeds" in made
+    for case in ("Algorithm 1", "best"):
+        rates = {row["learning_rate"] for row in read_csv(readme.RESULTS / "table1.csv") if row["case"] == case}
+        assert all(f"{rate:g}" in made.partition(f"- {case}")[2] for rate in rates)
+    assert re.search(r"`minisnip reproduce table1 --budget \w+` at commit `[0-9a-f]{12}`", " ".join(made.split()))
+
+
+def test_a_sentence_on_each_gap_is_made_of_both_tables(tmp_path: Path) -> None:
+    budget = BUDGETS["smoke"].with_seeds(2)
+    for name in ("table1", "ingredients"):
+        found = rows(RESULTS[name].plan(budget, "mnist"))
+        (tmp_path / f"{name}.csv").write_text(as_csv(RESULTS[name].lines(found)))
+    (tmp_path / "table1.json").write_text('{"command": "minisnip reproduce table1", "commit": "c0ffee"}')
+    made = readme.results(tmp_path)
+    assert made.count(": the paper has ") == len(choices.POINTS) == 4
+    assert max(map(len, (line for line in made.splitlines() if not line.startswith("|")))) <= 120
+
+
+def test_a_sentence_for_each_gap_says_what_closes_it() -> None:
+    table1 = rows(RESULTS["table1"].plan(BUDGETS["long"].with_seeds(3), "glyphs"))
+    errors = {"Algorithm 1": {0.95: 1.64, 0.98: 2.8, 0.99: 1.4}, "best": {0.95: 1.4, 0.98: 2.3, 0.99: 1.2}}
+    for row in table1:
+        row["test_error_percent"] = errors.get(row["case"], {}).get(row["sparsity"], 9.0)
+    mlp95, mlp98, _, convnet99 = readme.gaps(table1, ingredients({"cosine schedule": 0.5, "FORCE": 0.9}))
+    assert "the paper has 1.6 %, Algorithm 1 makes 1.64" in mlp95
+    assert "there is no gap" in mlp95
+    assert "our recipe closes the gap" in mlp98
+    assert "Alone, most is won by FORCE (-0.70) and cosine schedule (-0.30), in points of validation" in mlp98
+    assert "32,400 iterations, 3 seeds" in mlp98
+    assert "0.10 remain" in convnet99
 
 
 def test_the_readme_is_short() -> None:
@@ -109,11 +138,16 @@ def test_the_message_of_a_wrong_op_is_the_one_that_is_shown() -> None:
     assert " ".join(str(raised.value).split()) in " ".join(README.split())
 
 
-def test_our_recipe_is_what_the_shipped_search_chose() -> None:
-    lines = read_csv(readme.RESULTS / "search.csv")
-    for (model, sparsity), changes in recipes.BEST.items():
-        found = select(lines, model=model, sparsity=sparsity)
-        assert changes == search.changes_of(search.best(found), found)
+LENGTHS = readme.RESULTS / "lengths.csv"
+
+
+@pytest.mark.skipif(not LENGTHS.exists(), reason="minisnip reproduce lengths --budget long is not shipped yet")
+def test_what_is_shipped_is_trained_for_as_long_as_the_lengths_say() -> None:
+    found = read_csv(LENGTHS)
+    for model, sparsity in choices.POINTS:
+        enough = choices.enough(select(found, model=model, sparsity=sparsity))
+        assert enough is not None, (model, sparsity)
+        assert enough <= BUDGETS["long"].iterations[model]
 
 
 def test_every_name_imports_from_where_the_readme_says() -> None:

@@ -347,9 +347,8 @@ def only_the_mlp(monkeypatch: pytest.MonkeyPatch) -> None:
     data = replace(data, validation=data.train)
     for module in (problem, training_step, busy, delta_loss):
         monkeypatch.setattr(module, "mnist_or_glyphs", lambda: data)
-    for module in (training_step, delta_loss):
-        monkeypatch.setattr(module, "MODELS", {"lenet-300-100": lambda: growth.mlp((10,))})
-    monkeypatch.setattr(busy, "TITLES", {"lenet-300-100": page.MLP})
+    for module in (training_step, delta_loss, busy):
+        monkeypatch.setattr(module, "PAPERS", {"lenet-300-100": lambda: growth.mlp((10,))})
     monkeypatch.setattr(minisnip_, "agreement", lambda images: lambda: 0.5)
     monkeypatch.setattr(race, "installed", lambda name: name in (US, FLOOR))
 

@@ -304,6 +304,7 @@ def _linear(x: Array, weight: Array, bias: Array) -> Array:
     return plus_bias(product(weight, x.T), bias).T
 
 
+# `_matmul` in place of @: threads share it where it is large
 linear: Op = primitive(
     _linear,
     lambda g, out, x, w, b: _matmul(w.T, g.T).T,

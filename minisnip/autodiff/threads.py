@@ -47,13 +47,12 @@ class _OneThread(ContextDecorator, local):
     def __enter__(self) -> None:
         if not self.depth:
             self.limits = blas().limit(limits=1)
-            self.limits.__enter__()
         self.depth += 1
 
     def __exit__(self, *error: object) -> None:
         self.depth -= 1
         if not self.depth:
-            self.limits.__exit__(None, None, None)
+            self.limits.restore_original_limits()
 
 
 one_thread = _OneThread()

@@ -166,7 +166,7 @@ def format_value(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return f"{value:.6g}"
     if isinstance(value, np.ndarray):
-        return np.array2string(value, precision=6, threshold=20, edgeitems=3, separator=", ")
+        return np.array2string(value, precision=6, threshold=20, separator=", ")
     if isinstance(value, tuple | list):
         return "(" + ", ".join(map(format_value, value)) + ")"
     if isinstance(value, Mapping):
@@ -193,5 +193,5 @@ def slopes(f: Callable[[Array], Any], x: Array, g: Array | float = 1.0) -> Array
     array([[1., 1.],
            [1., 1.]])
     """
-    basis = np.eye(x.size).reshape(-1, *x.shape)
+    basis = np.eye(x.size).reshape(x.size, *x.shape)
     return np.array([np.sum(g * np.imag(f(x + 1e-20j * e))) / 1e-20 for e in basis]).reshape(x.shape)

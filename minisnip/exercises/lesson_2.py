@@ -50,7 +50,8 @@ def unbroadcast(answer: Any) -> Iterator[Trial]:
     """The answer is a function (g, shape) that returns g, summed to that shape."""
     for shape, stretched in STRETCHES:
         g = count_up(stretched)
-        basis = np.eye(int(np.prod(shape))).reshape(-1, *shape)
+        size = math.prod(shape)
+        basis = np.eye(size).reshape(size, *shape)
         expected = [float(np.sum(np.broadcast_to(e, stretched) * g)) for e in basis]  # for one unit of each entry
         given = f"g of shape {stretched}: {format_value(g)}\nshape = {shape}"
         yield Trial(given, partial(answer, g.copy(), shape), np.array(expected).reshape(shape))

@@ -22,7 +22,8 @@ from minisnip import __version__, data
 from minisnip.files import UnreadableFileError
 from minisnip.lab import agree, compare, report, reproduce
 from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_sizes, record, run
-from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, run_all
+from minisnip.lab.reproduce import yardstick
+from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, resumable, run_all
 from minisnip.mistakes import nearest
 from minisnip.nn import MODELS
 from minisnip.nn.known import UnknownLayerError
@@ -164,7 +165,8 @@ def train_command(options: argparse.Namespace) -> None:
         runs = {name: _run(name, twin, dataset, folder, options.resume) for name, twin in twins.items()}
         result = report.write_folder(folder, runs, options.svg)
         _print(options, _picture(runs["pruned"]))
-    _print(options, f"{report.summary(result)}\n\n{report.files_in(folder)}")
+    parts = (report.summary(result), report.for_terminal(yardstick.beside(result)), report.files_in(folder))
+    _print(options, "\n\n".join(filter(None, parts)))
 
 
 def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path, resume: bool) -> Run:
@@ -204,15 +206,15 @@ def compare_command(options: argparse.Namespace) -> None:
         _lock(options, out)
     cases = [(name, replace(experiment, dataset=first.dataset)) for name, experiment in cases]
     results = run_all(out / "runs", [experiment for _, experiment in cases], record, options.jobs, title="comparing")
-    text = compare.write(out, report.rows_of(cases, results), dataset, options.svg)
+    text = compare.write(out, report.rows_of(cases, results), dataset, options.typed, options.svg)
     _print(options, f"{report.for_terminal(text)}\n{report.files_in(out)}")
 
 
 def reproduce_command(options: argparse.Namespace) -> None:
     """Reproduce the paper's MNIST tables and figures from scratch, beside its numbers.
 
-    Compute a table or a figure of the paper, side by side in processes. A finished run is not computed again, so a
-    reproduction that was killed resumes. Write CSV, tables, figures, and a JSON that tells where they come from.
+    Compute a table or a figure of the paper, side by side in processes. A reproduction that was killed resumes, each
+    run after its last finished epoch. Write CSV, tables, figures, and a JSON that tells where they come from.
     """
     with wrong_options(options):
         budget = reproduce.budget_of(options.result, options.budget, options.seeds)
@@ -220,10 +222,16 @@ def reproduce_command(options: argparse.Namespace) -> None:
         shared = Path("runs") / f"reproduce-{first.dataset}"
         own = options.budget + (f"-{options.seeds}-seeds" if options.seeds else "")
         out, runs = (options.out, options.out / "runs") if options.out else (shared / own, shared / "runs")
-        _lock(options, out, runs)
+        if not options.plan:  # which only reads
+            _lock(options, out, runs)
         refuse_other_versions(runs)
-    compute = partial(run_all, runs, work=record, jobs=options.jobs, scheduler=options.scheduler)
-    for name in reproduce.ALL if options.result == "all" else [options.result]:
+    names = [*reproduce.RESULTS] if options.result == "all" else [options.result]
+    if options.plan:
+        _print(options, report.for_terminal(reproduce.costs_of(names, budget, first.dataset, runs)))
+        return
+    work = partial(resumable, runs.resolve())
+    compute = partial(run_all, runs, work=work, jobs=options.jobs, scheduler=options.scheduler)
+    for name in names:
         typed = _typed(name, options, first.dataset)
         text, files = reproduce.compute_and_write(name, budget, first.dataset, (out, runs), typed, compute, options.svg)
         written = f"# {name}\n\n{text}\n\n{', '.join(file.name for file in files)}: {out}/\n"
@@ -369,14 +377,15 @@ def _add_compare(parser: Parser) -> None:
 
 
 def _add_reproduce(parser: Parser) -> None:
-    results = f"{', '.join(reproduce.ALL)}, all of these, or search (for our recipe)"
+    results = f"{', '.join(reproduce.RESULTS)}, or all of these"
     parser.add_argument("result", metavar="RESULT", help=results)
     budgets = (
-        "smoke (a minute each), short (hours; the default), paper (20 seeds, 100,000 iterations: days), or best (of "
-        "table1: our recipe alone, as long as short)"
+        "smoke (a minute each), short (hours; the default), long (a day on one core: what is shipped), or paper (20 "
+        "seeds, 100,000 iterations: weeks)"
     )
     parser.add_argument("--budget", metavar="NAME", default="short", help=budgets)
     parser.add_argument("--seeds", metavar="N", type=int, help="use the seeds 0 to N - 1 (default: the budget's)")
+    parser.add_argument("--plan", action="store_true", help="list the runs with the core hours that are left, and stop")
     _add_places(parser)
     _add_jobs(parser)
     cluster = "compute on this Dask cluster; its workers must see the folder of the results too"

@@ -51,14 +51,14 @@ def plan(
     ]
 
 
-def write(folder: Path, rows: Sequence[Row], dataset: Dataset, svg: bool = False) -> str:
-    """Write results.csv, tables.md and error.png; the tables, as text."""
+def write(folder: Path, rows: Sequence[Row], dataset: Dataset, command: str, svg: bool = False) -> str:
+    """Write results.csv, tables.md, which names the command, and error.png; the tables, as text."""
     from minisnip.lab import plots  # here, so that the command does not wait for matplotlib
 
     counts = {"epoch": rows[0]["epochs"], "seed": len({row["seed"] for row in rows})}
     trained = ", ".join(report.plural(count, noun) for noun, count in counts.items())
     title = f"{TITLES[rows[0]['model']]} on {rows[0]['label']}, {trained}"
-    origin = f"Computed with {report.numerics(rows)}."
+    origin = f"Computed with {report.numerics(rows)} by `{command}`."
     tables = "\n\n".join([title, error_table(rows), cost_table(rows), origin]) + report.diverged(rows) + "\n"
     figure = plots.error_curves(curves(rows), chance_error(dataset), title)
     cells = report.as_csv(report.cells_of(rows))

@@ -386,20 +386,28 @@ def _test_error(experiment: Experiment, net: Sequential, trained: TrainResult, d
     return evaluate(net, trained.params, dataset.test)[1]
 
 
-def record(experiment: Experiment) -> dict[str, Any]:
+def record(experiment: Experiment, checkpoint: Path | None = None) -> dict[str, Any]:
     """Run it, and keep what JSON can hold: the content of a result file.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    checkpoint : Path or None
+        The file to save the training to after every epoch, and to resume it from if it exists.
 
     Returns
     -------
     dict
         Counts of connections, the layers that are empty, errors in percent of the epoch that validation chose (None
-        without training), seconds (`seconds` is the processor's, of everything), how often the first layer reads each
-        pixel, and the history. A loss that becomes infinite ends the run; "diverged" says so.
+        without training), seconds (`seconds` is the processor's, of everything; estimated for a resumed run), how often
+        the first layer reads each pixel, and the history. A loss that becomes infinite ends the run; "diverged" says
+        so.
     """
-    started = time.process_time()
+    started, clock = time.process_time(), time.perf_counter()
     with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):  # the result tells of it
-        done = run(experiment)
+        done = run(experiment, checkpoint=checkpoint, resume=checkpoint is not None)
     history = done.trained.history
+    whole = max(1.0, done.trained.seconds / (time.perf_counter() - clock))  # of a resumed run, more than this part
     return {
         "kept": done.kept,
         "effective": _effective(done),
@@ -412,7 +420,7 @@ def record(experiment: Experiment) -> dict[str, Any]:
         "diverged": str(done.divergence or ""),
         "seconds_to_prune": round(done.seconds_to_prune, 3),
         "seconds_to_train": round(done.trained.seconds, 3),
-        "seconds": round(time.process_time() - started, 3),
+        "seconds": round(whole * (time.process_time() - started), 3),
         "first_layer": pruning.input_connections(done.net, done.masks)[0].tolist(),
         "history": history,
     }

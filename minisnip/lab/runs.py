@@ -35,7 +35,7 @@ from tqdm import tqdm
 import minisnip
 from minisnip import __version__
 from minisnip.files import UnreadableFileError, delete_abandoned, load_json, save_text
-from minisnip.lab.experiment import NUMERICS
+from minisnip.lab.experiment import NUMERICS, Experiment, record
 
 Configuration = TypeVar("Configuration")
 Work = Callable[[Any], dict[str, Any]]
@@ -275,6 +275,14 @@ def _side_by_side(task: Callable[[Any], str], configs: Sequence[Any], pool: Work
             failed |= {config: reason} if reason else {}
             bar.update(not reason)
     return failed
+
+
+def resumable(folder: Path, experiment: Experiment) -> dict[str, Any]:
+    """As `record`; a run that was killed continues from its last finished epoch, which is kept in the folder."""
+    checkpoint = file_of(folder, experiment).with_suffix(".checkpoint.npz")
+    result = record(experiment, checkpoint)
+    checkpoint.unlink(missing_ok=True)
+    return result
 
 
 def _run_and_save(folder: Path, work: Work, config: Any) -> str:

@@ -1,4 +1,4 @@
-"""The paper's networks: the two of its MNIST experiments, and the twelve of its Table 2.
+"""The paper's networks: two for its MNIST experiments, with a relative, and the twelve of its Table 2.
 
 The LeNets and the recurrent networks take MNIST's (N, 1, 28, 28), the others CIFAR-10's (N, 3, 32, 32). Table 2 only
 prints rounded numbers of parameters; the layers here are those that reproduce them.
@@ -55,6 +55,13 @@ def lenet_5_caffe() -> Sequential:
         relu1=ReLU(),
         fc2=Linear(500, 10),
     )
+
+
+def lenet_5_caffe_relu() -> Sequential:
+    """As `lenet_5_caffe`, with a ReLU after each convolution, as other implementations of SNIP have it."""
+    conv1, pool1, conv2, pool2, *others = lenet_5_caffe().layers.items()
+    rest = dict([conv1, ("relu_conv1", ReLU()), pool1, conv2, ("relu_conv2", ReLU()), pool2, *others])
+    return Sequential(MNIST_SHAPE, **rest)
 
 
 def _normalized(number: str, layer: Linear | Conv2d) -> dict[str, Layer]:
@@ -198,10 +205,15 @@ def _model(title: str, make: Callable[..., Sequential], *arguments: object) -> C
     return model
 
 
-LENETS: dict[str, Callable[[], Sequential]] = {"lenet-300-100": lenet_300_100, "lenet-5-caffe": lenet_5_caffe}
+LENETS: dict[str, Callable[[], Sequential]] = {
+    "lenet-300-100": lenet_300_100,
+    "lenet-5-caffe": lenet_5_caffe,
+    "lenet-5-caffe-relu": lenet_5_caffe_relu,
+}
 TITLES = {  # of tables and figures
     "lenet-300-100": "LeNet-300-100",
     "lenet-5-caffe": "LeNet-5-Caffe",
+    "lenet-5-caffe-relu": "LeNet-5-Caffe + ReLU",
     "alexnet-s": "AlexNet-s",
     "alexnet-b": "AlexNet-b",
     "vgg-c": "VGG-C",

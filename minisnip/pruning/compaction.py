@@ -23,7 +23,7 @@ MASKED = "train and evaluate the masked network, without compact"
 Places: TypeAlias = dict[str, tuple[Array, ...]]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Compact:
     """A smaller network with its parameters, and the way back.
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
-from minisnip.autodiff.threads import one_thread
 from minisnip.mistakes import Registry, warn
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
@@ -172,7 +171,6 @@ def grasp(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = Non
     return check_not_all_zero({name: w * hg[name] for name, w in params.items()}, "w ⊙ Hg")
 
 
-@one_thread
 @_scoring
 def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """∂R/∂c_j at c = 1 with R = Σ net(c ⊙ |w|, input of ones).

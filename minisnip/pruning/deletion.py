@@ -20,14 +20,13 @@ perturbed unit changes by c. The second layer U then changes by
 
 where `on` are the ReLUs that are on for every row of the image, `kink` those that may switch, and the others stay off.
 The range of c over the rows bounds every V_j c, and so says which is which. This is exact, and cheap because few ReLUs
-switch: one of the 100 of fc2 in LeNet-300-100 and 50 of the 500 of fc1 in LeNet-5-Caffe, for all connections of a unit.
+can switch, whichever connection of a unit is removed.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -38,7 +37,7 @@ from tqdm import tqdm
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import border, im2col
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.autodiff.threads import one_thread
+from minisnip.autodiff.threads import one_thread, pool
 from minisnip.nn.known import known_blocks
 from minisnip.nn.layers import Block, Conv2d, Layer, Linear, ReLU, Select, Sequential
 from minisnip.nn.losses import cross_entropy
@@ -171,8 +170,8 @@ def _add_changes(totals: dict[str, Array], stages: list[Stage], delta: float, si
 
     layers = names_by_layer(totals)
     tasks = [(stage, unit) for stage in stages if stage.block.name in layers for unit in range(len(stage.outputs))]
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(one_unit, tasks))
+    with pool(cores()) as spread:
+        spread(one_unit, tasks)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad, hvp
-from minisnip.autodiff.threads import one_thread
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.init import Rng
 from minisnip.pruning.masks import apply_masks, flatten, keep_top, names_by_layer, ones
@@ -72,9 +71,9 @@ def _correlation(x: Array, y: Array) -> float:
 
 
 def _ranks(x: Array) -> Array:
-    """Ranks from 0; equal numbers share the mean of theirs."""
+    """Ranks, less a half; equal numbers share the mean of theirs."""
     _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
-    mean_rank: Array = np.cumsum(counts) - (counts + 1) / 2
+    mean_rank: Array = np.cumsum(counts) - counts / 2
     return mean_rank[inverse]
 
 
@@ -91,7 +90,6 @@ def _overlap(sparsity: str, a: Array, b: Array) -> dict[str, float]:
     }
 
 
-@one_thread
 def weight_gradient(
     net: Sequential, params: Arrays, x: Array, y: Array, *, temperature: float = 1.0
 ) -> dict[str, Array]:
@@ -111,7 +109,6 @@ def weight_gradient(
     return _mean_over_images(grad, net, params, x, y, temperature)
 
 
-@one_thread
 def hessian_product(
     net: Sequential, params: Arrays, x: Array, y: Array, vectors: Arrays, *, temperature: float = 1.0
 ) -> dict[str, Array]:
@@ -146,7 +143,6 @@ def _mean_over_images(
     return total
 
 
-@one_thread
 def mask_curvature(net: Sequential, params: Arrays, x: Array, y: Array, connections: Sequence[Connection]) -> Array:
     """∂²L/∂c_j² = w_j² H_jj at c = 1, for chosen connections: one more backward pass for each.
 
@@ -163,7 +159,6 @@ def mask_curvature(net: Sequential, params: Arrays, x: Array, y: Array, connecti
     return np.array([grad(g[name][j], c[name])[j] for name, j in connections])
 
 
-@one_thread
 def delta_loss_of(
     net: Sequential, params: Arrays, x: Array, y: Array, connections: Sequence[Connection], delta: float = 1.0
 ) -> Array:
@@ -217,7 +212,6 @@ def _is_in(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return len(index) == len(shape) and all(0 <= i < n for i, n in zip(index, shape, strict=True))
 
 
-@one_thread
 def fisher_diagonal(net: Sequential, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
     """H_jj = 1/N Σ_n Σ_k p_nk (∂ log p_nk / ∂w_j)², p_n the softmax of image n: exact for a piecewise linear network.
 
@@ -316,7 +310,6 @@ class DifferenceErrors:
     orders: tuple[float, float]
 
 
-@one_thread
 def difference_errors(
     net: Sequential,
     params: Arrays,
@@ -382,7 +375,6 @@ def _order(deltas: Array, errors: Array) -> float:
     return float(np.polyfit(np.log(deltas[fitted]), np.log(errors[fitted]), 1)[0])
 
 
-@one_thread
 def joint_deletion(
     net: Sequential, params: Arrays, x: Array, y: Array, sparsities: Sequence[float]
 ) -> list[dict[str, float]]:

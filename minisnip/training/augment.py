@@ -1,7 +1,7 @@
 """Augmentation: random changes of the training images, another draw at every step.
 
-The images themselves are not changed, and nor are those that are scored or evaluated. A network then never sees the
-same image twice, which is a remedy for overfitting and no part of the paper's protocol on MNIST.
+The data set itself is not changed, and the images that are scored or evaluated are the original ones. Seeing several
+versions of each image is a remedy for overfitting. It is no part of the paper's protocol on MNIST.
 """
 
 from __future__ import annotations

@@ -112,9 +112,9 @@ class Averaged:
 
     After step t = 1, 2, ...: a ← β_t a + (1 - β_t) w, with β_t = min(β, (1 + t) / (10 + t)), from a = w before the
     first step. The steps move w alone. At a high learning rate w jumps about a minimum, and a is nearer to it. Polyak
-    and Juditsky 1992 (SIAM J. Control Optim. 30) take the mean over all steps; this one forgets the early steps, as is
-    usual for networks: it is over about 1 / (1 - β) steps, and over the last tenth while there are few. The rule for
-    β_t is that of TensorFlow's ExponentialMovingAverage.
+    and Juditsky 1992 (SIAM J. Control Optim. 30) take the mean over all steps. This average forgets the early steps, as
+    is usual for networks. It covers about the last 1 / (1 - β) steps; early in a run, the last ninth of those taken.
+    The rule for β_t is that of TensorFlow's ExponentialMovingAverage.
 
     Raises
     ------

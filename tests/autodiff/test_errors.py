@@ -141,6 +141,11 @@ def test_a_tensor_is_not_wrapped_twice() -> None:
         (lambda: conv2d(images, np.ones((6, 3, 2, 2))), ["(5, 2, 4, 4)", "(6, 3, 2, 2)"], "must be equal"),
         (lambda: conv2d(images, np.ones((6, 2, 5, 2))), ["(5, 2)", "(4, 4)", "padding 0"], "kernel smaller"),
         (lambda: conv2d(images, np.ones((6, 2, 7, 7)), padding=1), ["(7, 7)", "padding 1"], "padding larger"),
+        (
+            lambda: conv2d(images, np.ones((6, 2, 2, 2)), bias=np.ones(1)),
+            ["bias has shape (1,)"],
+            "(6,): one number per filter",
+        ),
         (lambda: conv2d(images[0], np.ones((6, 2, 2, 2))), ["(2, 4, 4)", "(N, C, H, W)"], "reshape"),
         (lambda: conv2d(images, np.ones((6, 2))), ["weight", "(6, 2)"], "four axes"),
         (lambda: conv2d(images[None], np.ones((6, 2, 2, 2))), ["(1, 5, 2, 4, 4)", "four axes (N, C, H, W)"], ""),
@@ -255,6 +260,15 @@ def test_the_remedy_speaks_of_shapes_only_where_they_are_the_cause() -> None:
         ValueError, match=r"^picky of shapes .* shapes \(2,\) \(3,\). If the shapes are the cause: Equal shapes.$"
     ):
         op(np.ones(2), Tensor(np.ones(3)))
+
+
+@pytest.mark.parametrize("value", [0.0, 2.0])
+def test_the_remedy_is_kept_back_where_ones_fail_in_another_way(value: float) -> None:
+    def refuse(a: Any) -> Any:
+        raise ValueError(f"no {a[0]}")
+
+    with pytest.raises(ValueError, match=rf"^picky of shape \(2,\): no {value}$"):
+        primitive(refuse, None, name="picky", remedy="Other shapes.")(np.full(2, value))
 
 
 class NotSquareError(ValueError):

@@ -207,6 +207,7 @@ def test_the_gradient_of_a_copied_graph_is_that_of_the_graph() -> None:
     x = Tensor(np.array([1.0, 2.0]))
     y = copy.deepcopy((x * x).sum() + (3.0 * x).sum())
     (leaf,) = [node for node in backward_order(y) if node.op is None]
+    assert (leaf.args, leaf.metadata, leaf.parents) == ((), {}, [])
     np.testing.assert_array_equal(grad(y, leaf), [5.0, 7.0])
 
 

@@ -82,6 +82,13 @@ def gradient(f: Any, df: Any, x: Any = X, **keywords: Any) -> Callable[[], Any]:
     return lambda: check_gradient(f, df, x, **keywords)
 
 
+class Refusing:
+    """As a tensor of PyTorch that requires a gradient."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        raise RuntimeError("detach() it first")
+
+
 def parity(x: Any, bits: int) -> Any:
     return np.floor(np.real(x) * 2.0**bits) % 2
 
@@ -144,6 +151,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "a jump, smaller close to zero by 2": grads(jump(2.0), Z),
     "a jump, larger close to zero by 1.9": grads(jump(1.0, 1.9), Z),
     "a jump, larger close to zero by 2": grads(jump(1.0, 2.0), Z),
+    "a jump beside a steep slope": grads(lambda x: jump(1.0)(x) + 8.0 * x, Z),
     **{
         f"a jump of {size} beside 2**51": gradient(
             lambda x, size=size: 2.0**51 + size * np.heaviside(np.real(x[0]), 0.0), np.ones_like, np.zeros(1)
@@ -199,6 +207,9 @@ CASES: dict[str, Callable[[], Any]] = {
         )
     },
     "right, of an input that does not matter": grads(lambda a, b: right(a), [X, X], order=2),
+    "right, a part drops the imaginary part with a warning": gradient(
+        lambda x: np.sum(x) + np.sum(np.asarray(x).astype(np.float64)), lambda x: np.full(3, 2.0)
+    ),
     "right, constant": gradient(lambda x: np.sum(0.0 * x), np.zeros_like),
     "right, a large constant": grads(lambda x: ops.sum(right(x)) + 1e8),
     "right, by hand": gradient(total, lambda x: 2.0 * x),
@@ -245,6 +256,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "a complex gradient": gradient(total, lambda x: 1j * x),
     "a gradient of None": gradient(total, lambda x: None),
     "f of None": gradient(lambda x: None, hasty),
+    "f of what refuses to be an array": gradient(lambda x: Refusing(), hasty),
     "a dict for an array": gradient(total, lambda x: {"x": x}),
     "an array for a dict": gradient(lambda p: total(p["x"]), lambda p: p["x"], {"x": X}),
     "another key": gradient(lambda p: total(p["x"]), lambda p: {"y": p["x"]}, {"x": X}),

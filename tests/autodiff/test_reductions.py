@@ -20,6 +20,14 @@ def test_only_the_axes_asked_for_go(reduce: Any, axis: Any, keepdims: bool) -> N
     assert grad(y.sum(), x).shape == (1, 3, 1)
 
 
+@pytest.mark.parametrize("ddof", [2, 3, 4])
+def test_a_variance_of_too_few_terms_divides_by_0_as_numpy_does(ddof: int) -> None:
+    with np.errstate(divide="ignore"), pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        expected = np.var([1.0, 2.0], ddof=ddof)
+    with np.errstate(divide="ignore"):
+        assert ops.var(np.array([1.0, 2.0]), ddof=ddof) == expected == np.inf
+
+
 def test_a_standard_deviation_of_1_is_1() -> None:
     x = Tensor(np.array([-1.0, 1.0]))
     y = ops.std(x)

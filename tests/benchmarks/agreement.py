@@ -17,8 +17,8 @@ from minisnip.lab.agree import compare_scores
 from minisnip.lab.experiment import Experiment
 from minisnip.lab.report import Row, as_markdown, save
 from minisnip.lab.runs import commit, versions
-from minisnip.nn import LENETS
 from minisnip.nn.models import TITLES
+from tests.benchmarks.problem import PAPERS
 
 FOLDER = Path(__file__).parent / "results" / "agreement"
 SHARES = (90, 95, 98, 99)
@@ -42,7 +42,7 @@ def rows(networks: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[
 def measured() -> dict[str, Any]:
     """The numbers of both networks, and where they come from."""
     data = load("mnist")
-    networks = {model: compare_scores(Experiment(model=model), data).report["agreement"] for model in LENETS}
+    networks = {model: compare_scores(Experiment(model=model), data).report["agreement"] for model in PAPERS}
     origin = {"command": "-m tests.benchmarks.agreement", "commit": commit(), "versions": versions()}
     return {**origin, "networks": networks}
 

@@ -16,10 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
-from minisnip.nn import MODELS
 from minisnip.nn.models import TITLES
 from tests.benchmarks import command
-from tests.benchmarks.problem import BATCH, first, mnist_or_glyphs, problem
+from tests.benchmarks.problem import BATCH, PAPERS, first, mnist_or_glyphs, problem
 from tests.benchmarks.race import ONE_THREAD, PEER, US, Row, entries, race_in
 from tests.benchmarks.table import Spread, in_words, ms_cell, ratio, table
 from tests.benchmarks.turns import SLOW, Effort, Situations
@@ -58,14 +57,14 @@ def contestants(work: str) -> dict[str, str]:
 def measure(effort: Effort) -> Iterator[Row]:
     """A row for each work and network."""
     once = replace(effort, steps=1)
-    for model, title in TITLES.items():
+    for model in PAPERS:
         given = entries(contestants("epoch"), (model, effort.share))
         found = race_in(SITUATIONS, given, once, rtol=0.05)  # hundreds of steps in float32 drift apart
-        yield {"work": EPOCH, "network": title, "share": effort.share, **found}
+        yield {"work": EPOCH, "network": TITLES[model], "share": effort.share, **found}
     batch = first(mnist_or_glyphs().train, BATCH)
-    for model, title in TITLES.items():
-        given = entries(contestants("scoring"), (problem(MODELS[model](), batch),))
-        yield {"work": SCORE, "network": title, **race_in(SITUATIONS, given, effort, SLOW)}
+    for model, make in PAPERS.items():
+        given = entries(contestants("scoring"), (problem(make(), batch),))
+        yield {"work": SCORE, "network": TITLES[model], **race_in(SITUATIONS, given, effort, SLOW)}
     given = entries({US: "minisnip_:agreement"}, (2 if effort.smoke else BATCH,))
     yield {"work": AGREE, "network": TITLES["lenet-300-100"], **race_in(SITUATIONS, given, once)}
 

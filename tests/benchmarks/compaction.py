@@ -20,7 +20,7 @@ import numpy as np
 
 from minisnip import data
 from minisnip.autodiff.engine import Array
-from minisnip.nn import LENETS, Select, Sequential
+from minisnip.nn import MODELS, Select, Sequential
 from minisnip.nn.models import TITLES
 from minisnip.pruning import (
     Compact,
@@ -33,7 +33,7 @@ from minisnip.pruning import (
     keep_top,
 )
 from tests.benchmarks import command
-from tests.benchmarks.problem import BATCH, Problem, first, mnist_or_glyphs
+from tests.benchmarks.problem import BATCH, PAPERS, Problem, first, mnist_or_glyphs
 from tests.benchmarks.race import PEER, Row, installed
 from tests.benchmarks.table import milliseconds, ms_cell, ratio_cell, spread, table
 from tests.benchmarks.turns import SLOW, Effort, Entry, take_turns
@@ -55,7 +55,7 @@ def measure(effort: Effort) -> Iterator[Row]:
     """A row for each network and sparsity."""
     dataset, few = mnist_or_glyphs(), replace(effort, steps=min(EVALUATIONS, effort.steps))
     batch, test = first(dataset.train, BATCH), first(dataset.test, BATCH if effort.smoke else EVALUATED)
-    for model in LENETS:
+    for model in PAPERS:
         for sparsity in SPARSITIES:
             yield {
                 "network": TITLES[model],
@@ -70,7 +70,7 @@ def measure(effort: Effort) -> Iterator[Row]:
 @cache
 def snip(model: str, sparsity: float) -> Network:
     """The dense network, and SNIP's masks from a batch of 100."""
-    net, batch = LENETS[model](), first(mnist_or_glyphs().train, BATCH)
+    net, batch = MODELS[model](), first(mnist_or_glyphs().train, BATCH)
     params = net.init(np.random.default_rng(0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LayerCollapseWarning)

@@ -13,10 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from minisnip.nn import LENETS
 from minisnip.nn.models import TITLES
 from tests.benchmarks import command
-from tests.benchmarks.problem import BATCH, first, mnist_or_glyphs, problem
+from tests.benchmarks.problem import BATCH, PAPERS, first, mnist_or_glyphs, problem
 from tests.benchmarks.race import Row
 from tests.benchmarks.table import spread, table
 from tests.benchmarks.turns import Effort, Entry, take_turns
@@ -27,7 +26,7 @@ MINISNIP = "tests.benchmarks.contestants.minisnip_"
 def measure(effort: Effort) -> Iterator[Row]:
     """A row for each network."""
     batch = first(mnist_or_glyphs().train, 2 if effort.smoke else BATCH)
-    for model, make in LENETS.items():
+    for model, make in PAPERS.items():
         given = problem(make(), batch, dtype=np.float64)
         once = replace(effort, steps=1)
         (all_of_them,) = take_turns({"": Entry(f"{MINISNIP}:deletions", (given,))}, once).values()

@@ -19,7 +19,7 @@ import numpy as np
 
 from minisnip.autodiff import Tensor, grad
 from minisnip.autodiff.engine import Array, Primitive
-from minisnip.nn import LENETS, Sequential, cross_entropy
+from minisnip.nn import MODELS, Sequential, cross_entropy
 from minisnip.nn.models import TITLES
 from minisnip.nn.threads import sharding
 from tests.benchmarks import command
@@ -71,7 +71,7 @@ def once(net: Sequential, params: dict[str, Array], images: Array, labels: Array
 
 def medians(model: str, batch: int, repeats: int) -> Times:
     """Microseconds of each op, in the order of the forward pass."""
-    net, split = LENETS[model](), first(mnist_or_glyphs().train, batch)
+    net, split = MODELS[model](), first(mnist_or_glyphs().train, batch)
     params = net.init(np.random.default_rng(0))
     with sharding(net):
         found = [once(net, params, split.images, split.labels) for _ in range(repeats + 5)][5:]

@@ -8,10 +8,11 @@ import numpy as np
 
 from minisnip import data
 from minisnip.autodiff.engine import Array
-from minisnip.nn import Sequential
+from minisnip.nn import MODELS, Sequential
 from minisnip.pruning import apply_masks, keep_top
 
 BATCH = 100  # images
+PAPERS = {model: MODELS[model] for model in ("lenet-300-100", "lenet-5-caffe")}  # the networks that are timed
 RATE, MOMENTUM, WEIGHT_DECAY = 0.02, 0.9, 5e-4  # of every contestant's SGD
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from minisnip.autodiff.threads import one_thread, pool, shared
-from minisnip.nn import LENETS, threads
+from minisnip.nn import MODELS, threads
 from minisnip.nn.models import TITLES
 from minisnip.nn.threads import Shards, keep_freed_memory
 from minisnip.training import SGD
@@ -58,7 +58,7 @@ def measure(effort: Effort) -> Iterator[Row]:
     split = mnist_or_glyphs().train
     cases, cuts = (CASES[:1], [*CUTS.items()][:2]) if effort.smoke else (CASES, CUTS.items())
     for model, batch in cases:
-        given = problem(LENETS[model](), first(split, batch))
+        given = problem(MODELS[model](), first(split, batch))
         entries = {name: Entry("tests.benchmarks.sharding:step", (given, *cut)) for name, cut in cuts}
         turns = take_turns(entries, replace(effort, smoke=False))
         found = {name: done.milliseconds for name, done in turns.items()}

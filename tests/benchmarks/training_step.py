@@ -13,10 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from minisnip.data import Dataset
-from minisnip.nn import LENETS
 from minisnip.nn.models import TITLES
 from tests.benchmarks import command
-from tests.benchmarks.problem import BATCH, first, mnist_or_glyphs, problem
+from tests.benchmarks.problem import BATCH, PAPERS, first, mnist_or_glyphs, problem
 from tests.benchmarks.race import FLOOR, ONE_THREAD, PEER, US, Row, entries, race
 from tests.benchmarks.table import ms_cell, ratio_cell, table
 from tests.benchmarks.turns import SLOW, Effort
@@ -42,7 +41,7 @@ def measure(effort: Effort) -> Iterator[Row]:
 
 def training_rows(data: Dataset, effort: Effort) -> Iterator[Row]:
     """Both networks, dense and pruned."""
-    for model, make in LENETS.items():
+    for model, make in PAPERS.items():
         for kind, sparsity in (("dense", 0.0), (PRUNED, SPARSITY)):
             given = entries(STEP, (problem(make(), first(data.train, BATCH), sparsity),))
             yield {"work": WORKS[0], "network": TITLES[model], "weights": kind, **race(given, effort, SLOW)}
@@ -56,7 +55,7 @@ def other_rows(data: Dataset, effort: Effort) -> Iterator[Row]:
         (WORKS[1], "evaluation", evaluated, few),
         (WORKS[2], "scoring", first(data.train, BATCH), effort),
     ):
-        for model, net in LENETS.items():
+        for model, net in PAPERS.items():
             given = entries({US: f"minisnip_:{make}", PEER: f"torch_:{make}"}, (problem(net(), split),))
             yield {"work": work, "network": TITLES[model], "weights": "dense", **race(given, how, SLOW)}
 

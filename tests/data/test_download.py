@@ -95,6 +95,17 @@ def test_without_a_network_every_url_is_listed_with_its_failure(tmp_path: Path) 
         assert "Connection refused" in line
 
 
+def test_a_mirror_may_be_silent_for_4_seconds_at_first_and_for_30_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(url: str, timeout: tuple[float, float], **_: Any) -> None:
+        raise TimeoutError("silent for {} seconds, or for {}".format(*timeout))
+
+    monkeypatch.setattr("requests.get", silent)
+    with pytest.raises(DataUnavailableError, match="silent for 4 seconds, or for 30"):
+        download_file(SPEC, [CLOSED], tmp_path)
+
+
 def test_a_download_that_is_interrupted_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def half(self: object, url: str, temporary: str, manager: object) -> None:
         Path(temporary).write_bytes(gzip.compress(CONTENT)[:20])

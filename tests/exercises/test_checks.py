@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from minisnip.exercises import Exercise, Trial, fast_or, seed_of
-from minisnip.exercises.checks import agree, is_stub
+from minisnip.exercises.checks import agree, format_value, is_stub
 
 
 def trials(answer: Any) -> Iterator[Trial]:
@@ -73,6 +74,12 @@ def test_an_exception_is_a_counterexample() -> None:
     assert "got       KeyError: 'no'" in SQUARE.verdict(fails)
 
 
+def test_an_exercise_and_its_trials_cannot_be_changed() -> None:
+    for fixed in (SQUARE, *trials(stub)):
+        with pytest.raises(FrozenInstanceError):
+            setattr(fixed, "hint", "another")  # noqa: B010
+
+
 def test_a_right_answer_passes() -> None:
     assert SQUARE.verdict(lambda x: x * x) == "passed (2 trials)."
     assert Exercise("9", "one", lambda a: [Trial("", a, 1)], "").verdict(lambda: 1) == "passed (1 trial)."
@@ -82,7 +89,8 @@ def test_a_right_answer_passes() -> None:
 @pytest.mark.parametrize(
     ("got", "expected"),
     [
-        (1.0 + 1e-9, 1.0),
+        (1.0 + 1.0005e-6, 1.0),
+        (0.9e-9, 0.0),
         (np.float32(0.5), 0.5),
         ((1.0, 2.0), (1.0, 2.0)),
         ([1.0, 2.0], (1.0, 2.0)),
@@ -100,7 +108,8 @@ def test_what_agrees(got: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("got", "expected"),
     [
-        (1.001, 1.0),
+        (1.0 + 1.002e-6, 1.0),
+        (1.1e-9, 0.0),
         (np.nan, 1.0),
         ("1", 1.0),
         (None, 1.0),
@@ -117,6 +126,22 @@ def test_what_does_not_agree(got: Any, expected: Any) -> None:
     assert not agree(got, expected)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1 / 3, "0.333333"),
+        (np.float32(1e6), "1e+06"),
+        (np.array([1 / 3, 2.0]), "[0.333333, 2.      ]"),
+        (np.ones(20, int), f"[{', '.join(20 * '1')}]"),
+        (np.arange(21), "[ 0,  1,  2, ..., 18, 19, 20]"),
+        ((1, [0.5, "x"]), "(1, (0.5, x))"),
+        ({"a": 0.25, "b": None}, "{a: 0.25, b: None}"),
+    ],
+)
+def test_values_are_written_shortly(value: Any, text: str) -> None:
+    assert format_value(value) == text
+
+
 def test_fast_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MINISNIP_FAST", raising=False)
     assert fast_or(10, fast=1) == 10
@@ -126,5 +151,6 @@ def test_fast_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch
 
 def test_every_student_has_a_seed_of_their_own() -> None:
     assert len({seed_of(f"student {i}") for i in range(1000)}) == 1000
+    assert seed_of("Ada Lovelace") == 394_233_311  # in every term
     with pytest.raises(ValueError, match="each student needs a seed"):
         seed_of("  ")

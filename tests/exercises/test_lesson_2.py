@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import runpy
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from minisnip import Tensor, check_grads, grad, ops
 from minisnip.autodiff.engine import Array, Op
+from minisnip.exercises import lesson_2
 from minisnip.exercises.lesson_2 import (
     MUTANTS,
+    central_error,
     kill_table,
     kills,
     own_op,
@@ -156,7 +159,39 @@ def test_the_table_says_who_killed_whom_and_whether_the_right_op_passes(capsys: 
         "one example": {"swapped", "g forgotten"},
         "refuses all": set(MUTANTS),
     }
-    head, *rows = capsys.readouterr().out.splitlines()
-    assert head.split("  ")[-1] == "the right op"
-    assert [row.split()[-1] for row in rows] == ["passes", "passes", "REFUSED"]
-    assert [row.count("killed") for row in rows] == [1, 2, 5]
+    assert capsys.readouterr().out.splitlines() == [
+        "             swapped  g forgotten  clipped  averaged  by value  the right op",
+        "by hand      killed   -            -        -         -         passes",
+        "one example  killed   killed       -        -         -         passes",
+        "refuses all  killed   killed       killed   killed    killed    REFUSED",
+    ]
+
+
+def test_each_mutant_has_the_one_mistake_of_its_name() -> None:
+    a, b, g = np.array([0.0, 3.0]), np.array([[1.0], [-2.0], [5.0]]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    share = 1 / (1 + np.exp(b - a))  # of a
+    wrong = {
+        "swapped": g * (1 - share),
+        "g forgotten": share,
+        "clipped": g * np.maximum(share, np.exp(-2)),
+        "averaged": g * share / 3,
+        "by value": g * share,
+    }
+    x = Tensor(a)
+    for name, mutant in MUTANTS.items():
+        np.testing.assert_allclose(grad((g * mutant(x, b)).sum(), x), wrong[name].sum(axis=0))
+
+
+def test_the_examples_are_the_same_in_every_run_and_fewer_in_a_fast_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINISNIP_FAST", "1")
+    fast = runpy.run_path(lesson_2.__file__)["repeatable"]
+    assert (repeatable.max_examples, fast.max_examples) == (100, 40)
+    assert repeatable.derandomize
+    assert repeatable.deadline is None
+    assert Phase.shrink in repeatable.phases
+    assert HealthCheck.too_slow in repeatable.suppress_health_check
+
+
+def test_the_error_of_a_difference_is_its_root_mean_square_over_the_curve() -> None:
+    """The difference of x⁴ is off by 4 x h², and the mean of x² over the 41 points is 1 + 42 / 480."""
+    np.testing.assert_allclose(central_error(lambda x: x**4, np.float64, 0.5), (1 + 42 / 480) ** 0.5, rtol=1e-9)

@@ -17,6 +17,7 @@ from minisnip.exercises.lesson_3 import (
     diagnosis,
     logits,
     momentum,
+    relu_factor,
     spirals,
     spread,
 )
@@ -57,6 +58,10 @@ def nesterov(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
     return w - rate * (g + mu * v), v
 
 
+def multiplying_by(factor: float) -> Any:
+    return lambda fan_in: factor / relu_factor(1.0, fan_in)
+
+
 def diagnosis_at(loss: Any, params: Mapping[str, Array]) -> str:
     try:
         check_grads(loss, dict(params), order=1)
@@ -89,6 +94,8 @@ WRONG = {
     "exchanged": (momentum, lambda w, v, g, rate, mu: (mu * v + g, w - rate * (mu * v + g)), "expected"),
     "LeCun": (spread, lambda n: n**-0.5, "ReLU leaves half"),
     "the variance": (spread, lambda n: 2 / n, "ten layers by"),
+    "a tenth and more": (spread, multiplying_by(1.101), "multiplies it by 1.1, ten layers by 3"),
+    "a tenth and less": (spread, multiplying_by(0.899), "multiplies it by 0.9, ten layers by 0.3"),
     "one for all": (spread, lambda n: 0.01, "ten layers by"),
     "He of fan_out": (spread, lambda n: (2 / 2000) ** 0.5, "fan_in"),
     "always init": (diagnosis, lambda loss, params: "init", "whatever the loss does"),
@@ -112,6 +119,10 @@ def test_the_spirals_are_balanced_two_arms_turned_into_each_other() -> None:
     assert np.abs(points).max() < 1.2 * SIZE
     middles = [points[labels == label].mean(axis=0) for label in (0, 1)]
     np.testing.assert_allclose(middles[0], -middles[1], atol=0.1)
+
+
+def test_a_tenth_is_allowed() -> None:
+    assert spread.verdict(multiplying_by(0.901)) == spread.verdict(multiplying_by(1.099)) == "passed (4 trials)."
 
 
 def test_the_same_seed_draws_the_same_spirals() -> None:

@@ -65,6 +65,7 @@ WRONG = {
     "pixels, units, and what is both": (dead, pixels_and_units, "the pairs u, p"),
     "0 is as good as below 0": (dead, positive_only, "-0.4"),
     "pixels, not weights": (dead, lambda images, active: (images == 0).all(axis=0).sum(), "the pairs u, p"),
+    "half a weight": (dead, lambda images, active: 1.5, "the pairs u, p"),
     "in any image": (dead, lambda images, active: (images == 0).any(axis=0).sum() * active.shape[1], "all terms"),
 }
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from minisnip import Tensor, grad
+from minisnip.exercises.checks import slope
 from minisnip.exercises.lesson_5 import exactly, layers, quotient, three_ways
 from tests.exercises.wrong import assert_caught
 
@@ -34,6 +35,37 @@ def ways(L: Any, w: Any, mistake: str = "") -> Any:
     if mistake == "deletion":
         answer[2] = np.array([L(w) - L((1 - e) * w) for e in np.eye(len(w))])
     return answer if mistake != "one of three" else by_mask
+
+
+def off_by(share: float, which: int = 2) -> Any:
+    """One of the three ways off by a share of the tolerance of differences."""
+
+    def answer(L: Any, w: Any) -> Any:
+        found = [ways(L, w)[0] for _ in range(3)]
+        found[which] = found[which] + share * (1e-3 + 1e-3 * np.abs(found[which]))
+        return found
+
+    return answer
+
+
+def in_shape(*shape: int) -> Any:
+    return lambda L, w: [*ways(L, w)[:2], np.resize(ways(L, w)[2], shape)]
+
+
+def of_order(p: float, c: float = 1.0) -> Any:
+    """Exact for large steps, and off by c δᵖ for small ones."""
+    return lambda L, d: slope(L, 1.0) + (d < 0.1) * c * d**p
+
+
+def chosen(scores: Any, kappa: int) -> Any:
+    mask = np.zeros(len(scores))
+    mask[np.argsort(-scores)[:kappa]] = 1
+    return mask
+
+
+def near_tie(difference: float) -> Any:
+    """Divided by their sums, the lowest kept score and the highest removed one differ by this share."""
+    return {"first": [1, 2, 3], "second": [0.51, 2.04 * (1 - 1.5 * difference), 3.57]}
 
 
 def at_least_the_threshold(scores: Any, kappa: int) -> Any:
@@ -66,6 +98,8 @@ WRONG = {
     "half the distance": (quotient, lambda L, d: (L(1 + d) - L(1 - d)) / d, "mind the distance"),
     "the other sign": (quotient, lambda L, d: (L(1 - d) - L(1 + d)) / (2 * d), "3 c"),
     "at 0": (quotient, lambda L, d: (L(d) - L(-d)) / (2 * d), "c²"),
+    "order 1.85": (quotient, of_order(1.85), "order 1.85"),
+    "a constant error": (quotient, of_order(0, 1.1e-9), "order 0.00"),
     "one side, but a smaller step": (quotient, lambda L, d: one_sided(L, d**2), "c²"),
     "half the step on one side": (quotient, lambda L, d: (L(1 + d / 2) - L(1 - d)) / (1.5 * d), "c²"),
     "the gradient by the weights": (three_ways, lambda L, w: ways(L, w, "weights alone"), "does, not what its removal"),
@@ -74,6 +108,17 @@ WRONG = {
     "the deletion, not the derivative": (three_ways, lambda L, w: ways(L, w, "deletion"), "c_j = 1 + h"),
     "without the sign": (three_ways, lambda L, w: ways(L, w, "magnitudes"), "by the mask"),
     "one of three": (three_ways, lambda L, w: ways(L, w, "one of three"), "tuple of three"),
+    "two of three": (three_ways, lambda L, w: ways(L, w)[:2], "list, where a tuple of three"),
+    "four of three": (three_ways, lambda L, w: (*ways(L, w), w), "tuple, where a tuple of three"),
+    "differences that are too far off": (three_ways, off_by(1.01), "each j by itself"),
+    "differences too far below": (three_ways, off_by(-1.01), "each j by itself"),
+    "no exact gradient by the mask": (three_ways, off_by(0.99, 0), "ask grad"),
+    "no exact gradient by the weights": (three_ways, off_by(0.99, 1), "∂L/∂w alone"),
+    "a number, not an array": (three_ways, in_shape(), "each j by itself"),
+    "a row": (three_ways, in_shape(1, 1), "each j by itself"),
+    "twos": (exactly, lambda s, kappa: 2 * chosen(s, kappa), "not a mask"),
+    "a score too many": (exactly, lambda s, kappa: [*chosen(s, kappa), 0], "not a mask"),
+    "a score too few": (exactly, lambda s, kappa: chosen(s, kappa)[1:], "not a mask"),
     ">=": (exactly, at_least_the_threshold, "tie"),
     ">=, the usual way": (exactly, at_least_the_last_of_the_sorted, "scores = [1.0, 1.0], κ = 1\n"),
     ">": (exactly, above_the_threshold, "kept"),
@@ -93,6 +138,12 @@ WRONG = {
         {"first": [1, 2, 3], "second": [0.51, 2.04, 3.57]},
         "a tie at the cut",
     ),
+    "nearly a tie": (layers, near_tie(5e-10), "a tie at the cut"),
+    "three layers": (layers, {"first": [1.0], "second": [2.0, 4.0], "third": [3.0]}, "3 layers, 4 scores"),
+    "an odd number": (layers, {"first": [1.0, 4.0], "second": [2.0]}, "2 layers, 3 scores, 3 of them different"),
+    "an infinite score": (layers, {"first": [1.0, np.inf], "second": [2.0, 3.0]}, "2 layers, 4 scores"),
+    "below 0": (layers, {"first": [1.0, -1.0], "second": [2.0, 3.0]}, "the least -1.0"),
+    "nothing in a layer": (layers, {"first": [], "second": [2.0, 3.0]}, "2 layers, 2 scores"),
     "a list": (layers, [1.0, 2.0], "AttributeError"),
 }
 
@@ -106,6 +157,12 @@ def test_the_right_answers_pass() -> None:
     assert layers.verdict({"first": [1, 2, 3], "second": [0.1, 0.4, 0.7]}).startswith(
         "passed"
     )  # a tie, but no way back
+    assert layers.verdict(near_tie(2e-9)).startswith("passed")
     assert three_ways.verdict(ways).startswith("passed")
+    assert three_ways.verdict(off_by(0.99)).startswith("passed")
+    assert three_ways.verdict(off_by(-0.99)).startswith("passed")
+    assert exactly.verdict(chosen).startswith("passed")
+    assert quotient.verdict(of_order(1.95)).startswith("passed")
+    assert quotient.verdict(of_order(0, 0.9e-9)).startswith("passed")
     assert quotient.verdict(lambda L, d: (L(1 + d) - L(1 - d)) / (2 * d)).startswith("passed")
     assert quotient.verdict(lambda L, d: np.imag(L(1 + 1e-30j)) / 1e-30).startswith("passed")  # exact is good too

@@ -93,6 +93,8 @@ WRONG = {
     "neighbors only": (effective, neighbors, "going forward"),
     "one shot": (iterate, one_shot, "are asked for"),
     "the same number each round": (iterate, rounds_that(top_left, linear), "after each round"),
+    "no mask": (iterate, lambda score, size, kappa, rounds: 2 * one_shot(score, size, kappa, rounds), "no mask of 4"),
+    "a longer mask": (iterate, lambda *given: np.append(one_shot(*given), 0), "no mask of 4 zeros and ones"),
     "the removed return": (iterate, rounds_that(top, geometric), "keeps again what was removed"),
     "the worst are kept": (iterate, rounds_that(worst_left, geometric), "higher score than one that it keeps"),
     "nothing is cut": (compacted, lambda w1, b1, w2: (w1, b1, w2), "nothing reads it"),

@@ -13,8 +13,6 @@ import pytest
 from minisnip import data
 from minisnip.lab import agree, cli, runs
 from minisnip.lab.cli import main
-from minisnip.lab.experiment import Experiment
-from minisnip.lab.reproduce import search
 from tests.lab.fakes import fake
 
 
@@ -29,21 +27,6 @@ def test_the_usual_folder_is_refused_before_the_work_too(
     with pytest.raises(SystemExit):
         main([*command, "--dataset", "glyphs"])
     assert "cannot write to the folder runs/" in capsys.readouterr().err
-
-
-def better(config: Experiment) -> dict[str, Any]:
-    """He's initialization helps."""
-    result = fake(config)
-    return result | {"validation_error_percent": result["validation_error_percent"] - (config.init == "he")}
-
-
-def test_a_search_ends_with_what_it_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "record", better)
-    arguments = ["reproduce", "search", "--seeds", "1", "--dataset", "glyphs", "--jobs", "1", "--out", str(tmp_path)]
-    assert main(arguments) == 0
-    with (tmp_path / "search.csv").open(encoding="utf-8") as file:
-        cases = {row["case"]: row["init"] for row in csv.DictReader(file)}
-    assert {case: cases[case] for case in search.TOGETHER} == dict.fromkeys(search.TOGETHER, "he")
 
 
 def test_half_written_files_are_deleted_after_a_day(tmp_path: Path) -> None:

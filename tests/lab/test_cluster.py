@@ -23,6 +23,15 @@ pytestmark = pytest.mark.filterwarnings("default")
 PATIENCE = 60.0  # seconds, after which a test gives up
 
 
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> Iterator[None]:
+    """Dask sets variables for its workers in this process too, and leaves them: threads and memory of later tests."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """Of a cluster that gives up a run when it has killed two workers, for the sake of time."""

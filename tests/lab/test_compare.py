@@ -172,6 +172,7 @@ def test_the_command_writes_csv_tables_and_figure(
     assert "LeNet-300-100 on glyphs (not MNIST), 10 epochs, 2 seeds" in out
     assert {file.name for file in tmp_path.iterdir()} == {"results.csv", "tables.md", "error.png", "runs"}
     assert report.for_terminal(tables) in out
+    assert f"by `minisnip {' '.join(arguments)} --seeds 2 --dataset glyphs --jobs 1 --out {tmp_path}`" in tables
 
 
 @pytest.mark.parametrize(

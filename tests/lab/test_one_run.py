@@ -11,7 +11,7 @@ import pytest
 from minisnip import data, training
 from minisnip.lab import experiment
 from minisnip.lab.experiment import SGD_RATES, Experiment, record
-from minisnip.lab.reproduce.recipes import ALGORITHM_1, AUTHORS, PROTOCOL
+from minisnip.lab.reproduce.recipes import AUTHORS, PROTOCOL
 from minisnip.nn import lenet_300_100
 from minisnip.pruning import CRITERIA
 
@@ -51,7 +51,7 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
 def test_algorithm_1_trains_the_scored_weights_and_the_authors_code_another_draw(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = seen(monkeypatch, replace(TINY, **ALGORITHM_1))
+    first = seen(monkeypatch, TINY)
     authors = seen(monkeypatch, replace(TINY, **AUTHORS))
     scored = seen(monkeypatch, replace(TINY, init="lecun"))
     assert same(first["params"], few_net_params("glorot"))

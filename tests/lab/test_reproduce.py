@@ -15,16 +15,17 @@ from minisnip import data
 from minisnip.lab import cli, plots, report, reproduce
 from minisnip.lab.cli import main
 from minisnip.lab.experiment import Experiment
-from minisnip.lab.reproduce import ALL, BUDGETS, figures
+from minisnip.lab.reproduce import BUDGETS, RESULTS, figures
 from minisnip.lab.runs import run_all
-from tests.lab.fakes import fake
+from tests.lab.fakes import fake, fake_in
 
-FIGURES = {"figure1": ["figure1"], "figure2": ["figure2-glyphs"], "figure3": ["figure3"], "figure4": ["figure4"]}
+FIGURES = {name: [name] for name in ("figure1", "figure3", "figure4", "lengths")} | {"figure2": ["figure2-glyphs"]}
+CHOOSE = ("ingredients", "lengths")  # with seeds of their own
 
 
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "record", fake)
+    monkeypatch.setattr(cli, "resumable", fake_in)
 
 
 def folders(folder: Path) -> tuple[Path, Path]:
@@ -40,7 +41,7 @@ def files_in(folder: Path) -> set[str]:
     return {str(file.relative_to(folder)) for file in folder.glob("**/*") if file.is_file() and file.suffix != ".png"}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", RESULTS)
 def test_each_command_writes_its_files_which_tell_where_they_come_from(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,7 +61,9 @@ def test_each_command_writes_its_files_which_tell_where_they_come_from(
     assert origin["command"] == f"minisnip reproduce {name} --budget short --seeds 2 --dataset glyphs"
     assert origin["datasets"] == ["glyphs (not MNIST)"]
     assert set(origin["files"]) == files - {f"{name}.json"}
-    assert all(seeds == ([0] if name == "figure2" else [0, 1]) for seeds in origin["seeds"].values())
+    expected = [0] if name == "figure2" else [1000, 1001] if name in CHOOSE else [0, 1]
+    assert all(seeds == expected for seeds in origin["seeds"].values())
+    assert (tmp_path / f"{name}.md").read_text().endswith(f"by `{origin['command']}`.\n")
     assert origin["seconds"] == 0.5 * origin["runs"] > 0
     assert origin["commit"] == "c" * 40
     written = {json.loads(file.read_text())["commit"] for file in (tmp_path / "runs").iterdir()}
@@ -83,8 +86,8 @@ def test_a_result_has_the_seeds_that_its_budget_says_of_it(tmp_path: Path) -> No
     def asked_for(configs: list[Experiment], title: str) -> Any:
         raise RuntimeError(f"seeds {sorted({config.seed for config in configs})}")
 
-    with pytest.raises(RuntimeError, match=r"seeds \[0, 1, 2\]"):
-        reproduce.compute_and_write("table3", BUDGETS["short"], "glyphs", folders(tmp_path), "the command", asked_for)
+    with pytest.raises(RuntimeError, match=r"seeds \[0, 1, 2, 3, 4\]"):
+        reproduce.compute_and_write("table3", BUDGETS["long"], "glyphs", folders(tmp_path), "the command", asked_for)
 
 
 def test_a_damaged_result_is_computed_again(tmp_path: Path) -> None:
@@ -102,13 +105,13 @@ def test_budgets_and_seeds_have_folders_of_their_own_and_share_the_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for arguments in (["--seeds", "2"], ["--seeds", "1"], ["--budget", "best", "--seeds", "2"]):
+    for arguments in (["--seeds", "2"], ["--seeds", "1"], ["--budget", "smoke", "--seeds", "1"]):
         assert main(["reproduce", "table1", "--dataset", "glyphs", *arguments]) == 0
     found = files_in(tmp_path / "runs" / "reproduce-glyphs")
     runs = {name for name in found if name.startswith("runs/")}
-    folders = ("short-2-seeds", "short-1-seeds", "best-2-seeds")
+    folders = ("short-2-seeds", "short-1-seeds", "smoke-1-seeds")
     assert found - runs == {f"{folder}/table1.{kind}" for folder in folders for kind in ("csv", "md", "json")}
-    assert len(runs) == 2 * (2 * 6 + 4)
+    assert len(runs) == 3 * (3 * 6 + 1)
 
 
 @pytest.mark.parametrize("asked", [[], ["--dataset", "glyphs"]])
@@ -154,12 +157,11 @@ def test_figure_2_names_both_data_sets_and_leaves_out_one_that_is_damaged(
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["table2"], "unknown result 'table2': choose one of table1, table3, figure1"),
-        (["table1", "--budget", "long"], "unknown budget 'long': choose one of smoke, short, paper"),
+        (["table2"], "unknown result 'table2': choose one of table1, ingredients, lengths, figure1"),
+        (["table1", "--budget", "best"], "unknown budget 'best': choose one of smoke, short, long, paper"),
         (["table1", "--seeds", "0"], "seeds 0: at least 1"),
         (["table1", "--jobs", "0"], "argument --jobs: 0 processes: give 1 or more, or -1 for one on each core"),
         (["table1", "--jobs", "-2"], "argument --jobs: -2 processes: give 1 or more"),
-        (["figure1", "--budget", "best"], "budget best is that of our recipe, a row of table1"),
     ],
 )
 def test_wrong_options_get_a_sentence(option: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,63 +10,141 @@ import pytest
 
 from minisnip import training
 from minisnip.lab.experiment import Experiment
-from minisnip.lab.reproduce import ALL, BUDGETS, RESULTS, Budget, recipes, search, tables
-from minisnip.lab.reproduce.recipes import CONVNET, MLP, PROTOCOL, over_seeds
+from minisnip.lab.reproduce import BUDGETS, RESULTS, Budget, choices, recipes, tables, yardstick
+from minisnip.lab.reproduce.recipes import CONVNET, MLP, PROTOCOL, RELU, algorithm_1, over_seeds
 from minisnip.training.loop import Recipe
 
+LONG = BUDGETS["long"]
 
-def test_the_papers_budget_is_its_protocol_but_for_one_learning_rate() -> None:
-    cases = tables.plan_table1(BUDGETS["paper"], "mnist")
-    papers = [config for case, config in cases if case != tables.RECIPE]
+
+def test_the_papers_budget_is_its_protocol() -> None:
+    papers = [c for case, c in tables.plan_table1(BUDGETS["paper"], "mnist") if case != "best"]
     assert {config.seed for config in papers} == set(range(20))
     assert {
         (c.iterations, c.batch_size, c.weight_decay, c.schedule, c.optimizer, c.scoring_images) for c in papers
     } == {(100_000, 100, 5e-4, "step", "sgd", 100)}
-    assert {(config.model, config.learning_rate) for config in papers} == {(MLP, 0.1), (CONVNET, 0.02)}
     recipe = Recipe(1, 100, training.SGD(), 0.1, papers[0].schedule, papers[0].iterations)
     rates = [recipe.rate(i, 540) for i in (0, 24_999, 25_000, 49_999, 50_000, 75_000, 99_999)]
     np.testing.assert_allclose(rates, [1e-1, 1e-1, 1e-2, 1e-2, 1e-3, 1e-4, 1e-4])
 
 
+def test_every_snipped_network_of_table_1_has_the_papers_rate_and_the_dense_lenet_5_caffe_one_at_which_it_trains() -> (
+    None
+):
+    plan = tables.plan_table1(LONG, "mnist")
+    assert {c.learning_rate for _, c in plan if c.sparsity or c.model == MLP} == {0.1}
+    assert {c.learning_rate for _, c in plan if not c.sparsity and c.model == CONVNET} == {0.02}
+    dense, pruned = Experiment("lenet-5-caffe", sparsity=0.0), Experiment("lenet-5-caffe", sparsity=0.98)
+    assert (dense.learning_rate, pruned.learning_rate) == (0.02, 0.02)  # of `minisnip train`, as before
+
+
+def test_figure_1_has_the_lower_rate_where_lenet_5_caffe_diverges() -> None:
+    plan = [config for _, config in RESULTS["figure1"].plan(LONG, "mnist")]
+    assert {c.learning_rate for c in plan if c.model == MLP} == {0.1}
+    rates = {c.sparsity: c.learning_rate for c in plan if c.model == CONVNET}
+    assert rates == {0.0: 0.02, 0.5: 0.02, 0.9: 0.02, 0.95: 0.02, 0.98: 0.1, 0.99: 0.1}
+
+
 @pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
 def test_the_drops_lie_inside_every_run(budget: Budget) -> None:
-    steps = {c.iterations or 0 for name in ALL for _, c in RESULTS[name].plan(budget, "glyphs") if c.schedule == "step"}
-    for iterations in steps - {0}:
+    plans = [config for result in RESULTS.values() for _, config in result.plan(budget, "glyphs")]
+    for iterations in {c.iterations or 0 for c in plans if c.schedule == "step"} - {0}:
         recipe = Recipe(1, 100, training.SGD(), 1.0, "step", iterations)
         assert recipe.rate(iterations - 1, 540) == pytest.approx(1e-3)
 
 
-def test_short_has_the_seeds_that_were_asked_for_and_results_share_runs() -> None:
-    plans = {name: {c for _, c in RESULTS[name].plan(BUDGETS["short"], "mnist")} for name in ALL}
-    assert {c.seed for c in plans["table1"] if c.model == MLP} == set(range(10))
-    assert {c.seed for c in plans["table1"] if c.model == CONVNET} == set(range(3))
+def test_what_is_shipped_has_the_seeds_that_its_claims_need() -> None:
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for name, result in RESULTS.items():
+        for _, config in result.plan(LONG.of(name), "mnist"):
+            seeds.setdefault((name, config.model), set()).add(config.seed)
+    assert seeds["table1", MLP] == set(range(10))
+    assert seeds["table1", CONVNET] == seeds["table1", RELU] == set(range(5))
+    assert seeds["table3", MLP] == seeds["table3", CONVNET] == set(range(5))
+    assert len(seeds["figure4", CONVNET]) == 3
+    assert seeds["ingredients", MLP] == seeds["ingredients", CONVNET] == seeds["lengths", MLP] == {1000, 1001, 1002}
+
+
+def test_results_that_compare_settings_are_shorter() -> None:
+    found = {name: LONG.of(name).iterations[CONVNET] for name in ("table1", "figure1", "ingredients")}
+    assert found == {"table1": 14_400, "figure1": 14_400, "ingredients": 4_800}
+    assert LONG.with_seeds(1).of("ingredients").iterations == {MLP: 32_400, CONVNET: 4_800, RELU: 4_800}
+    assert BUDGETS["paper"].of("table3").iterations[CONVNET] == 100_000
+
+
+def test_results_share_runs_and_seeds_that_are_asked_for_are_those_of_every_result() -> None:
+    plans = {name: {c for _, c in result.plan(LONG, "mnist")} for name, result in RESULTS.items()}
     assert plans["table1"] & plans["figure1"]
     assert plans["figure1"] & plans["figure3"]
-
-
-def test_what_short_would_compute_for_longer_than_it_is_worth_has_fewer_seeds_unless_they_are_asked_for() -> None:
-    short = BUDGETS["short"]
-    assert [short.of(name).seeds[MLP] for name in ALL] == [10, 3, 10, 10, 10, 1]
-    assert [short.of(name).seeds[CONVNET] for name in ALL] == [3, 3, 3, 3, 3, 1]
-    assert [short.with_seeds(7).of(name).seeds[MLP] for name in ALL] == [7] * 6
-    assert BUDGETS["paper"].of("figure4").seeds[CONVNET] == 20
+    assert plans["ingredients"] & plans["lengths"]
+    assert {LONG.with_seeds(7).of(name).seeds[CONVNET] for name in RESULTS} == {7}
 
 
 def test_cases_share_nothing_but_what_the_options_leave() -> None:
-    (_, config), *_ = over_seeds(BUDGETS["short"], "mnist", [("a case", CONVNET, {"sparsity": 0.5})])
-    assert config == Experiment(model=CONVNET, sparsity=0.5, learning_rate=0.02, iterations=5_400, **PROTOCOL)
-    assert json.loads(json.dumps(asdict(config)))["sparsity"] == 0.5
+    (_, config), *_ = over_seeds(LONG, "mnist", [("a case", CONVNET, algorithm_1(CONVNET, 0.98, LONG))])
+    assert config == Experiment(model=CONVNET, sparsity=0.98, learning_rate=0.1, iterations=14_400, **PROTOCOL)
+    assert json.loads(json.dumps(asdict(config)))["sparsity"] == 0.98
 
 
-def test_smoke_scores_our_recipe_with_few_images_to_take_a_minute() -> None:
-    scored = {
-        (name, c.scoring_images) for name in ("smoke", "short") for _, c in tables.plan_table1(BUDGETS[name], "mnist")
-    }
-    assert scored == {("smoke", 100), ("short", 100), ("short", 1_000)}
+def test_table_1_has_three_columns_dense_and_pruned_and_the_same_network_with_relu() -> None:
+    plan = tables.plan_table1(LONG, "mnist")
+    points = {(MLP, 0.0), (MLP, 0.95), (MLP, 0.98), (CONVNET, 0.0), (CONVNET, 0.98), (CONVNET, 0.99)}
+    found: dict[str, set[tuple[str, float]]] = {}
+    for case, config in plan:
+        found.setdefault(case, set()).add((config.model, config.sparsity))
+    assert found == {"Algorithm 1": points | {(RELU, 0.98)}, "authors' code": points, "best": points}
+    authors = [config for case, config in plan if case == "authors' code"]
+    assert {(c.init, c.trained_init) for c in authors} == {("lecun", "lecun")}
 
 
-def test_budget_best_is_our_recipe_alone() -> None:
-    assert {case for case, _ in tables.plan_table1(BUDGETS["best"], "mnist")} == {tables.RECIPE}
+def test_our_best_recipe_reads_the_test_split_once_and_is_the_same_for_dense_networks() -> None:
+    best = [config for case, config in tables.plan_table1(LONG, "mnist") if case == "best"]
+    assert {config.test_split for config in best} == {"once"}
+    for model in (MLP, CONVNET):
+        same = {(c.schedule, c.augment, c.average, c.criterion, c.iterations) for c in best if c.model == model}
+        assert len(same) == 1
+    chosen = {config.seed for name in ("ingredients", "lengths") for _, config in RESULTS[name].plan(LONG, "mnist")}
+    assert not chosen & {config.seed for config in best}
+    assert min(chosen) == 1000
+
+
+def test_smoke_scores_in_rounds_with_few_images_to_take_a_minute() -> None:
+    plans = {name: RESULTS["ingredients"].plan(BUDGETS[name], "mnist") for name in ("smoke", "long")}
+    scored = {(name, c.scoring_images) for name, plan in plans.items() for _, c in plan if c.criterion == "force"}
+    assert scored == {("smoke", 100), ("long", 1_000)}
+
+
+def test_the_choosing_runs_never_read_the_test_split() -> None:
+    for name in ("ingredients", "lengths"):
+        assert {config.test_split for _, config in RESULTS[name].plan(LONG, "mnist")} == {"never"}
+
+
+def test_each_ingredient_is_added_alone_and_each_of_our_recipe_is_taken_away() -> None:
+    plan = choices.plan_ingredients(LONG.with_seeds(1), "mnist")
+    for model in (MLP, CONVNET):
+        cases = {case: config for case, config in plan if config.model == model}
+        assert set(cases) >= {*recipes.INGREDIENTS, "Algorithm 1", "best"}
+        alone, whole = cases["cosine schedule"], cases["Algorithm 1"]
+        assert asdict(alone) == {**asdict(whole), "schedule": "cosine"}
+        for name in recipes.BEST[model]:
+            less = asdict(cases[f"best without: {name}"])
+            differences = {key for key, value in asdict(cases["best"]).items() if less[key] != value}
+            renamed = {"iterations" if key == "longer" else key for key in recipes.INGREDIENTS[name]}
+            assert differences == renamed
+
+
+def test_lengths_are_those_of_algorithm_1_around_the_budgets() -> None:
+    plan = choices.plan_lengths(LONG.of("lengths"), "mnist")
+    assert {c.iterations for _, c in plan if c.model == CONVNET} == {1_800, 3_600, 7_200, 14_400, 28_800}
+    assert {(c.model, c.sparsity) for _, c in plan} == {(MLP, 0.95), (MLP, 0.98), (CONVNET, 0.98), (CONVNET, 0.99)}
+
+
+def test_the_yardstick_is_what_the_command_trains_by_default() -> None:
+    plan = yardstick.plan(LONG.of("yardstick"), "mnist")
+    default = Experiment(compact=True)
+    assert default in {config for case, config in plan if case == "SNIP"}
+    assert {config.sparsity for case, config in plan if case == "random masks"} == {0.9, 0.95, 0.98}
+    assert {(config.epochs, config.iterations, config.test_split) for _, config in plan} == {(30, None, "once")}
 
 
 def test_table_3_scores_what_the_case_says_and_trains_glorot() -> None:
@@ -118,15 +196,6 @@ def test_figure_4_trains_dense_and_99_percent_on_true_and_shuffled_labels_but_sc
         ("99 %, shuffled labels", 0.99, "shuffled"),
     }
     assert {(config.model, config.control) for _, config in plan} == {(CONVNET, "none")}
-
-
-def test_the_search_reports_validation_alone_and_has_seeds_of_its_own() -> None:
-    searched = [config for _, config in search.plan(BUDGETS["short"], "mnist")]
-    reported = [config for _, config in tables.plan_table1(BUDGETS["paper"], "mnist")]
-    assert {config.test_split for config in searched} == {"never"}
-    assert {config.seed for config in searched if config.model == MLP} == {1000, 1001, 1002}
-    assert {config.seed for config in searched if config.model == CONVNET} == {1000}
-    assert not {config.seed for config in searched} & {config.seed for config in reported}
 
 
 def test_the_papers_numbers_are_those_of_a_second_transcription() -> None:

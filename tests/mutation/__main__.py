@@ -27,13 +27,14 @@ def main() -> None:
     """Draw, test and report; exit with an error if too few were killed."""
     options = parsed()
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["minisnip"]["mutation"]
-    tree, groups = (options.work / f"seed-{options.seed}").resolve(), settings["groups"]
+    tree = (options.work / f"seed-{options.seed}").resolve()
+    groups = {name: group for name, group in settings["groups"].items() if name in options.groups}
     if not options.report:
         prepare(tree, options.jobs)
     os.chdir(tree)
     with use_db("mutants.sqlite") as session:
         if not options.report:
-            run(session, options, settings)
+            run(session, options, settings, groups)
         print(f"seed {options.seed}; mutants not tested yet: {len(session.pending_work_items)}\n")
         mutants = [*report.mutants(session)]
     print(report.report(mutants, groups))
@@ -48,6 +49,7 @@ def parsed() -> Namespace:
     parser.add_argument("--seed", type=int, required=True, help="random seed of the sample")
     parser.add_argument("--work", type=Path, default=ROOT / ".mutation", help="folder of the clones and results")
     parser.add_argument("--share", type=float, default=1.0, help="part of the sample that is drawn")
+    parser.add_argument("--groups", nargs="+", choices=["core", "rest"], default=["core", "rest"])
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with a clone of its own")
     parser.add_argument("--report", action="store_true", help="only report what is there")
     parser.add_argument(
@@ -75,14 +77,11 @@ def prepare(tree: Path, jobs: int) -> None:
         cover.measure(tree, jobs)
 
 
-def run(session: WorkDB, options: Namespace, settings: dict[str, Any]) -> None:
+def run(session: WorkDB, options: Namespace, settings: dict[str, Any], groups: dict[str, Any]) -> None:
     """Test all mutants of the sample that have no result yet, in random order."""
     if not session.num_work_items:
-        groups = {
-            name: {**group, "mutants": int(options.share * group["mutants"])}
-            for name, group in settings["groups"].items()
-        }
-        sample.draw(session, groups, settings["exclude-operators"], options.seed)
+        sizes = {name: {**group, "mutants": int(options.share * group["mutants"])} for name, group in groups.items()}
+        sample.draw(session, sizes, settings["exclude-operators"], options.seed)
     items = session.pending_work_items
     with TemporaryDirectory(dir=Path.cwd().parent) as clones:
         spawn, given = get_context("spawn"), (Path.cwd(), Path(clones))

@@ -58,8 +58,9 @@ def test_weights_are_floats_and_spread() -> None:
     net, rng = lenet_300_100(), np.random.default_rng(0)
     with pytest.raises(ValueError, match="dtype int64 cannot hold weights"):
         net.init(rng, dtype=int)
-    with pytest.raises(ValueError, match="std -1 must be above 0"):
-        net.init(rng, "normal", std=-1)
+    for std in (-1, -0.5, 0, np.nan):
+        with pytest.raises(ValueError, match=f"std {std} must be above 0"):
+            net.init(rng, "normal", std=std)
     with pytest.raises(ValueError, match="normal takes no sd"):
         net.init(rng, "normal", sd=1)
 

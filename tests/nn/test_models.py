@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.nn import MODELS, Sequential, alexnet, recurrent_network, vgg, wide_resnet
+from minisnip.nn import LENETS, MODELS, Sequential, alexnet, recurrent_network, vgg, wide_resnet
 from minisnip.nn.models import TITLES
 from minisnip.pruning import count_kept
 from tests.table2 import SMALL, batch, moved_params
@@ -39,7 +39,7 @@ def test_the_numbers_of_parameters_and_of_kept_ones_are_the_papers(
 
 
 def test_table_2_is_whole_and_every_network_has_a_title() -> None:
-    assert [*MODELS] == ["lenet-300-100", "lenet-5-caffe", *(row[0] for row in TABLE_2)] == [*TITLES]
+    assert [*MODELS] == [*LENETS, *(row[0] for row in TABLE_2)] == [*TITLES]
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minisnip.nn import LENETS, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, lenet_5_caffe, lenet_300_100
+from minisnip.nn import (
+    LENETS,
+    Conv2d,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    lenet_5_caffe,
+    lenet_5_caffe_relu,
+    lenet_300_100,
+)
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
 
 
@@ -46,6 +57,13 @@ def test_parameter_names_and_layouts_are_pytorchs() -> None:
 def test_no_relu_follows_a_convolution_of_lenet_5_caffe() -> None:
     kinds = [type(layer) for layer in lenet_5_caffe().layers.values()]
     assert kinds == [Conv2d, MaxPool2d, Conv2d, MaxPool2d, Flatten, Linear, ReLU, Linear]
+
+
+def test_its_relative_has_a_relu_after_each_convolution_and_the_same_parameters() -> None:
+    net = lenet_5_caffe_relu()
+    kinds = [type(layer) for layer in net.layers.values()]
+    assert kinds == [Conv2d, ReLU, MaxPool2d, Conv2d, ReLU, MaxPool2d, Flatten, Linear, ReLU, Linear]
+    assert net.shapes() == lenet_5_caffe().shapes()
 
 
 @pytest.mark.parametrize("model", LENETS)

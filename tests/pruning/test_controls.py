@@ -177,6 +177,11 @@ def test_the_chance_levels_are_the_means_over_random_masks() -> None:
     assert levels.chance_within_layers > 1.5 * levels.chance  # equal counts per layer alone make masks alike
 
 
+def test_a_parameter_of_one_number_meets_itself() -> None:
+    masks = {"weight": np.array([1.0, 1, 0, 0]), "bias": np.ones(1)}
+    assert overlap(masks, masks).chance_within_layers == pytest.approx(2 / 4)  # 2 · 2 / 4 + 1 meet, of 3 + 3
+
+
 def test_overlap_of_nothing_is_nan_and_of_other_shapes_refused() -> None:
     empty = {"a.weight": np.zeros(3)}
     assert np.isnan(overlap(empty, empty).jaccard)

@@ -229,6 +229,9 @@ def test_float32_parameters_are_computed_in_float64() -> None:
     params, (x, y) = net.init(rng), random_batch(net, rng)
     answer = delta_loss(net, params, x.astype(np.float32), y)
     assert {d.dtype for d in answer.values()} == {np.dtype(np.float64)}
+    double = {name: w.astype(np.float64) for name, w in params.items()}
+    for name, d in delta_loss(net, double, x.astype(np.float32).astype(np.float64), y).items():
+        np.testing.assert_array_equal(answer[name], d)
 
 
 def test_what_cannot_be_computed_is_refused_in_a_sentence() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from minisnip.autodiff.threads import pool
 from minisnip.nn import Conv2d, Flatten, Linear, ReLU, Sequential
 from minisnip.pruning import deletion, delta_loss
 from tests.networks import random_batch, random_params
@@ -47,7 +47,7 @@ def peak(net: Sequential, name: str, memory_limit: int) -> int:
 @pytest.fixture(autouse=True)
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread does the work of all, so that what it holds at once is the same in every run."""
-    monkeypatch.setattr(deletion, "ThreadPoolExecutor", lambda workers: ThreadPoolExecutor(1))
+    monkeypatch.setattr(deletion, "pool", lambda threads: pool(1))
     monkeypatch.setattr(deletion, "CACHE", 2**40)  # so that nothing else bounds the batches
 
 

@@ -15,6 +15,7 @@ import pytest
 from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset, Split
 from minisnip.nn import (
+    LENETS,
     LSTM,
     MODELS,
     AvgPool2d,
@@ -92,7 +93,7 @@ def test_the_kept_set_is_that_of_pytorch(name: str, sparsity: float) -> None:
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="takes minutes and gigabytes: MINISNIP_TABLE2=1, as in .ci/nightly")
-@pytest.mark.parametrize("model", [model for model in MODELS if not model.startswith("lenet")])
+@pytest.mark.parametrize("model", [model for model in MODELS if model not in LENETS])
 def test_the_kept_set_of_the_papers_network_is_that_of_pytorch(model: str) -> None:
     net, rng = MODELS[model](), np.random.default_rng(0)
     assert_same_kept(net, net.init(rng, dtype=np.float64), *batch(net, rng), 0.95)

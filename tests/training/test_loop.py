@@ -157,6 +157,24 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_keeps_the_last_good
     assert all(np.isfinite(w).all() for w in caught.value.result.params.values())
 
 
+def test_the_sentence_has_the_learning_rate_of_the_step_that_diverged() -> None:
+    with pytest.raises(DivergenceError) as caught:
+        train(NET, start(), toy_dataset(), epochs=5, learning_rate=1e6, schedule="cosine")
+    run = re.search(r"at step (\d+), at learning rate (\S+);", str(caught.value))
+    assert run is not None
+    assert float(run[2]) == float(f"{1e6 * loop.cosine(int(run[1]) - 1, 10):.3g}")  # 5 epochs of 2 steps
+
+
+def test_the_order_of_the_parameters_in_memory_does_not_matter() -> None:
+    dataset, params = toy_dataset(), start()
+    masks = snip_masks(params, dataset)
+    by_columns = [{name: np.asfortranarray(a) for name, a in arrays.items()} for arrays in (params, masks)]
+    plain = train(NET, params, dataset, masks, epochs=2).params
+    other = train(NET, by_columns[0], dataset, by_columns[1], epochs=2).params
+    for name, w in plain.items():
+        np.testing.assert_array_equal(other[name], w)
+
+
 def test_ctrl_c_keeps_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset, calls = toy_dataset(), iter(range(10))
 

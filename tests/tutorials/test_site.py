@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from html.parser import HTMLParser
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 
+from minisnip.lab.report import read_csv, score, select
 from minisnip.pruning import CRITERIA, METHODS
 
 ROOT = Path(__file__).parents[2]
@@ -214,6 +215,21 @@ def test_an_op_is_shown_with_its_arguments_and_its_code_once(op: str, arguments:
     text = " ".join(re.sub(r"<[^>]*>", "", page).split())
     assert f" minisnip.ops.{op}{arguments}" in text
     assert text.count(f"{op} = elementwise(") == 1
+
+
+def test_every_error_of_snip_at_95_or_98_percent_is_in_one_table_with_all_that_decides_it() -> None:
+    shipped = ROOT / "tests" / "benchmarks" / "results"
+    spec = spec_from_file_location("results", SITE / "results.py")
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(made := module_from_spec(spec))
+    lines = made.statements(shipped)
+    assert {line["where"].partition("]")[0][1:] for line in lines} >= {"table1", "figure1", "compare", "controls"}
+    assert all(value not in ("", None, "–") for line in lines for value in line.values())
+    algorithm_1 = select(read_csv(shipped / "table1.csv"), model="lenet-300-100", case="Algorithm 1", sparsity=0.95)
+    stated = {(line["where"], line["error, %"], line["length"], line["seeds"]) for line in lines}
+    length = f"{algorithm_1[0]['iterations']:,} iterations"
+    assert ("[table1](table1.md)", score(algorithm_1), length, len(algorithm_1)) in stated
 
 
 @with_sphinx

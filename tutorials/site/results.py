@@ -13,8 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from minisnip.lab import report
+from minisnip.lab.reproduce.recipes import length
+from minisnip.nn.models import TITLES
+
 Record = dict[str, Any]
 NUMERICS = re.compile(r"\bnumerics(?= \d)")  # the label of a table, explained on the first page
+SNIP = ("snip", "force", "iterative-snip")
+COMMANDS = {"snip": "the command's", "SNIP": "the command's", "force": "the command's, FORCE"}
+WHOLE = ("Algorithm 1", "best")  # recipes; other ingredients are steps on the way
 INCLUDE = "```{{include}} made/{}.md\n```\n"
 
 
@@ -22,6 +29,10 @@ def write(shipped: Path, pages: Path) -> None:
     """Write made/NAME.md for every result, and copy the files that it shows."""
     made = pages / "made"
     made.mkdir()
+    for page in pages.glob("*.md"):  # of a result that is not shipped yet
+        text = f"*Not computed yet:* `minisnip reproduce {page.stem} --budget long`.\n"
+        (made / page.name).write_text(text, encoding="utf-8")
+    (made / "same_thing.md").write_text(report.as_markdown(statements(shipped)) + "\n", encoding="utf-8")
     for name, files, record in found(shipped):
         page = pages / f"{name}.md"
         if not page.exists():
@@ -33,6 +44,38 @@ def write(shipped: Path, pages: Path) -> None:
         parts = "\n\n".join(fragment(name, title, files, record))
         parts = re.sub(r" ± | (?=%)", lambda space: space[0].replace(" ", "\N{NO-BREAK SPACE}"), parts)
         (made / f"{name}.md").write_text(parts + "\n", encoding="utf-8")
+
+
+def statements(shipped: Path) -> list[report.Row]:
+    """Every error that a shipped table states for SNIP at 95 % or 98 %, with network, length, recipe and seeds."""
+    stated = []
+    for file in sorted(shipped.rglob("*.csv")):
+        name = file.stem if file.parent == shipped else file.parent.name
+        groups: dict[tuple[Any, ...], list[report.Row]] = {}
+        for row in report.read_csv(file):
+            if row.get("sparsity") in (0.95, 0.98) and row.get("criterion") in SNIP and row.get("control") == "none":
+                groups.setdefault((row["model"], row["sparsity"], row["case"], length(row)), []).append(row)
+        whole = {key: rows for key, rows in groups.items() if name != "ingredients" or key[2] in WHOLE}
+        stated += [statement(name, key, rows) for key, rows in whole.items()]
+    return sorted(stated, key=lambda line: (line["network"], line["sparsity"]))
+
+
+def statement(name: str, key: tuple[Any, ...], rows: list[report.Row]) -> report.Row:
+    """A line of that table; the key is the network, the sparsity, the case and the length."""
+    model, sparsity, case, length = key
+    split = "validation" if rows[0].get("test_split") == "never" else "test"
+    return {
+        "network": TITLES[model],
+        "sparsity": report.percent(sparsity),
+        "error, %": report.score(rows, f"{split}_error_percent"),
+        "split": split,
+        "where": f"[{name}]({name}.md)",
+        "recipe": "Algorithm 1" if case.endswith("%") else COMMANDS.get(case, case),
+        "length": length,
+        "learning rate": f"{rows[0]['learning_rate']:g}",
+        "seeds": len(rows),
+        "numerics": rows[0].get("numerics", 1),
+    }
 
 
 def found(shipped: Path) -> Iterator[tuple[str, list[Path], Record]]:

@@ -94,11 +94,12 @@ def sparsity_curves(curves: Mapping[str, Mapping[str, Any]], title: str = "") ->
     curves : dict of {"sparsity", "mean", "std", "paper"}, in percent, by the title of the panel
         Sparsity 0 is the dense network, drawn as a level; `paper` is a dict from sparsity to the paper's error.
     """
-    figure, row = panels(10, 4.4, title, len(curves))
+    figure, row = panels(10, 4.4, title, len(curves), sharey=True)
     for axes, (name, curve) in zip(row, curves.items(), strict=True):
         _draw_sparsities(axes, *(np.array(curve[key], np.float64) for key in ("sparsity", "mean", "std")))
         _draw_paper(axes, curve["paper"])
-        axes.set(title=name, ylim=(0, None))
+        axes.set(title=name, yscale="log")
+        log_axis(axes.yaxis, FINE)
         kept_axis(axes)
     row[0].set_ylabel("test error (%)")
     row[0].legend(loc="upper left")
@@ -149,6 +150,27 @@ def error_curves(curves: Mapping[str, Mapping[str, Sequence[float]]], chance: fl
     kept_axis(axes)
     handles.sort(key=lambda line: float(np.asarray(line.get_ydata())[-1]), reverse=True)  # the order of the right ends
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+@styled
+def length_curves(curves: Mapping[str, Mapping[int, Sequence[float]]], title: str) -> Figure:
+    """Validation error against the iterations, both logarithmic; bands from the smallest to the largest error.
+
+    Parameters
+    ----------
+    curves : dict of dicts of (mean, least, greatest) in percent, by the name of the curve and the iterations
+    title : str
+    """
+    figure, (axes,) = panels(7.5, 4.6, title)
+    for (name, curve), color in zip(curves.items(), COLORS, strict=False):
+        means, least, greatest = zip(*curve.values(), strict=True)
+        axes.plot([*curve], means, color=color, label=name)
+        axes.fill_between([*curve], least, greatest, color=color, alpha=0.15, linewidth=0)
+    axes.set(xscale="log", yscale="log", xlabel="iterations", ylabel="validation error (%)")
+    log_axis(axes.xaxis)
+    log_axis(axes.yaxis, FINE)
+    axes.legend()
     return figure
 
 

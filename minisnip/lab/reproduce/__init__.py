@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minisnip.lab.report import Case, Row, as_csv, cells_of, numerics, rows_of, save
-from minisnip.lab.reproduce import figures, search, tables
+from minisnip.lab.reproduce import choices, costs, figures, tables, yardstick
 from minisnip.lab.reproduce.recipes import BUDGETS, Budget
 from minisnip.lab.runs import commit, commits, versions
 from minisnip.mistakes import unknown
@@ -17,7 +17,7 @@ from minisnip.mistakes import unknown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ALL", "BUDGETS", "RESULTS", "Budget", "Result", "budget_of", "compute_and_write", "seconds", "write"]
+__all__ = ["BUDGETS", "RESULTS", "Budget", "Result", "budget_of", "compute_and_write", "costs_of", "seconds", "write"]
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,25 @@ class Result:
         The figures, by file name.
     lines : callable
         The lines of the CSV.
-    then : callable
-        The runs that it needs once the rows of the first are known.
     """
 
     plan: Callable[[Budget, str], list[Case]]
     text: Callable[[Sequence[Row]], str]
     draw: Callable[[Sequence[Row]], dict[str, Figure]] = lambda rows: {}
     lines: Callable[[Sequence[Row]], list[dict[str, Any]]] = cells_of
-    then: Callable[[Budget, str, Sequence[Row]], list[Case]] = lambda budget, dataset, rows: []
 
 
-RESULTS = {
+RESULTS = {  # the most important first: whoever has too little time cuts from the end
     "table1": Result(tables.plan_table1, tables.table1),
-    "table3": Result(tables.plan_table3, tables.table3),
+    "ingredients": Result(choices.plan_ingredients, choices.table_ingredients),
+    "lengths": Result(choices.plan_lengths, choices.table_lengths, choices.draw_lengths),
     "figure1": Result(figures.plan_figure1, figures.text_figure1, figures.draw_figure1),
     "figure2": Result(figures.plan_figure2, figures.text_figure2, figures.draw_figure2, figures.lines_figure2),
     "figure3": Result(figures.plan_figure3, figures.text_figure3, figures.draw_figure3),
     "figure4": Result(figures.plan_figure4, figures.text_figure4, figures.draw_figure4, figures.lines_figure4),
-    "search": Result(search.plan, search.table, then=search.together),
+    "table3": Result(tables.plan_table3, tables.table3),
+    "yardstick": Result(yardstick.plan, yardstick.table),
 }
-ALL = [name for name in RESULTS if name != "search"]  # the paper has no search
 
 
 def budget_of(result: str, name: str, seeds: int | None) -> Budget:
@@ -63,9 +61,12 @@ def budget_of(result: str, name: str, seeds: int | None) -> Budget:
         raise ValueError(unknown("result", result, (*RESULTS, "all")))
     if name not in BUDGETS:
         raise ValueError(unknown("budget", name, BUDGETS))
-    if name == "best" and result != "table1":
-        raise ValueError(f"budget best is that of our recipe, a row of table1: choose another for {result}")
     return BUDGETS[name] if seeds is None else BUDGETS[name].with_seeds(seeds)
+
+
+def costs_of(names: Iterable[str], budget: Budget, dataset: str, runs: Path) -> str:
+    """The runs of these results, and the core hours that those without a result file will take."""
+    return costs.table({name: RESULTS[name].plan(budget.of(name), dataset) for name in names}, runs)
 
 
 def compute_and_write(
@@ -101,14 +102,10 @@ def compute_and_write(
     folder, runs = folders
     result, budget = RESULTS[name], budget.of(name)
 
-    def computed(cases: Sequence[Case]) -> list[dict[str, Any]]:
-        return rows_of(cases, compute([experiment for _, experiment in cases], title=name))
-
     cases = result.plan(budget, dataset)
-    rows = computed(cases)
-    more = result.then(budget, dataset, rows)
-    rows += computed(more)
-    computed_at = commits(runs, [experiment for _, experiment in (*cases, *more)])
+    experiments = [experiment for _, experiment in cases]
+    rows = rows_of(cases, compute(experiments, title=name))
+    computed_at = commits(runs, experiments)
     return write(folder, name, rows, command, computed_at, svg)
 
 
@@ -117,7 +114,7 @@ def write(
 ) -> tuple[str, list[Path]]:
     """Write the CSV, the text, the figures, and a JSON that tells where they come from; the text and all paths."""
     result = RESULTS[name]
-    text = f"{result.text(rows)}\n\nComputed with {numerics(rows)}."
+    text = f"{result.text(rows)}\n\nComputed with {numerics(rows)} by `{command}`."
     texts = {f"{name}.csv": as_csv(result.lines(rows)), f"{name}.md": text + "\n"}
     files = save(folder, {**texts, **result.draw(rows)}, svg)
     models = sorted({row["model"] for row in rows})

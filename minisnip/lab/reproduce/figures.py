@@ -11,10 +11,10 @@ from minisnip import data
 from minisnip.autodiff.engine import Array
 from minisnip.data import Dataset
 from minisnip.data.dataset import TITLES as DATASETS
-from minisnip.lab.experiment import SGD_RATES, Experiment, load
+from minisnip.lab.experiment import Experiment, load
 from minisnip.lab.report import Case, Row, as_markdown, by_case, cell, diverged, errors, percent, score, select
 from minisnip.lab.reproduce import recipes
-from minisnip.lab.reproduce.recipes import ALGORITHM_1, CONVNET, MLP, Budget, over_seeds, protocol, where
+from minisnip.lab.reproduce.recipes import CONVNET, MLP, Budget, algorithm_1, over_seeds, protocol, rates, where
 from minisnip.mistakes import warn
 from minisnip.nn.models import TITLES
 
@@ -31,7 +31,7 @@ POINTS += [(CONVNET, s) for s in (0.0, 0.5, 0.9, 0.95, 0.98, 0.99)]
 
 def plan_figure1(budget: Budget, dataset: str) -> list[Case]:
     """Algorithm 1 at each sparsity; three of them are table 1's very runs."""
-    return over_seeds(budget, dataset, [(percent(s), m, {"sparsity": s, **ALGORITHM_1}) for m, s in POINTS])
+    return over_seeds(budget, dataset, [(percent(s), m, algorithm_1(m, s, budget)) for m, s in POINTS])
 
 
 def text_figure1(rows: Sequence[Row]) -> str:
@@ -53,7 +53,8 @@ def draw_figure1(rows: Sequence[Row]) -> Figures:
 
 
 def _panel(rows: Sequence[Row], model: str) -> str:
-    return f"{TITLES[model]}, learning rate {SGD_RATES[model]:g}\n{where(select(rows, model=model))}"
+    own = select(rows, model=model)
+    return f"{TITLES[model]}, {rates(own)}\n{where(own)}"
 
 
 def _curve(model: str, rows: Sequence[Row]) -> dict[str, Any]:
@@ -173,8 +174,8 @@ def _grid(rows: Sequence[Row]) -> Array:
 
 def plan_figure3(budget: Budget, dataset: str) -> list[Case]:
     """LeNet-300-100 at 90 %; 100 images are figure 1's very runs."""
-    shared = {"sparsity": 0.9, **ALGORITHM_1}
-    settings = [(f"{n:,}", MLP, {"scoring_images": n, **shared}) for n in recipes.SCORING_IMAGES]
+    shared = algorithm_1(MLP, 0.9, budget)
+    settings = [(f"{n:,}", MLP, {**shared, "scoring_images": n}) for n in recipes.SCORING_IMAGES]
     return over_seeds(budget, dataset, settings)
 
 
@@ -215,11 +216,11 @@ ENDS |= {"test error, %": "test_error_percent"}
 
 def plan_figure4(budget: Budget, dataset: str) -> list[Case]:
     """Four cases. The scores are always from true labels; the dense network has none."""
-    shared = {"training_images": budget.memorized, **ALGORITHM_1}
+    images = {"training_images": budget.memorized}
     settings = [
-        (f"{percent(s)}, {labels} labels", CONVNET, {"sparsity": s, "training_labels": labels, **shared})
+        (f"{percent(s)}, {of} labels", CONVNET, {**algorithm_1(CONVNET, s, budget), **images, "training_labels": of})
         for s in (0.0, 0.99)
-        for labels in ("true", "shuffled")
+        for of in ("true", "shuffled")
     ]
     return over_seeds(budget, dataset, settings)
 
@@ -271,4 +272,4 @@ def _mean_curve(histories: Sequence[Sequence[Row]]) -> dict[str, list[float]]:
 def _title_figure4(rows: Sequence[Row]) -> str:
     images = rows[0]["training_images"]
     trained = f"the first {images:,} training images" if images else "all training images"
-    return f"{TITLES[CONVNET]}, {where(rows)}, learning rate {SGD_RATES[CONVNET]:g}, {trained}"
+    return f"{TITLES[CONVNET]}, {where(rows)}, {rates(rows)}, {trained}"

@@ -317,6 +317,7 @@ EXAMPLES: dict[str, Callable[[str], Figure]] = {
         {"fc1.weight": {"kept": 9, "total": 9, "percent": 100.0}}, title
     ),
     "kept_pixels": lambda title: plots.kept_pixels(np.ones((28, 28), int), title),
+    "length_curves": lambda title: plots.length_curves({"one": {100: (3.0, 2.5, 3.5), 200: (2.0, 1.9, 2.1)}}, title),
     "loss_curves": lambda title: plots.loss_curves({"one": [2.0, 1.0], "other": [0.7, 0.7]}, 0.7, title),
     "memorization": lambda title: plots.memorization(
         {"dense, true labels": MEMORIZED, "dense, shuffled labels": MEMORIZED}, title
