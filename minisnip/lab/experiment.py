@@ -184,9 +184,12 @@ def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
             raise ValueError(f"{name} {size}, but there are {most:,} training images: take fewer")
     if experiment.augment is not None:
         Augmentation.parse(experiment.augment).fit(dataset)
-    taken, given = MODELS[experiment.model]().input_shape, dataset.train.images.shape[1:]
-    if given != taken:
-        raise ValueError(f"{experiment.model} takes images of shape {taken}, those of {dataset.name} have {given}")
+    net, given = MODELS[experiment.model](), dataset.train.images.shape[1:]
+    if given != net.input_shape:
+        taken = f"{experiment.model} takes images of shape {net.input_shape}"
+        raise ValueError(f"{taken}, those of {dataset.name} have {given}: choose another model or data set")
+    if net.mixes_images and 1 in (experiment.scoring_images, experiment.batch_size):
+        raise ValueError(f"the batch normalization of {experiment.model} needs batches of at least 2 images")
 
 
 @cache

@@ -46,10 +46,12 @@ def known_blocks(
             f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only{remedy}"
         )
     for name, layer in _inner_layers(net):
-        if type(layer) not in known:
+        bare = isinstance(layer, Residual) and not layer.shapes()  # belongs to no block
+        if bare or type(layer) not in known:
             ours = ", ".join(kind.__name__ for kind in known)
             which = ours if type(layer).__module__.startswith("minisnip.nn") else "layers of minisnip.nn"
-            raise UnknownLayerError(f"layer {name} is a {type(layer).__name__}: {purpose} through {which} only{remedy}")
+            kind = type(layer).__name__ + " without parameters" * bare
+            raise UnknownLayerError(f"layer {name} is a {kind}: {purpose} through {which} only{remedy}")
     return net.blocks()
 
 

@@ -163,6 +163,7 @@ class Recurrent:
         return (shape[0], self.hidden_size) if self.all_states else (self.hidden_size,)
 
     def __call__(self, params: Params, x: Value) -> Any:
+        self.out_shape(shape_of(x)[1:])  # refuses what is no sequence
         n, steps, _ = shape_of(x)
         by_step = shared(ops.transpose(x, (1, 2, 0)))
         inputs = [step(by_step, i) for i in range(steps)]  # (input_size, N) each
@@ -256,9 +257,10 @@ class EachStep:
 
     layer: Layer
 
-    @property
-    def saturates(self) -> bool:
-        return getattr(self.layer, "saturates", False)
+    def __getattr__(self, name: str) -> Any:
+        if name == "layer":  # of an instance that is being copied
+            raise AttributeError(name)
+        return getattr(self.layer, name)  # what only some layers have, such as `mixes_images`
 
     def shapes(self) -> dict[str, Shape]:
         return self.layer.shapes()

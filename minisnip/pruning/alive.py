@@ -19,7 +19,7 @@ import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.nn import BatchNorm, Block, Layer, Residual, Sequential
-from minisnip.nn.known import PATHS, known_blocks
+from minisnip.nn.known import PATHS, UnknownLayerError, known_blocks
 from minisnip.nn.layers import Shape
 from minisnip.pruning.masks import apply_masks
 
@@ -145,13 +145,14 @@ def _walk_part(
 ) -> _Units:
     """As `_walk`, for the body or the shortcut of a Residual."""
     shape, units = start
-    if isinstance(part, Sequential):
-        units.through(part.head)
-        return _walk(part, f"{name}.", units, masks, found)
     if part is None:
         return units
-    prefix, _, short = name.rpartition(".")
-    return _walk(Sequential(shape, **{short: part}), f"{prefix}.", units, masks, found)
+    prefix = f"{name}."
+    if not isinstance(part, Sequential):
+        above, _, short = name.rpartition(".")
+        part, prefix = Sequential(shape, **{short: part}), f"{above}."
+    units.through(part.head)
+    return _walk(part, prefix, units, masks, found)
 
 
 def reachable_units(connections: Sequence[Connections], biases: Arrays | None = None) -> list[Array]:
@@ -293,12 +294,25 @@ def input_connections(net: Sequential, masks: Arrays) -> Array:
     """How often the kept connections of the first layer read each input number; has the shape of one sample.
 
     With the mask for weights the layer is a sum of inputs, each as often as it is read, so the count is its gradient.
+    A Residual reads a number once on each path through it.
+
+    Raises
+    ------
+    TypeError
+        If the first layer saturates, as an LSTM does: its output is no such sum.
     """
-    out = x = Tensor(np.zeros((1, *net.input_shape)))
+    out = x = Tensor(np.ones((1, *net.input_shape)))  # positive: every ReLU is on
     for layer in net.head.values():
         out = layer({}, out)
     first = net.blocks()[0]
+    if getattr(first.layer, "saturates", False):
+        raise UnknownLayerError(
+            f"layer {first.name} is a {type(first.layer).__name__}, which is no sum of inputs: "
+            "count the ones in the columns of its weight's mask"
+        )
     c = {short: masks.get(f"{first.name}.{short}", np.ones(shape)) for short, shape in first.layer.shapes().items()}
+    state: dict[str, Shape] = getattr(first.layer, "state_shapes", dict)()  # of a BatchNorm: mean 0, variance 1
+    c |= {short: np.full(shape, float(short.endswith("running_var"))) for short, shape in state.items()}
     counts: Array = np.rint(grad(first.layer(c, out).sum(), x)[0]).astype(np.int64)
     return counts
 

@@ -14,6 +14,7 @@ import numpy as np
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.mistakes import check_arrays, check_masks
 from minisnip.nn import BatchNorm, Block, Conv2d, Layer, Linear, ReLU, Residual, Select, Sequential
+from minisnip.nn.layers import Shape
 from minisnip.nn.normalization import EPSILON
 from minisnip.pruning.alive import Connections, find_connections, reachable_units, units_reaching_output, whole_masks
 from minisnip.pruning.masks import apply_masks, ones
@@ -122,9 +123,11 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     """
     _check(net, params, masks)
     connections, whole = find_connections(net, masks, MASKED), apply_masks(masks, ones(net.without_state(params)))
-    both = zip(reachable_units(connections, biases=whole), units_reaching_output(connections), strict=True)
+    means = {n.replace("running_mean", "bias"): a for n, a in params.items() if n.endswith("running_mean")}
+    biases = whole | {n: (whole[n] != 0) | (mean != 0) for n, mean in means.items()}  # γ (0 - μ) / σ is a constant too
+    both = zip(reachable_units(connections, biases), units_reaching_output(connections), strict=True)
     left = [reachable & reaching for reachable, reaching in both]
-    if not isinstance(connections[0].block.layer, Linear):
+    if not isinstance(net.blocks()[0].layer, Linear):
         left[0][:] = True  # the channels of the images
     left[-1][:] = True  # the classes
     left = [units if units.any() else np.arange(len(units)) == 0 for units in left]
@@ -225,41 +228,38 @@ def _normalize_constants(
         arrays[layer.weight][constant] = 0
 
 
-def _narrow_layers(net: Sequential, places: Places, prefix: str = "", channels: int | None = None) -> dict[str, Layer]:
+def _narrow_layers(net: Sequential, places: Places, prefix: str = "", present: Array | None = None) -> dict[str, Layer]:
     """The layers by name for the remaining units, with a selection of inputs before the first one if some are gone.
 
-    In a part of a Residual, `channels` of its input remain, and the prefix begins the names of its layers.
+    In a part of a Residual, the prefix begins the names, and `present` is 1 for the numbers of its input that remain.
     """
-    layers, blocks = net.head, net.blocks()
-    first = places.get(f"{prefix}{blocks[0].name}.weight", ())
-    if len(first) > 1 and len(first[1]) < blocks[0].in_shape[0] and not prefix:
-        _select(layers, first[1], blocks[0].in_shape[0], net)
-    for block in blocks:
-        before = block.in_shape[0] if channels is None else channels
-        layers[block.name] = _narrow(block, f"{prefix}{block.name}", places, before)
+    layers, present = _follow(net.head, np.ones((1, *net.input_shape)) if present is None else present)
+    for i, block in enumerate(net.blocks()):
+        units, *inputs = places.get(f"{prefix}{block.name}.weight", (slice(None),))
+        if not prefix and i == 0 and inputs and len(inputs[0]) < block.in_shape[0]:
+            _select(layers, inputs[0], block.in_shape[0], net)
+        layers[block.name] = _narrow(block, f"{prefix}{block.name}", places, present)
         present = np.zeros((1, *block.out_shape))
-        present[:, places.get(f"{prefix}{block.name}.weight", (slice(None),))[0]] = 1
-        for name, layer in block.following.items():  # none of them changes a constant
-            layers[name] = _renumber(layer, present[0] > 0) if isinstance(layer, Select) else layer
-            present = layer({}, present)
-        channels = int(np.count_nonzero(present[0].reshape(present.shape[1], -1).any(axis=1)))
+        present[:, units] = 1
+        following, present = _follow(block.following, present)
+        layers |= following
     return layers
 
 
-def _narrow(block: Block, name: str, places: Places, channels: int) -> Layer:
-    """The layer for the units and inputs that remain; a Residual reads this many channels and gives all."""
+def _follow(layers: dict[str, Layer], present: Array) -> tuple[dict[str, Layer], Array]:
+    """Layers without parameters, each selection among the numbers that are present; and what is present after them."""
+    narrowed: dict[str, Layer] = {}
+    for name, layer in layers.items():
+        narrowed[name] = _renumber(layer, present[0] > 0) if isinstance(layer, Select) else layer
+        present = layer({}, present)  # none of them changes a constant
+    return narrowed, present
+
+
+def _narrow(block: Block, name: str, places: Places, present: Array) -> Layer:
+    """The layer for the units and inputs that remain; a Residual reads what is present, and gives all its units."""
     layer = block.layer
     if isinstance(layer, Residual):
-        parts: dict[str, Any] = {
-            part: Sequential(
-                (channels, *block.in_shape[1:]), **_narrow_layers(inner, places, f"{name}.{part}.", channels)
-            )
-            for part, inner in layer.parts.items()
-            if isinstance(inner, Sequential)
-        }
-        if layer.shortcut is not None and "shortcut" not in parts:
-            alone = Sequential(block.in_shape, shortcut=layer.shortcut)
-            parts |= _narrow_layers(alone, places, f"{name}.", channels)
+        parts = {p: _narrow_part(a, f"{name}.{p}", block.in_shape, places, present) for p, a in layer.parts.items()}
         return Residual(**parts)
     units, *inputs = (len(remaining) for remaining in places[f"{name}.weight"])
     if isinstance(layer, BatchNorm):
@@ -267,6 +267,15 @@ def _narrow(block: Block, name: str, places: Places, channels: int) -> Layer:
     if isinstance(layer, Conv2d):
         return replace(layer, in_channels=inputs[0], out_channels=units)
     return Linear(inputs[0], units)
+
+
+def _narrow_part(layer: Layer, name: str, shape: Shape, places: Places, present: Array) -> Any:
+    """The body or the shortcut of a Residual, which takes inputs of this shape as a whole."""
+    if not isinstance(layer, Sequential):
+        above, _, part = name.rpartition(".")
+        return _narrow_layers(Sequential(shape, **{part: layer}), places, f"{above}.", present)[part]
+    channels = int(np.count_nonzero(present[0].reshape(present.shape[1], -1).any(axis=1)))
+    return Sequential((channels, *shape[1:]), **_narrow_layers(layer, places, f"{name}.", present))
 
 
 def _renumber(layer: Select, present: Array) -> Select:

@@ -10,7 +10,7 @@ import pytest
 from minisnip.lab.cli import main
 from minisnip.lab.compare import _effective
 from minisnip.lab.experiment import Experiment, check_sizes, load, record
-from minisnip.nn import LSTM, MODELS, recurrent_network
+from minisnip.nn import LSTM, MODELS, BatchNorm, Flatten, Linear, Sequential, recurrent_network
 
 SMALL: dict[str, Any] = {
     "model": "lstm-s",
@@ -44,6 +44,14 @@ def test_a_data_set_with_other_images_is_refused_before_the_work(capsys: pytest.
     experiment = Experiment(model="vgg-like", dataset="glyphs")
     with pytest.raises(ValueError, match=r"vgg-like takes images of shape \(3, 32, 32\), those of glyphs have \(1, 28"):
         check_sizes(experiment, load("glyphs"))
+
+
+@pytest.mark.parametrize("size", ["scoring_images", "batch_size"])
+def test_batch_normalization_refuses_batches_of_one_before_the_work(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = Sequential((1, 28, 28), flatten=Flatten(), fc1=Linear(784, 4), bn=BatchNorm(4), fc2=Linear(4, 10))
+    monkeypatch.setitem(MODELS, "lstm-s", lambda: net)
+    with pytest.raises(ValueError, match="the batch normalization of lstm-s needs batches of at least 2 images"):
+        check_sizes(Experiment(**{**SMALL, size: 1}), load("glyphs"))
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,13 @@ def test_a_batch_of_one_has_no_statistics() -> None:
             net(net.init(0), np.zeros((1, *net.input_shape), np.float32))
 
 
+@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 2), (4, 0, 3), (4, 2, 3, 1)])
+def test_a_batch_of_no_sequences_is_refused_by_the_layer_itself(shape: tuple[int, ...]) -> None:
+    for kind in (RNN, LSTM, GRU):
+        with pytest.raises(ValueError, match=r"takes sequences \(steps, 3\) of at least one step, got"):
+            kind(3, 2)({n: np.zeros(s) for n, s in kind(3, 2).shapes().items()}, np.zeros(shape))
+
+
 def test_half_of_the_running_statistics_is_refused() -> None:
     net = Sequential((3,), bn=BatchNorm(3))
     with pytest.raises(ValueError, match="got one of running_mean and running_var"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,13 @@ from minisnip.nn import (
     AvgPool2d,
     BatchNorm,
     Conv2d,
+    EachStep,
     Flatten,
     GlobalAvgPool,
     Linear,
     ReLU,
     Residual,
+    Select,
     Sequential,
     cross_entropy,
     running_statistics,
@@ -50,6 +53,7 @@ from minisnip.pruning import (
     effective_masks,
     fisher_diagonal,
     hutchinson_diagonal,
+    input_connections,
     keep_top,
     mask_curvature,
     mask_gradient,
@@ -168,6 +172,12 @@ def test_loss_and_gradient_of_a_batch_are_the_uncut_ones(name: str) -> None:
 
 
 def test_a_recurrent_network_is_cut_by_images_and_one_with_batch_norm_is_not() -> None:
+    net = Sequential((4, 3), each=EachStep(BatchNorm(3, prunable=False)), rnn=LSTM(3, 5), fc=Linear(5, 2))
+    assert net.unpruned == ["each.weight", "each.bias"]
+    with sharding(net, 2) as shards:
+        assert len(shards(lambda part: part, 120)) == 1
+    x = np.random.default_rng(0).standard_normal((6, 4, 3))
+    assert [*running_statistics(net, net.init(0), [x])] == ["each.running_mean", "each.running_var"]
     for name, parts in (("lstm", 3), ("gru", 3), ("vgg", 1), ("wrn", 1), ("alexnet", 1)):
         with sharding(SMALL[name](), 2) as shards:
             assert len(shards(lambda part: part, 120)) == parts
@@ -251,6 +261,68 @@ def test_compact_networks_have_the_logits_of_the_masked_ones(name: str, sparsity
         assert compact(net, params, masks).net.size < 0.8 * net.size
 
 
+def flat_residuals() -> Sequential:
+    """Its first layer is a residual; then a body with a selection."""
+    first = Sequential((6,), fc1=Linear(6, 4), relu=ReLU(), fc2=Linear(4, 6))
+    second = Sequential((6,), bn=BatchNorm(6), relu=ReLU(), select=Select(6, (0, 1, 5)), fc=Linear(3, 5))
+    shortcut = Linear(6, 5)
+    return Sequential(
+        (6,), block1=Residual(first, Linear(6, 6)), bn=BatchNorm(6), block2=Residual(second, shortcut), fc=Linear(5, 3)
+    )
+
+
+def pooled_shortcuts() -> Sequential:
+    """Normalization comes first; shortcuts without parameters; a part that flattens, with a residual in it."""
+    inner = Residual(Sequential((16,), fc=Linear(16, 16)))
+    return Sequential(
+        (2, 4, 4),
+        bn=BatchNorm(2),
+        conv=Conv2d(2, 4, 1),
+        relu=ReLU(),
+        block1=Residual(Sequential((4, 4, 4), conv=Conv2d(4, 4, 3, 2, padding=1)), AvgPool2d(2)),
+        block2=Residual(Sequential((4, 2, 2), conv=Conv2d(4, 4, 1)), ReLU()),
+        block3=Residual(
+            Sequential((4, 2, 2), flatten=Flatten(), inner=inner, fc=Linear(16, 5)),
+            Sequential((4, 2, 2), pool=GlobalAvgPool(), fc=Linear(4, 5)),
+        ),
+        fc=Linear(5, 3),
+    )
+
+
+@pytest.mark.parametrize("sparsity", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("make", [flat_residuals, pooled_shortcuts])
+def test_residuals_may_be_anywhere_and_of_anything(make: Callable[[], Sequential], sparsity: float) -> None:
+    net, rng = make(), np.random.default_rng(0)
+    for seed in range(5):
+        params, x = moved_params(net, rng), rng.standard_normal((6, *net.input_shape))
+        masks = random_masks(net, params, sparsity, seed)
+        assert sum(int(c.sum()) for c in effective_masks(net, masks).values()) <= count_kept(net.size, sparsity)
+        for made in (cut(net, params, masks), compact(net, params, masks)):
+            np.testing.assert_allclose(made.net(made.params, x), net(apply_masks(masks, params), x), atol=1e-12)
+
+
+def test_a_channel_that_nothing_feeds_is_not_zero_after_a_running_mean() -> None:
+    net = Sequential((2, 3, 3), conv=Conv2d(2, 3, 3, bias=False), bn=BatchNorm(3), flatten=Flatten(), fc=Linear(3, 2))
+    params = moved_params(net, np.random.default_rng(0))
+    params |= {"bn.running_mean": np.array([-3.0, 0.1, 0.2]), "bn.running_var": np.ones(3)}
+    masks = {"conv.weight": np.ones((3, 2, 3, 3)), "bn.bias": np.array([0.0, 1, 1])}
+    masks["conv.weight"][0] = 0
+    x = np.ones((4, 2, 3, 3))
+    for made in (cut(net, params, masks), compact(net, params, masks)):
+        np.testing.assert_allclose(made.net(made.params, x), net(apply_masks(masks, params), x), atol=1e-12)
+
+
+def test_the_first_layer_may_be_a_normalization_or_a_residual_and_says_how_often_it_reads_each_number() -> None:
+    masks = {"bn.weight": np.array([1.0, 0.0])}
+    assert input_connections(pooled_shortcuts(), masks).any(axis=(1, 2)).tolist() == [True, False]
+    assert units_gone(pooled_shortcuts(), masks)["input"]["unread"] == 16
+    net = Sequential((2,), block=Residual(Sequential((2,), fc1=Linear(2, 3), relu=ReLU(), fc2=Linear(3, 2))))
+    masks = {"block.body.fc1.weight": np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])}
+    assert input_connections(net, masks).tolist() == [1 + 2 * 2, 1]  # the shortcut, and two paths to each of two units
+    with pytest.raises(TypeError, match="layer rnn is a LSTM, which is no sum of inputs: count the ones"):
+        input_connections(Sequential((4, 3), rnn=LSTM(3, 5)), {})
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_chosen_deletions_are_those_of_the_definition(name: str) -> None:
     net, params, x, y = small(name)
@@ -311,6 +383,9 @@ def test_paths_through_a_recurrent_layer_are_refused_by_name_with_a_remedy() -> 
             function(net, {})
     with pytest.raises(TypeError, match="layer rnn is a LSTM"):
         compact(net, net.init(0), {})
+    net = Sequential((3,), fc=Linear(3, 3), block=Residual(Sequential((3,), relu=ReLU())), fc2=Linear(3, 2))
+    with pytest.raises(TypeError, match=r"layer block is a Residual without parameters: paths are known"):
+        effective_masks(net, {})
 
 
 # ---- Training --------------------------------------------------------------------------------------------------------
