@@ -26,6 +26,7 @@ DETAILS = {
     "autodiff/conv.py",
     "nn/init.py",
     "nn/known.py",  # the refusal of a layer
+    "nn/printing.py",  # what print(net) says
     "nn/normalization.py",  # running statistics, at the end of an epoch
     "autodiff/threads.py",
     "nn/threads.py",

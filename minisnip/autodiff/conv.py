@@ -223,12 +223,13 @@ def conv2d(x: Value, weight: Value, stride: int = 1, padding: int | str = 0, bia
     if bias is not None and shape_of(bias) != (filters,):
         raise ValueError(f"the bias has shape {shape_of(bias)}, expected ({filters},): one number per filter")
     out_sizes(size, (kh, kw), stride, padding)  # refuses a kernel that does not fit
-    x = _padded(x, border(size, (kh, kw), stride, padding))
+    x = padded(x, (kh, kw), stride, padding)
     return correlate(x, weight, stride=stride) if bias is None else correlate(x, weight, bias, stride=stride)
 
 
-def _padded(x: Value, borders: list[Pair]) -> Any:
+def padded(x: Value, kernel: Pair, stride: int, padding: int | str) -> Any:
     """Zeros around the images, put there with the batch last, which so remains last in memory."""
+    borders = border(shape_of(x)[2:], kernel, stride, padding)
     if not any(map(any, borders)):
         return x
     images = pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), *borders, (0, 0)])

@@ -184,7 +184,7 @@ def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path,
 
 
 def _picture(done: Run) -> str:
-    counts = input_connections(done.net, done.masks)[0]
+    counts = input_connections(done.net, done.masks).sum(axis=0)  # of the channels
     title = f"Input pixels that are still read ({done.dataset.label}):"
     key = f"blank: no unit reads the pixel; .: few units do; @: {counts.max()} units, the most"
     return f"\n{title}\n\n{picture(counts)}\n\n{key}\n\n{kept_report(done.masks)}\n"

@@ -189,7 +189,7 @@ def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
         taken = f"{experiment.model} takes images of shape {net.input_shape}"
         raise ValueError(f"{taken}, those of {dataset.name} have {given}: choose another model or data set")
     if net.mixes_images and 1 in (experiment.scoring_images, experiment.batch_size):
-        raise ValueError(f"the batch normalization of {experiment.model} needs batches of at least 2 images")
+        raise ValueError(f"{experiment.model} has batch normalization: scoring_images and batch_size must be 2 or more")
 
 
 @cache
@@ -424,7 +424,7 @@ def record(experiment: Experiment, checkpoint: Path | None = None) -> dict[str, 
         "seconds_to_prune": round(done.seconds_to_prune, 3),
         "seconds_to_train": round(done.trained.seconds, 3),
         "seconds": round(whole * (time.process_time() - started), 3),
-        "first_layer": pruning.input_connections(done.net, done.masks)[0].tolist(),
+        "first_layer": pruning.input_connections(done.net, done.masks).sum(axis=0).tolist(),
         "history": history,
     }
 

@@ -410,7 +410,7 @@ def _figures(runs: Mapping[str, Run]) -> dict[str, Figure]:
     return {
         "training_curves.png": plots.training_curves({name: one.trained.history for name, one in runs.items()}, title),
         "kept_per_layer.png": plots.kept_per_layer(pruning.kept_per_layer(run.masks), title),
-        "kept_pixels.png": plots.kept_pixels(pruning.input_connections(run.net, run.masks)[0], title),
+        "kept_pixels.png": plots.kept_pixels(pruning.input_connections(run.net, run.masks).sum(axis=0), title),
     }
 
 

@@ -55,11 +55,17 @@ def known_blocks(
     return net.blocks()
 
 
+def saturating(net: Sequential) -> str:
+    """The first layer that saturates, as in "layer rnn of type LSTM"; empty if there is none."""
+    found = ((name, layer) for name, layer in net.layers.items() if getattr(layer, "saturates", False))
+    return next((f"layer {name} of type {type(layer).__name__}" for name, layer in found), "")
+
+
 def _inner_layers(net: Sequential, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Every layer with its name, and those in a layer that has parts."""
+    """Every layer with its name, and those in a Residual."""
     for name, layer in net.layers.items():
         yield prefix + name, layer
-        for part, inner in getattr(layer, "parts", {}).items():
+        for part, inner in (layer.parts if isinstance(layer, Residual) else {}).items():
             if isinstance(inner, Sequential):
                 yield from _inner_layers(inner, f"{prefix}{name}.{part}.")
             else:

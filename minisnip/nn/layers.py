@@ -16,7 +16,6 @@ and training another, rewinding, shuffling a mask, saving and resuming are all o
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +30,8 @@ from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
 from minisnip.autodiff.engine import Array, Value, shape_of
 from minisnip.autodiff.threads import one_thread
 from minisnip.mistakes import check_arrays, check_seed
-from minisnip.nn.init import Rng, initialize
+from minisnip.nn.init import Rng, initialize_all
+from minisnip.nn.printing import table
 
 Shape: TypeAlias = tuple[int, ...]
 Params: TypeAlias = Mapping[str, Any]  # name -> array or Tensor
@@ -241,19 +241,14 @@ class Sequential:
                 shape = self.out_shapes[name] = layer.out_shape(shape)
             except ValueError as error:
                 raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
-        state: dict[str, dict[str, Shape]] = {
-            name: getattr(layer, "state_shapes", dict)() for name, layer in layers.items()
-        }
+        state: dict[str, Any] = {name: getattr(layer, "state_shapes", dict)() for name, layer in layers.items()}
         self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
         self._state = {f"{name}.{short}": s for name, shapes in state.items() for short, s in shapes.items()}
-        self._names = {
-            name: {short: f"{name}.{short}" for short in (*layer.shapes(), *state[name])}
-            for name, layer in layers.items()
-        }
+        self._names = {n: {s: f"{n}.{s}" for s in (*layer.shapes(), *state[n])} for n, layer in layers.items()}
         self.unpruned = [f"{name}.{short}" for name, a in layers.items() for short in getattr(a, "unpruned", ())]
         self.prunable = [name for name in self._shapes if name not in self.unpruned]
-        self.mixes_images = any(getattr(layer, "mixes_images", False) for layer in layers.values())
         self.saturates = any(getattr(layer, "saturates", False) for layer in layers.values())
+        self.mixes_images = any(getattr(layer, "mixes_images", False) for layer in layers.values())
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, in order: the weight of each layer, then its bias."""
@@ -299,9 +294,8 @@ class Sequential:
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
         check_seed(rng)
-        rng = np.random.default_rng(rng)
-        drawn = {name: initialize(rng, shape, scheme, **options).astype(dtype) for name, shape in self._shapes.items()}
-        return {name: w + 1 if w.ndim == 1 and name.endswith("weight") else w for name, w in drawn.items()}
+        drawn = initialize_all(np.random.default_rng(rng), self._shapes, scheme, **options)
+        return {name: w.astype(dtype) for name, w in drawn.items()}
 
     @property
     def head(self) -> dict[str, Layer]:
@@ -346,9 +340,7 @@ class Sequential:
             raise ValueError(
                 f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it (one image: x[:1])"
             )
-        for name, shape in (self._shapes | self._state).items():
-            if name in self._state and name not in params:
-                continue
+        for name, shape in (self._shapes | {n: s for n, s in self._state.items() if n in params}).items():
             if name not in params:
                 raise ValueError(f"parameter {name} is missing: got {', '.join(params)}; net.init(rng) makes them all")
             if shape_of(params[name]) != shape:
@@ -356,12 +348,4 @@ class Sequential:
 
     def __repr__(self) -> str:
         """A table of layers, their outputs and numbers of parameters, at most 80 columns wide for the LeNets."""
-        rows = [("name", "layer", "output", "parameters"), ("input", "", str(self.input_shape), "")]
-        for name, layer in self.layers.items():
-            count = sum(map(math.prod, layer.shapes().values()))
-            short = re.sub(r"\b(\w+_(features|channels|size)|features|layer)=|, (bias|prunable)=True", "", str(layer))
-            shown = f"({count:,})" if f"{name}.weight" in self.unpruned else f"{count:,}"  # not counted in m
-            rows.append((name, short, str(self.out_shapes[name]), shown if count else ""))
-        rows.append(("total", "", "", f"{self.size:,}"))
-        *widths, last = (max(map(len, column)) for column in zip(*rows, strict=True))
-        return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows)
+        return table(self)

@@ -58,7 +58,10 @@ def lenet_5_caffe() -> Sequential:
 
 
 def lenet_5_caffe_relu() -> Sequential:
-    """As `lenet_5_caffe`, with a ReLU after each convolution, as other implementations of SNIP have it."""
+    """LeNet-5-Caffe with a ReLU after each convolution.
+
+    Other implementations of SNIP have it so; parameters as `lenet_5_caffe`.
+    """
     conv1, pool1, conv2, pool2, *others = lenet_5_caffe().layers.items()
     rest = dict([conv1, ("relu_conv1", ReLU()), pool1, conv2, ("relu_conv2", ReLU()), pool2, *others])
     return Sequential(MNIST_SHAPE, **rest)

@@ -17,7 +17,7 @@ they are in the same dict under PyTorch's names, and are neither masked nor coun
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -187,3 +187,13 @@ def running_statistics(net: Sequential, params: Arrays, batches: Iterable[Array]
     if not total:
         raise ValueError("running_statistics got no batch: pass a list with at least one batch of images")
     return dict(zip(names, total, strict=True))
+
+
+def fixed_subset(images: Array, size: int) -> Iterator[Array]:
+    """A fixed subset of the images, to measure running statistics on: ten batches of a size, or as many as there are.
+
+    Each is spread over all images, which may be sorted by class.
+    """
+    count = min(10, len(images) // size)
+    rows = np.arange(count * size) * len(images) // (count * size)
+    yield from (images[rows[i::count]] for i in range(count))

@@ -100,6 +100,12 @@ def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
                 yield uncut
 
 
+def batches(net: Sequential, n: int, size: int) -> list[slice]:
+    """n images in order, `size` at a time, the last batch smaller; all at once if the network mixes images."""
+    size = n if net.mixes_images else size
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
 def uncut(f: Callable[[slice], Result], n: int) -> list[Result]:
     """All images as one shard."""
     return [f(slice(0, n))]

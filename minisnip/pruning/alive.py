@@ -19,7 +19,7 @@ import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.nn import BatchNorm, Block, Layer, Residual, Sequential
-from minisnip.nn.known import PATHS, UnknownLayerError, known_blocks
+from minisnip.nn.known import PATHS, UnknownLayerError, known_blocks, saturating
 from minisnip.nn.layers import Shape
 from minisnip.pruning.masks import apply_masks
 
@@ -305,11 +305,8 @@ def input_connections(net: Sequential, masks: Arrays) -> Array:
     for layer in net.head.values():
         out = layer({}, out)
     first = net.blocks()[0]
-    if getattr(first.layer, "saturates", False):
-        raise UnknownLayerError(
-            f"layer {first.name} is a {type(first.layer).__name__}, which is no sum of inputs: "
-            "count the ones in the columns of its weight's mask"
-        )
+    if curved := saturating(Sequential(first.in_shape, **{first.name: first.layer})):
+        raise UnknownLayerError(f"{curved} is no sum of inputs: count the ones in the columns of its weight's mask")
     c = {short: masks.get(f"{first.name}.{short}", np.ones(shape)) for short, shape in first.layer.shapes().items()}
     state: dict[str, Shape] = getattr(first.layer, "state_shapes", dict)()  # of a BatchNorm: mean 0, variance 1
     c |= {short: np.full(shape, float(short.endswith("running_var"))) for short, shape in state.items()}

@@ -16,7 +16,7 @@ from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.mistakes import Registry, warn
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
-from minisnip.nn.known import UnknownLayerError, known_blocks
+from minisnip.nn.known import UnknownLayerError, known_blocks, saturating
 from minisnip.pruning import deletion
 from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch, check_not_all_zero, connection_sensitivity
@@ -186,12 +186,11 @@ def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = N
     a product over layers. Batch normalization has mean 0 and variance 1, as in the authors' code; through a layer that
     saturates, such as an LSTM or tanh, synflow is not defined (TypeError).
     """
-    for name, layer in net.layers.items():
-        if getattr(layer, "saturates", False):
-            raise UnknownLayerError(
-                f"synflow is not defined for layer {name}, of type {type(layer).__name__}: its output is no sum over "
-                "paths of products of weights; use another criterion, such as snip or grasp"
-            )
+    if layer := saturating(net):
+        raise UnknownLayerError(
+            f"synflow is not defined for {layer}: its output is no sum over paths of products of weights; use another "
+            "criterion, such as snip or grasp"
+        )
     absolute = {name: np.abs(np.asarray(w, np.float64)) for name, w in params.items()}
     c = {name: Tensor(one) for name, one in ones(absolute).items()}
     unit = {name: np.full(shape, float(name.endswith("running_var"))) for name, shape in net.state_shapes().items()}

@@ -204,8 +204,9 @@ def kept_per_layer(masks: Arrays) -> dict[str, dict[str, float]]:
 def report(masks: Arrays) -> str:
     """The rows of `kept_per_layer` and their sum as a table for a terminal."""
     rows = kept_per_layer({**masks, "all": flatten(masks)})
-    lines = [f"{name:<14}{r['kept']:>10,}{r['total']:>10,}{r['percent']:>9.2f} %" for name, r in rows.items()]
-    return "\n".join([f"{'parameter':<14}{'kept':>10}{'of':>10}{'':>11}", *lines])
+    left, w = max(14, *(len(name) + 1 for name in rows)), max(10, len(f"{rows['all']['total']:,}") + 1)  # widths
+    lines = [f"{name:<{left}}{r['kept']:>{w},}{r['total']:>{w},}{r['percent']:>9.2f} %" for name, r in rows.items()]
+    return "\n".join([f"{'parameter':<{left}}{'kept':>{w}}{'of':>{w}}{'':>11}", *lines])
 
 
 def emptied_layers(masks: Arrays) -> list[str]:
@@ -222,9 +223,8 @@ def warn_of_collapse(masks: Arrays) -> None:
         At the line of the user's code that led here.
     """
     if layers := emptied_layers(masks):
-        kept = flatten(masks)
         warn(
-            f"at sparsity {1 - np.count_nonzero(kept) / kept.size:.4g} no connection of {', '.join(layers)} is kept: "
+            f"at sparsity {1 - np.mean(flatten(masks) != 0):.4g} no connection of {', '.join(layers)} is kept: "
             "nothing can be learned through an empty layer; choose a lower sparsity",
             LayerCollapseWarning,
         )

@@ -14,7 +14,7 @@ from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.mistakes import check_batch_order
 from minisnip.nn.layers import Sequential
 from minisnip.nn.losses import cross_entropy
-from minisnip.nn.threads import sharding
+from minisnip.nn.threads import batches, sharding
 from minisnip.pruning.masks import apply_masks, ones
 
 
@@ -66,7 +66,6 @@ def mask_gradient(
 
     params = net.without_state(params)
     masks = ones({name: w for name, w in params.items() if name not in net.unpruned}, biases)
-    batch_size = len(x) if net.mixes_images else batch_size  # a part of the batch would have another loss
 
     def gradient(images: Array, labels: Array, part: slice) -> Any:
         c = {name: Tensor(one, copy=False) for name, one in masks.items()}
@@ -75,9 +74,8 @@ def mask_gradient(
 
     total = {name: np.zeros_like(one) for name, one in masks.items()}
     with sharding(net) as shards:
-        for start in range(0, len(x), batch_size):
-            images, labels = (a[start : start + batch_size] for a in (x, y))
-            for g in shards(partial(gradient, images, labels), len(labels)):
+        for batch in batches(net, len(x), batch_size):
+            for g in shards(partial(gradient, x[batch], y[batch]), len(y[batch])):
                 for name in total:
                     total[name] += g[name]
     return total

@@ -20,6 +20,7 @@ from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad, hvp
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.init import Rng
+from minisnip.nn.threads import batches
 from minisnip.pruning.masks import apply_masks, flatten, keep_top, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch, mask_gradient
 
@@ -133,10 +134,9 @@ def _mean_over_images(
 ) -> dict[str, Array]:
     """derivative(L, w), a few images at a time; the last batch is smaller and counts for less."""
     total: dict[str, Array] = {}
-    params, size = net.without_state(params), len(x) if net.mixes_images else IMAGES
-    for start in range(0, len(x), size):
-        images, labels = x[start : start + size], y[start : start + size]
-        w = {name: Tensor(p) for name, p in params.items()}
+    for batch in batches(net, len(x), IMAGES):
+        images, labels = x[batch], y[batch]
+        w = {name: Tensor(p) for name, p in net.without_state(params).items()}
         share = len(images) / len(x)
         for name, a in derivative(cross_entropy(net(w, images) / temperature, labels), w).items():
             total[name] = total.get(name, np.zeros_like(a)) + share * a

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,10 +20,9 @@ from tqdm import tqdm
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.data.dataset import Dataset, Split
 from minisnip.mistakes import Registry, check_evaluation, check_settings, check_training
+from minisnip.nn import Flatten, Select, Sequential, cross_entropy
 from minisnip.nn.init import Rng
-from minisnip.nn.layers import Flatten, Select, Sequential
-from minisnip.nn.losses import cross_entropy
-from minisnip.nn.normalization import running_statistics
+from minisnip.nn.normalization import fixed_subset, running_statistics
 from minisnip.nn.threads import Shards, sharding
 from minisnip.pruning.masks import apply_masks, warn_of_collapse
 from minisnip.training.augment import Augmentation
@@ -184,16 +183,6 @@ class Run:
     def total(self) -> int:
         """The steps of the whole run."""
         return self.recipe.total(self.steps)
-
-    def batches(self) -> Iterator[Array]:
-        """A fixed subset of the training images, which batch normalization is measured on: ten batches, if there are.
-
-        Each is spread over the whole split, which may be sorted by class.
-        """
-        images, size = self.splits["train"].images, self.recipe.batch_size
-        count = min(10, len(images) // size)
-        rows = np.arange(count * size) * len(images) // (count * size)
-        yield from (images[rows[i::count]] for i in range(count))
 
     def result(self, state: TrainState, finished: bool) -> TrainResult:
         """The best epoch so far, in the shapes of the full network."""
@@ -404,7 +393,7 @@ def evaluated(run: Run, state: TrainState) -> dict[str, Array]:
     for name, average in averages(state.optimizer_state).items():
         params[name] = params[name].copy()
         params[name].reshape(-1)[run.kept.get(name, slice(None))] = average.reshape(-1)
-    return params | running_statistics(run.net, params, run.batches())
+    return params | running_statistics(run.net, params, fixed_subset(run.splits["train"].images, run.recipe.batch_size))
 
 
 def kept_connections(masks: Arrays) -> Kept:

@@ -50,7 +50,9 @@ def test_a_data_set_with_other_images_is_refused_before_the_work(capsys: pytest.
 def test_batch_normalization_refuses_batches_of_one_before_the_work(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net = Sequential((1, 28, 28), flatten=Flatten(), fc1=Linear(784, 4), bn=BatchNorm(4), fc2=Linear(4, 10))
     monkeypatch.setitem(MODELS, "lstm-s", lambda: net)
-    with pytest.raises(ValueError, match="the batch normalization of lstm-s needs batches of at least 2 images"):
+    with pytest.raises(
+        ValueError, match="lstm-s has batch normalization: scoring_images and batch_size must be 2 or more"
+    ):
         check_sizes(Experiment(**{**SMALL, size: 1}), load("glyphs"))
 
 

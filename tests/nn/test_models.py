@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minisnip.nn import LENETS, MODELS, Sequential, alexnet, recurrent_network, vgg, wide_resnet
+from minisnip.nn import (
+    LENETS,
+    MODELS,
+    BatchNorm,
+    Linear,
+    Residual,
+    Sequential,
+    alexnet,
+    recurrent_network,
+    vgg,
+    wide_resnet,
+)
 from minisnip.nn.models import TITLES
 from minisnip.pruning import count_kept
 from tests.table2 import SMALL, batch, moved_params
@@ -74,6 +85,8 @@ def test_parameters_that_are_not_counted_are_printed_in_parentheses() -> None:
     line = next(line for line in str(alexnet(8)).splitlines() if line.startswith("conv1_bn"))
     assert line.endswith("(192)")
     assert str(alexnet(8)).splitlines()[-1].endswith(f"{alexnet(8).size:,}")
+    body = Sequential((3,), fc=Linear(3, 3), bn=BatchNorm(3, prunable=False))
+    assert str(Sequential((3,), block=Residual(body))).splitlines()[2].endswith("12 (6)")
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,7 @@ def test_the_first_layer_may_be_a_normalization_or_a_residual_and_says_how_often
     net = Sequential((2,), block=Residual(Sequential((2,), fc1=Linear(2, 3), relu=ReLU(), fc2=Linear(3, 2))))
     masks = {"block.body.fc1.weight": np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])}
     assert input_connections(net, masks).tolist() == [1 + 2 * 2, 1]  # the shortcut, and two paths to each of two units
-    with pytest.raises(TypeError, match="layer rnn is a LSTM, which is no sum of inputs: count the ones"):
+    with pytest.raises(TypeError, match="layer rnn of type LSTM is no sum of inputs: count the ones"):
         input_connections(Sequential((4, 3), rnn=LSTM(3, 5)), {})
 
 
@@ -350,6 +350,23 @@ def test_deletions_of_every_connection_work_for_any_network_and_exact_shortcuts_
         delta_loss(net, params, x, y)
     with pytest.raises(ValueError, match=r"there is no connection \('fc.weight', \(1, 2\)\)"):
         delta_loss_of(net, params, x, y, [("fc.weight", (1, 2))])
+
+
+def test_a_convolution_without_bias_is_deleted_exactly() -> None:
+    net = Sequential(
+        (2, 4, 4),
+        conv=Conv2d(2, 3, 3, padding="same", bias=False),
+        relu=ReLU(),
+        conv2=Conv2d(3, 2, 2, bias=False),
+        flatten=Flatten(),
+        fc=Linear(18, 3),
+    )
+    rng = np.random.default_rng(0)
+    params, x, y = moved_params(net, rng), rng.standard_normal((5, 2, 4, 4)), np.array([0, 1, 2, 0, 1])
+    exact, plain = delta_loss(net, params, x, y), delta_loss_by_deletion(net, params, x, y)
+    assert [*exact] == [*plain] == ["conv.weight", "conv2.weight", "fc.weight", "fc.bias"]
+    for name in params:
+        np.testing.assert_allclose(exact[name], plain[name], atol=1e-12)
 
 
 def test_average_pools_are_known_to_exact_deletions_curvature_and_compaction() -> None:
