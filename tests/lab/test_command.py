@@ -120,7 +120,7 @@ REPRODUCED = "runs/reproduce-glyphs"
         ("compare --model lenet-5-caffe", ["runs/compare-glyphs-lenet-5-caffe"]),
         ("compare --out here", ["here"]),
         ("reproduce table1", [f"{REPRODUCED}/short", f"{REPRODUCED}/runs"]),
-        ("reproduce table1 --budget best --seeds 2", [f"{REPRODUCED}/best-2-seeds", f"{REPRODUCED}/runs"]),
+        ("reproduce table1 --budget long --seeds 2", [f"{REPRODUCED}/long-2-seeds", f"{REPRODUCED}/runs"]),
         ("reproduce table1 --out here", ["here", "here/runs"]),
         ("agree --batch 20", ["runs/agree-glyphs-lenet-300-100-batch20-seed0"]),
         ("agree --seed 3 --scoring-images 9", ["runs/agree-glyphs-lenet-300-100-batch9-seed3"]),
@@ -231,6 +231,19 @@ def test_train_trains_what_it_is_told(
     monkeypatch.setattr(report, "write_folder", raises(StopError()))
     assert main(["train", "--dataset", "glyphs", "--batch-size", "10", "--out", str(tmp_path), *options]) == 1
     assert found == trained
+
+
+def test_agree_ends_with_its_summary_and_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(data, "load", lambda name: images())
+    monkeypatch.setattr(agree, "compare_scores", lambda *_: SimpleNamespace(report={}))
+    monkeypatch.setattr(agree, "write", lambda folder, *_: (folder / "agreement.json").touch())
+    monkeypatch.setattr(agree, "summary", lambda _: "They agree.")
+    assert main(["agree", "--dataset", "glyphs", "--batch", "10", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "They agree.\n\n" in printed
+    assert "agreement.json" in printed
 
 
 def test_reproduce_computes_one_result_or_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,3 +211,11 @@ def test_ctrl_c_before_the_pruning_says_that_nothing_is_kept(monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt, match="in the training before the pruning; nothing is kept") as raised:
         experiment.run(Experiment(criterion="magnitude-after-training", epochs=1, dataset="glyphs"))
     assert not isinstance(raised.value, TrainingInterrupted)
+
+
+def test_what_is_off_unless_somebody_asks_for_it() -> None:
+    experiment = Experiment()
+    assert experiment.compact is False
+    assert experiment.average == 0
+    assert (experiment.augment, experiment.trained_init, experiment.scoring_class, experiment.iterations) == (None,) * 4
+    assert (experiment.control, experiment.training_labels, experiment.test_split) == ("none", "true", "once")

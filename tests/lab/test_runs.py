@@ -129,6 +129,21 @@ def test_the_commit_is_that_of_the_checkout() -> None:
     assert len(runs.commit().partition("-")[0]) == 40 or runs.commit() in ("not in a checkout", "unknown")
 
 
+def test_without_git_the_commit_is_unknown_and_it_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def missing(*command: Any, **_: Any) -> Any:
+        asked.append(command)
+        raise FileNotFoundError("git")
+
+    runs.commit.cache_clear()
+    monkeypatch.setattr("subprocess.run", missing)
+    found = {runs.commit(), runs.commit()}
+    runs.commit.cache_clear()
+    assert found <= {"unknown", "not in a checkout"}
+    assert len(asked) <= 1
+
+
 def test_a_full_disk_leaves_nothing_half_written(folder: Path, log: str) -> None:
     run_all(folder, [Job(1, log)], work, 1, None)
     with pytest.raises(OSError, match="No space left on device"):

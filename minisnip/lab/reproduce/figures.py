@@ -127,7 +127,7 @@ def _mean(dataset: Dataset, digit: int) -> Array:
 
 
 def _correlation(row: Row, mean: Array) -> float:
-    return round(float(np.corrcoef(np.ravel(row["first_layer"]) / UNITS, mean.ravel())[0, 1]), 4)
+    return round(float(np.corrcoef(np.ravel(row["first_layer"]), mean.ravel())[0, 1]), 4)
 
 
 def text_figure2(rows: Sequence[Row]) -> str:
