@@ -26,7 +26,7 @@ from minisnip.lab.reproduce import yardstick
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, resumable, run_all
 from minisnip.mistakes import nearest
 from minisnip.nn import MODELS
-from minisnip.nn.known import UnknownLayerError
+from minisnip.nn.known import UnknownLayerError, saturating
 from minisnip.nn.threads import use_threads
 from minisnip.pruning import METHODS, LayerCollapseWarning, input_connections, picture
 from minisnip.pruning import report as kept_report
@@ -198,8 +198,10 @@ def compare_command(options: argparse.Namespace) -> None:
     """
     with wrong_options(options):
         asked = (options.criteria, options.controls, options.sparsities, options.seeds)
-        known = not MODELS[_experiment(options).model]().saturates  # which connections are on a path
-        cases = compare.plan(partial(_experiment, options, compact=known), *asked)
+        layer = saturating(MODELS[_experiment(options).model]())
+        if layer and "synflow" in options.criteria:
+            raise ValueError(f"synflow is not defined for {layer}: name the other criteria with --criteria")
+        cases = compare.plan(partial(_experiment, options, compact=not layer), *asked)  # whether paths are known
         dataset, first = _load(cases[0][1], options)
         check_sizes(first, dataset)
         out = options.out or Path("runs") / f"compare-{first.dataset}-{first.model}"

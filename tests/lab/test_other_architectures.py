@@ -70,3 +70,13 @@ def test_what_is_not_defined_for_a_network_is_one_sentence(
     shared = ["train", "--model", "lstm-s", "--dataset", "glyphs", "--epochs", "1", "--out", str(tmp_path / "run")]
     assert main([*shared, *options]) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_a_comparison_refuses_a_criterion_that_is_not_defined_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["compare", "--model", "lstm-s", "--dataset", "glyphs", "--out", str(tmp_path / "comparison")])
+    assert caught.value.code == 2
+    assert "synflow is not defined for layer rnn of type LSTM: name the other criteria" in capsys.readouterr().err
+    assert not (tmp_path / "comparison").exists()
