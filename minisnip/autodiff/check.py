@@ -164,6 +164,8 @@ def _check_orders(f: Function, inputs: Any, order: int, seed: int, dtype: np.dty
         if k == 1 and dtype == np.float32:
             _check_float32(f, inputs, point)
         report += _checked(point, rng, len(arrays) if k == 1 else None)
+        if k == 1:
+            _check_odd(point)
         scalar = _slope(scalar, [random_direction(x, rng) for x in arrays])
     return report
 
@@ -179,6 +181,16 @@ def _check_float32(f: Function, inputs: Any, point: Point) -> None:
         place = np.unravel_index(np.argmax(np.nan_to_num(abs(single - double), nan=np.inf)), np.shape(double))
         sentence = f"f gives {single[place]:.6g} in float32 and {double[place]:.6g} in float64"
         raise CheckError(point, f"{sentence}: f itself is wrong in float32.")
+
+
+def _check_odd(point: Point) -> None:
+    """Refuse a gradient that is not linear in the cotangent g: -g must give its negative, to the last digits."""
+    *arrays, cotangent = point.arrays
+    opposite = point._replace(arrays=[*arrays, -cotangent])
+    for name, g, other in zip(point.names[:-1], point.slopes(), opposite.slopes(), strict=False):
+        if not np.allclose(-other, g, rtol=0.0, atol=PRECISION[point.dtype] * np.max(np.abs(g), initial=0.0)):
+            sentence = f"The gradient by {name} is not linear in the cotangent g: with -g it is not the negative."
+            raise CheckError(point, sentence, wrong=True)
 
 
 def _checked(point: Point, rng: np.random.Generator, count: int | None) -> list[Comparison]:

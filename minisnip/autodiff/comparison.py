@@ -115,11 +115,18 @@ class CheckError(Exception):
     `wrong` says that the gradient is to blame.
     """
 
-    def __init__(self, point: Point, sentence: str = "", comparisons: Sequence[Comparison] = (), i: int = 0) -> None:
+    def __init__(
+        self,
+        point: Point,
+        sentence: str = "",
+        comparisons: Sequence[Comparison] = (),
+        i: int = 0,
+        wrong: bool = False,
+    ) -> None:
         first = sorted(comparisons, key=lambda c: c.agrees)[:1]  # what disagrees comes first
         trouble = _trouble(point, i, first[0]) if first else ""
-        self.point, self.wrong = point, bool(first) and not trouble and not first[0].agrees
-        advice = trouble or (_suspicion(point, i, first[0]) if self.wrong else UNDECIDED)
+        self.point, self.wrong = point, wrong or (bool(first) and not trouble and not first[0].agrees)
+        advice = trouble or (_suspicion(point, i, first[0]) if self.wrong and first else UNDECIDED)
         super().__init__(f"{first[0]}. {advice}" if first else sentence)
 
 

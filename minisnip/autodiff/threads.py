@@ -103,12 +103,18 @@ def pool(threads: int) -> Iterator[Map]:
 @contextmanager
 def shared(threads: int) -> Iterator[None]:
     """Inside, this many threads share each large product."""
-    with pool(threads) as spread:
-        token = in_pieces.set(spread)
-        try:
-            yield
-        finally:
-            in_pieces.reset(token)
+    with pool(threads) as spread, products_by(spread):
+        yield
+
+
+@contextmanager
+def products_by(spread: Map | None) -> Iterator[None]:
+    """Inside, `spread` computes the pieces of each large product; if it is None, products are not cut."""
+    token = in_pieces.set(spread)
+    try:
+        yield
+    finally:
+        in_pieces.reset(token)
 
 
 def product(a: Any, b: Any) -> Any:

@@ -58,7 +58,7 @@ def lenet_5_caffe() -> Sequential:
 
 
 def lenet_5_caffe_relu() -> Sequential:
-    """LeNet-5-Caffe with a ReLU after each convolution.
+    """Caffe's LeNet-5 with a ReLU after each convolution.
 
     Other implementations of SNIP have it so; parameters as `lenet_5_caffe`.
     """

@@ -16,24 +16,25 @@ A network whose layers mix images, as batch normalization does, is never cut: a 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from minisnip.autodiff.threads import blas, equal_parts, one_thread, pool, shared
+from minisnip.autodiff.engine import Array
+from minisnip.autodiff.threads import Map, blas, equal_parts, in_turn, one_thread, pool, products_by
 from minisnip.mistakes import warn
 from minisnip.nn.layers import Conv2d, Sequential
 from minisnip.nn.recurrent import Recurrent
 from minisnip.nn.residual import Residual
 
 SHARD = 50  # images
+FORWARD = 500  # images that a thread takes through an MLP at a time, where no gradient is asked for
 
 Result = TypeVar("Result")
-Shards: TypeAlias = Callable[[Callable[[slice], Any], int], list[Any]]
-
 asked: ContextVar[int | None] = ContextVar("asked", default=None)  # threads; None for one per core
 
 
@@ -70,9 +71,51 @@ def cores() -> int:
     return min(cpu_count(), int(limit)) if limit.isdecimal() and int(limit) else int(cpu_count())
 
 
+@dataclass(frozen=True)
+class Shards:
+    """How threads share the work of a network.
+
+    An exception of a thread is raised as it is, and Ctrl-C as soon as the running parts are done.
+
+    Attributes
+    ----------
+    spread : callable
+        Calls a function for each part, in several threads.
+    size : int or None
+        The most images in a shard; None for one shard of all images.
+    part : int or None
+        In that case, the most images that a thread takes at a time where no gradient is asked for; None for a batch.
+    """
+
+    spread: Map
+    size: int | None = None
+    part: int | None = FORWARD
+
+    def __call__(self, f: Callable[[slice], Result], n: int) -> list[Result]:
+        """f of each shard of n images, in their order: what a gradient takes."""
+        return self.spread(f, cut(slice(0, n), self.size)) if self.size else [f(slice(0, n))]
+
+    def forward(self, f: Callable[[slice], Array], batches: Sequence[slice]) -> Array:
+        """f of all images of the batches, in one array; a thread takes a part from end to end."""
+        most = self.size or self.part
+        parts = [part for batch in batches for part in (cut(batch, most) if most else [batch])]
+        with products_by(None):
+            return np.concatenate(self.spread(f, parts))
+
+
+uncut = Shards(in_turn)
+
+
+def cut(images: slice, size: int) -> list[slice]:
+    """As few parts as hold at most `size` images each, of equal size give or take one."""
+    n = images.stop - images.start
+    parts = equal_parts(n, -(-n // size))
+    return [slice(images.start + part.start, images.start + part.stop) for part in parts]
+
+
 @contextmanager
 def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
-    """A function `shards(f, n)` that calls f(part) for each shard of n images and lists the answers in their order.
+    """How threads share the work of a network, see `Shards`; inside, they share the large products of an MLP.
 
     Parameters
     ----------
@@ -83,37 +126,25 @@ def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
 
     Yields
     ------
-    shards : callable
-        It raises an exception of a thread as it is, and Ctrl-C as soon as the running shards are done.
+    Shards
     """
     threads = cores() if threads is None else checked(threads)
     if not blas().lib_controllers:
         warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()
-    with one_thread:
-        long = any(isinstance(block.layer, Conv2d | Recurrent | Residual) for block in net.blocks())
+    long = any(isinstance(block.layer, Conv2d | Recurrent | Residual) for block in net.blocks())
+    with one_thread, pool(threads) as spread:
         if long and not net.mixes_images:
-            with pool(threads) as spread:
-                yield lambda f, n: spread(f, shards_of(n))
+            yield Shards(spread, SHARD)
         else:
-            with shared(threads):
-                yield uncut
+            with products_by(spread):
+                yield Shards(spread, part=None if net.mixes_images else FORWARD)
 
 
 def batches(net: Sequential, n: int, size: int) -> list[slice]:
     """n images in order, `size` at a time, the last batch smaller; all at once if the network mixes images."""
     size = n if net.mixes_images else size
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
-
-
-def uncut(f: Callable[[slice], Result], n: int) -> list[Result]:
-    """All images as one shard."""
-    return [f(slice(0, n))]
-
-
-def shards_of(n: int) -> list[slice]:
-    """The cut of n images: as few shards as hold at most SHARD each, of equal size give or take one."""
-    return equal_parts(n, -(-n // SHARD))
 
 
 LARGEST = 2**25 - 2**16  # bytes; glibc keeps no blocks of 32 MiB and more

@@ -463,17 +463,11 @@ def evaluate_in_shards(
     net: Sequential, params: Arrays, split: Split, shards: Shards, batch_size: int = 500
 ) -> tuple[float, float]:
     """As `evaluate`, with shards that are open already."""
-    loss, wrong = 0.0, 0
-    for start in range(0, len(split.labels), batch_size):
-        images, labels = (a[start : start + batch_size] for a in (split.images, split.labels))
-        logits = _logits(net, params, images, shards)
-        loss += float(cross_entropy(logits, labels)) * len(labels)
-        wrong += int(np.count_nonzero(logits.argmax(axis=1) != labels))
-    return loss / len(split.labels), 100 * wrong / len(split.labels)
-
-
-def _logits(net: Sequential, params: Arrays, images: Array, shards: Shards) -> Array:
-    return np.concatenate(shards(lambda part: net(params, images[part]), len(images)))
+    images, labels, n = split.images, split.labels, len(split.labels)
+    batches = [slice(start, min(start + batch_size, n)) for start in range(0, n, batch_size)]
+    logits = shards.forward(lambda part: net(params, images[part]), batches)
+    loss = sum(float(cross_entropy(logits[b], labels[b])) * (b.stop - b.start) for b in batches)
+    return loss / n, 100 * int(np.count_nonzero(logits.argmax(axis=1) != labels)) / n
 
 
 def precompute_head(net: Sequential, *images: Array) -> tuple[Sequential, list[Array]]:

@@ -461,3 +461,22 @@ def test_one_wrong_element_among_numbers_of_many_scales_is_found(spread: str) ->
             with pytest.raises(AssertionError):
                 check_grads(one_off, x, order=1, seed=int(seed))
         factor[:] = 1.0
+
+
+@pytest.mark.parametrize(
+    "around", [lambda y: y, ops.sum, lambda y: 3.0 * ops.sum(y * y)], ids=["alone", "sum", "square"]
+)
+@pytest.mark.parametrize(
+    "vjp",
+    [
+        lambda g, out, x: 3.0 * ops.abs(g),
+        lambda g, out, x: 3.0 * ops.where(value_of(g) > 0, g, 0.0),  # "guided" backpropagation
+        lambda g, out, x: 3.0 * ops.where(value_of(g) > 0, g, 1.001 * g),
+    ],
+    ids=["absolute", "guided", "by a part"],
+)
+def test_a_vjp_that_is_not_linear_in_the_sign_of_g_never_passes(vjp: Any, around: Any) -> None:
+    wrong = primitive(lambda x: 3.0 * x, vjp, name="thrice")
+    for seed in range(40):
+        with pytest.raises(AssertionError, match=r"The op thrice.* is wrong by itself"):
+            check_grads(lambda x: around(wrong(x)), np.array([2.0, 0.5]), order=1, seed=seed)

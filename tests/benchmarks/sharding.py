@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from minisnip.autodiff.threads import one_thread, pool, shared
-from minisnip.nn import MODELS, threads
+from minisnip.nn import MODELS
 from minisnip.nn.models import TITLES
 from minisnip.nn.threads import Shards, keep_freed_memory
 from minisnip.training import SGD
@@ -39,8 +39,7 @@ def step(given: Problem, size: int, count: int) -> Callable[[], float]:
     stack = ExitStack()
     stack.enter_context(one_thread)
     spread = stack.enter_context(pool(count))
-    threads.SHARD = size
-    shards: Shards = (lambda f, n: spread(f, threads.shards_of(n))) if size else threads.uncut
+    shards = Shards(spread, size or None)
     if not size:
         stack.enter_context(shared(count))
     params, optimizer, batch = {name: w.copy() for name, w in given.params.items()}, SGD(), (given.images, given.labels)

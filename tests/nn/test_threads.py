@@ -31,7 +31,7 @@ WORKERS = (1, 2, 4)
 
 @pytest.mark.parametrize("n", [1, 2, 49, 50, 51, 99, 100, 101, 149, 1000])
 def test_the_shards_are_every_image_once_in_order_and_none_is_too_large(n: int) -> None:
-    parts = threads.shards_of(n)
+    parts = threads.cut(slice(0, n), SHARD)
     assert [i for part in parts for i in range(n)[part]] == list(range(n))
     sizes = [len(range(n)[part]) for part in parts]
     assert max(sizes) <= SHARD

@@ -183,6 +183,13 @@ def test_a_recurrent_network_is_cut_by_images_and_one_with_batch_norm_is_not() -
             assert len(shards(lambda part: part, 120)) == parts
 
 
+def test_evaluation_without_running_statistics_takes_whole_batches() -> None:
+    net, rng = Sequential((3,), fc=Linear(3, 4), bn=BatchNorm(4), fc2=Linear(4, 2)), np.random.default_rng(0)
+    params, split = moved_params(net, rng), Split(rng.standard_normal((1100, 3), np.float32), rng.integers(0, 2, 1100))
+    loss, _ = evaluate(net, params, split, batch_size=1100, threads=2)
+    assert loss == pytest.approx(float(cross_entropy(net(params, split.images), split.labels)), rel=1e-12)
+
+
 # ---- Paths, compaction, deletion -------------------------------------------------------------------------------------
 
 
