@@ -63,7 +63,8 @@ def check_grads(
     -------
     list of Comparison
         One for each order, input and method ("central difference" or "complex step"). From order 2 on, the cotangent
-        is an input too. Of several directions, the one that comes closest to its tolerance is listed.
+        is an input too. Of several directions, the one that comes closest to its tolerance is listed. That the
+        negative cotangent gives the negative gradient is checked, too, and has no entry.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def _check_odd(point: Point) -> None:
     opposite = point._replace(arrays=[*arrays, -cotangent])
     for name, g, other in zip(point.names[:-1], point.slopes(), opposite.slopes(), strict=False):
         if not np.allclose(-other, g, rtol=0.0, atol=PRECISION[point.dtype] * np.max(np.abs(g), initial=0.0)):
-            sentence = f"The gradient by {name} is not linear in the cotangent g: with -g it is not the negative."
+            sentence = f"The gradient by {name} is not linear in the cotangent g: -g does not give its negative."
             raise CheckError(point, sentence, wrong=True)
 
 

@@ -112,7 +112,7 @@ class Point(NamedTuple):
 class CheckError(Exception):
     """Comparisons that do not agree, or do not decide; or a sentence on the function itself.
 
-    `wrong` says that the gradient is to blame.
+    `wrong` says that the gradient is to blame; comparisons say it by themselves.
     """
 
     def __init__(

@@ -101,10 +101,10 @@ def pool(threads: int) -> Iterator[Map]:
 
 
 @contextmanager
-def shared(threads: int) -> Iterator[None]:
-    """Inside, this many threads share each large product."""
+def shared(threads: int) -> Iterator[Map]:
+    """As `pool`; inside, its threads share each large product."""
     with pool(threads) as spread, products_by(spread):
-        yield
+        yield spread
 
 
 @contextmanager

@@ -382,8 +382,8 @@ def _add_reproduce(parser: Parser) -> None:
     results = f"{', '.join(reproduce.RESULTS)}, or all of these"
     parser.add_argument("result", metavar="RESULT", help=results)
     budgets = (
-        "smoke (a minute each), short (hours; the default), long (a day on one core: what is shipped), or paper (20 "
-        "seeds, 100,000 iterations: weeks)"
+        "smoke (a minute each), short (hours; the default), long (a day on one core), or paper (20 seeds, 100,000 "
+        "iterations: weeks)"
     )
     parser.add_argument("--budget", metavar="NAME", default="short", help=budgets)
     parser.add_argument("--seeds", metavar="N", type=int, help="use the seeds 0 to N - 1 (default: the budget's)")

@@ -8,7 +8,8 @@ four the answer has the same bytes.
 
 The rule was measured (`python -m tests.benchmarks.sharding`): a network with a convolution is cut into shards of 50
 images or fewer. An MLP is not: our threads would only wait for Python's lock, and every shard would cost one more
-gradient of all the weights. A recurrent network is cut too: the products of one step are too small to be shared.
+gradient of all the weights. Where no gradient is asked for, it is cut too: each thread takes whole batches. A
+recurrent network is cut as a convolution is: the products of one step are too small to be shared.
 
 A network whose layers mix images, as batch normalization does, is never cut: a part of the batch has another loss.
 """
@@ -25,7 +26,7 @@ from typing import TypeVar
 import numpy as np
 
 from minisnip.autodiff.engine import Array
-from minisnip.autodiff.threads import Map, blas, equal_parts, in_turn, one_thread, pool, products_by
+from minisnip.autodiff.threads import Map, blas, equal_parts, in_turn, one_thread, pool, products_by, shared
 from minisnip.mistakes import warn
 from minisnip.nn.layers import Conv2d, Sequential
 from minisnip.nn.recurrent import Recurrent
@@ -133,12 +134,9 @@ def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
         warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()
     long = any(isinstance(block.layer, Conv2d | Recurrent | Residual) for block in net.blocks())
-    with one_thread, pool(threads) as spread:
-        if long and not net.mixes_images:
-            yield Shards(spread, SHARD)
-        else:
-            with products_by(spread):
-                yield Shards(spread, part=None if net.mixes_images else FORWARD)
+    shards = long and not net.mixes_images
+    with one_thread, (pool if shards else shared)(threads) as spread:
+        yield Shards(spread, SHARD if shards else None, None if net.mixes_images else FORWARD)
 
 
 def batches(net: Sequential, n: int, size: int) -> list[slice]:

@@ -72,7 +72,7 @@ def _correlation(x: Array, y: Array) -> float:
 
 
 def _ranks(x: Array) -> Array:
-    """Ranks, less a half; equal numbers share the mean of theirs."""
+    """Ranks from 1, less a half; equal numbers share the mean of theirs."""
     _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
     mean_rank: Array = np.cumsum(counts) - counts / 2
     return mean_rank[inverse]

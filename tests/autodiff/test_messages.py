@@ -105,6 +105,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "a factor of two, float32": grads(twice, dtype=np.float32),
     "a factor of two at order 2": grads(lambda x: right(x) + only_recorded(x), order=2),
     "a sign": grads(cube(lambda g, x: -3.0 * g * x * x)),
+    "the sign of the cotangent is lost": grads(cube(lambda g, x: ops.abs(g) * 3.0 * x * x)),
     "no gradient": grads(cube(lambda g, x: 0.0 * g * x)),
     "a factor beside a constant that hides it from differences": grads(lambda x: ops.sum(twice(x)) + 1e13),
     "a factor in a sum with a large constant": grads(lambda x: ops.sum(twice(x)) + 1e8),

@@ -112,7 +112,7 @@ def section(rows: Sequence[Row]) -> str:
     times = ["work", "network", "who", "alone, ms", "beside a busy process, ms", "slower"]
     ratios = ["work", "network", *(f"{US} / {peer}, {s}" for s in ("alone", "busy") for peer in (PEER, ONE_THREAD))]
     return f"""\
-An epoch is `train` on so many of the 55,000 images, with its validation, beside a plain PyTorch loop over the same
+An epoch is `train` on so many of the 54,000 images, with its validation, beside a plain PyTorch loop over the same
 images in the same order; a scoring batch has {BATCH} images; `agree` is all that `minisnip agree` computes. The busy
 process is a loop in pure Python.
 
