@@ -46,8 +46,8 @@ def load(name: str, directory: Folder | None = None, download: bool = True, *, s
     -------
     Dataset
         54,000 images for training, 6,000 for validation and 10,000 for test; CIFAR-10 has 45,000, 5,000 and 10,000, the
-        glyphs have 10,800, 1,200 and 2,000. CIFAR-10's images are (N, 3, 32, 32) and take 737 MB; loading them takes
-        1.1 GB for a moment.
+        glyphs have 10,800, 1,200 and 2,000. CIFAR-10's images are (N, 3, 32, 32) and take 737 MB; loading takes
+        1 GB for a moment.
 
     Raises
     ------

@@ -75,8 +75,8 @@ def split_and_standardize(
     """Hold out a random tenth of the training images for validation, and standardize all pixels.
 
     As in the SNIP authors' code, one mean and one std serve all pixels of a channel: those of all training images, the
-    held-out ones included. The data set has its own float32 arrays; while they are made, a copy of the uint8 images is
-    taken besides, a quarter of their size.
+    held-out ones included. The splits are new arrays; while they are made, the uint8 images that a split takes are
+    copied once, a quarter of its size.
 
     Parameters
     ----------
