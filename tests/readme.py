@@ -3,23 +3,21 @@
     python -m tests.readme            print them
     python -m tests.readme --write    put them into the README, each between its marks
 
-The results are those of `minisnip reproduce table1` and `minisnip reproduce ingredients`, and of `python -m
-tests.benchmarks.all`, in tests/benchmarks/results/.
+The results are those of `minisnip reproduce table1` and of `python -m tests.benchmarks.all`, in
+tests/benchmarks/results/.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from textwrap import fill
 
-import numpy as np
-
-from minisnip.lab.report import Row, as_markdown, errors, numerics, percent, read_csv, score, select
-from minisnip.lab.reproduce import choices, recipes, tables
-from minisnip.lab.reproduce.recipes import INGREDIENTS, PAPER, TOGETHER, rates, where
+from minisnip.lab.report import Row, as_markdown, numerics, percent, read_csv, score, select
+from minisnip.lab.reproduce import recipes, tables
+from minisnip.lab.reproduce.recipes import PAPER, TOGETHER, rates, where
 from minisnip.nn.models import TITLES
 from tests import count_lines
 from tests.benchmarks import page
@@ -32,7 +30,7 @@ COLUMN = {case: f"ours, {case}" for case in recipes.COLUMNS}
 
 
 def results(folder: Path = RESULTS) -> str:
-    """The one table of results, what made it, and a sentence on each gap to the paper."""
+    """The one table of results, and what made it."""
     rows = read_csv(folder / "table1.csv")
     origin = json.loads((folder / "table1.json").read_text(encoding="utf-8"))
     caption = (
@@ -45,9 +43,6 @@ def results(folder: Path = RESULTS) -> str:
     trained = [f"- {name}: {_trained(select(rows, case=case))}." for name, case in cases.items()]
     lines = [_line(rows, model, sparsity) for model, sparsity in tables.POINTS]
     parts = [fill(caption, 120), as_markdown(lines), _bullets(trained)]
-    if (ingredients := folder / "ingredients.csv").exists():
-        sentence = "How far SNIP is from the paper's errors, and what closes the gaps:"
-        parts += [sentence, _bullets(f"- {gap}" for gap in gaps(rows, read_csv(ingredients)))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -55,31 +50,6 @@ def _trained(rows: Sequence[Row]) -> str:
     """Data set, length, seeds and learning rates of each network."""
     groups = {model: select(rows, model=model) for model in tables.MODELS}
     return "; ".join(f"{TITLES[model]} on {where(own)}, {rates(own)}" for model, own in groups.items())
-
-
-def gaps(table1: Sequence[Row], ingredients: Sequence[Row]) -> Iterator[str]:
-    """A sentence for each error that the paper prints of SNIP: how far off we are, and what closes the gap most."""
-    for model, sparsity in choices.POINTS:
-        printed = recipes.SNIP[model][round(100 * sparsity, 1)]
-        here, chose = select(table1, model=model, sparsity=sparsity), select(ingredients, model=model)
-        ours = {case: float(np.mean(errors(select(here, case=case)))) for case in (PAPER, TOGETHER)}
-        alone = sorted(
-            (float(np.mean(choices.worth(chose, name))), name) for name in INGREDIENTS if choices.helped(chose, name)
-        )
-        most = " and ".join(f"{name} ({change:+.2f})" for change, name in alone[:2]) or "nothing"
-        yield (
-            f"{choices.title(model, sparsity)}: the paper has {printed} %, Algorithm 1 makes {ours[PAPER]:.2f} "
-            f"({where(select(here, case=PAPER)).partition(', ')[2]}), our best recipe {ours[TOGETHER]:.2f}; "
-            f"{_outcome(ours[PAPER], ours[TOGETHER], printed)}. Alone, most is won by {most}, in points of validation "
-            f"error at {percent(choices.COLUMNS[model])}."
-        )
-
-
-def _outcome(paper: float, together: float, printed: float) -> str:
-    """Whether there is a gap, to one decimal as the paper prints, and what closes it."""
-    if round(paper, 1) <= printed:
-        return "there is no gap"
-    return "our recipe closes the gap" if round(together, 1) <= printed else f"{together - printed:.2f} remain"
 
 
 def _bullets(lines: Iterable[str]) -> str:

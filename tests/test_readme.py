@@ -16,11 +16,9 @@ import pytest
 
 from minisnip import check_grads, data, ops, primitive
 from minisnip.lab.compare import error_table
-from minisnip.lab.report import as_csv, read_csv, select
-from minisnip.lab.reproduce import BUDGETS, RESULTS, choices
+from minisnip.lab.report import read_csv, select
+from minisnip.lab.reproduce import BUDGETS, choices
 from tests import readme
-from tests.lab.fakes import rows
-from tests.lab.test_choices import ingredients
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -97,31 +95,6 @@ def test_the_readme_has_one_table_of_results_with_length_seeds_rates_and_command
         rates = {row["learning_rate"] for row in read_csv(readme.RESULTS / "table1.csv") if row["case"] == case}
         assert all(f"{rate:g}" in made.partition(f"- {case}")[2] for rate in rates)
     assert re.search(r"`minisnip reproduce table1 --budget \w+` at commit `[0-9a-f]{12}`", " ".join(made.split()))
-
-
-def test_a_sentence_on_each_gap_is_made_of_both_tables(tmp_path: Path) -> None:
-    budget = BUDGETS["smoke"].with_seeds(2)
-    for name in ("table1", "ingredients"):
-        found = rows(RESULTS[name].plan(budget, "mnist"))
-        (tmp_path / f"{name}.csv").write_text(as_csv(RESULTS[name].lines(found)))
-    (tmp_path / "table1.json").write_text('{"command": "minisnip reproduce table1", "commit": "c0ffee"}')
-    made = readme.results(tmp_path)
-    assert made.count(": the paper has ") == len(choices.POINTS) == 4
-    assert max(map(len, (line for line in made.splitlines() if not line.startswith("|")))) <= 120
-
-
-def test_a_sentence_for_each_gap_says_what_closes_it() -> None:
-    table1 = rows(RESULTS["table1"].plan(BUDGETS["long"].with_seeds(3), "glyphs"))
-    errors = {"Algorithm 1": {0.95: 1.64, 0.98: 2.8, 0.99: 1.4}, "best": {0.95: 1.4, 0.98: 2.3, 0.99: 1.2}}
-    for row in table1:
-        row["test_error_percent"] = errors.get(row["case"], {}).get(row["sparsity"], 9.0)
-    mlp95, mlp98, _, convnet99 = readme.gaps(table1, ingredients({"cosine schedule": 0.5, "FORCE": 0.9}))
-    assert "the paper has 1.6 %, Algorithm 1 makes 1.64" in mlp95
-    assert "there is no gap" in mlp95
-    assert "our recipe closes the gap" in mlp98
-    assert "Alone, most is won by FORCE (-0.70) and cosine schedule (-0.30), in points of validation" in mlp98
-    assert "32,400 iterations, 3 seeds" in mlp98
-    assert "0.10 remain" in convnet99
 
 
 def test_the_readme_is_short() -> None:

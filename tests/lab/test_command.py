@@ -120,7 +120,7 @@ REPRODUCED = "runs/reproduce-glyphs"
         ("compare --model lenet-5-caffe", ["runs/compare-glyphs-lenet-5-caffe"]),
         ("compare --out here", ["here"]),
         ("reproduce table1", [f"{REPRODUCED}/short", f"{REPRODUCED}/runs"]),
-        ("reproduce table1 --budget best --seeds 2", [f"{REPRODUCED}/best-2-seeds", f"{REPRODUCED}/runs"]),
+        ("reproduce table1 --budget long --seeds 2", [f"{REPRODUCED}/long-2-seeds", f"{REPRODUCED}/runs"]),
         ("reproduce table1 --out here", ["here", "here/runs"]),
         ("agree --batch 20", ["runs/agree-glyphs-lenet-300-100-batch20-seed0"]),
         ("agree --seed 3 --scoring-images 9", ["runs/agree-glyphs-lenet-300-100-batch9-seed3"]),

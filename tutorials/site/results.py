@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minisnip.lab import report
-from minisnip.lab.reproduce.recipes import length
+from minisnip.lab.reproduce import choices, recipes
+from minisnip.lab.reproduce.recipes import INGREDIENTS, PAPER, TOGETHER, length, where
 from minisnip.nn.models import TITLES
 
 Record = dict[str, Any]
@@ -33,6 +36,7 @@ def write(shipped: Path, pages: Path) -> None:
         text = f"*Not computed yet:* `minisnip reproduce {page.stem} --budget long`.\n"
         (made / page.name).write_text(text, encoding="utf-8")
     (made / "same_thing.md").write_text(report.as_markdown(statements(shipped)) + "\n", encoding="utf-8")
+    (made / "gaps.md").write_text("\n".join(gaps(shipped)) + "\n", encoding="utf-8")
     for name, files, record in found(shipped):
         page = pages / f"{name}.md"
         if not page.exists():
@@ -44,6 +48,40 @@ def write(shipped: Path, pages: Path) -> None:
         parts = "\n\n".join(fragment(name, title, files, record))
         parts = re.sub(r" ± | (?=%)", lambda space: space[0].replace(" ", "\N{NO-BREAK SPACE}"), parts)
         (made / f"{name}.md").write_text(parts + "\n", encoding="utf-8")
+
+
+def gaps(shipped: Path) -> Iterator[str]:
+    """A line for each error that the paper prints of SNIP, once the ingredients are shipped."""
+    files = [shipped / f"{name}.csv" for name in ("table1", "ingredients")]
+    if all(file.exists() for file in files):
+        yield from (f"- {sentence}" for sentence in gap_sentences(*map(report.read_csv, files)))
+    else:
+        yield "*Not computed yet:* `minisnip reproduce ingredients --budget long`."
+
+
+def gap_sentences(table1: Sequence[report.Row], ingredients: Sequence[report.Row]) -> Iterator[str]:
+    """A sentence for each error that the paper prints of SNIP: how far off we are, and what closes the gap most."""
+    for model, sparsity in choices.POINTS:
+        printed = recipes.SNIP[model][round(100 * sparsity, 1)]
+        here, chose = report.select(table1, model=model, sparsity=sparsity), report.select(ingredients, model=model)
+        ours = {case: float(np.mean(report.errors(report.select(here, case=case)))) for case in (PAPER, TOGETHER)}
+        alone = sorted(
+            (float(np.mean(choices.worth(chose, name))), name) for name in INGREDIENTS if choices.helped(chose, name)
+        )
+        most = " and ".join(f"{name} ({change:+.2f})" for change, name in alone[:2]) or "nothing"
+        yield (
+            f"{choices.title(model, sparsity)}: the paper has {printed} %, Algorithm 1 makes {ours[PAPER]:.2f} "
+            f"({where(report.select(here, case=PAPER)).partition(', ')[2]}), our best recipe {ours[TOGETHER]:.2f}; "
+            f"{_outcome(ours[PAPER], ours[TOGETHER], printed)}. Alone, most is won by {most}, in points of validation "
+            f"error at {report.percent(choices.COLUMNS[model])}."
+        )
+
+
+def _outcome(paper: float, together: float, printed: float) -> str:
+    """Whether there is a gap, to one decimal as the paper prints, and what closes it."""
+    if round(paper, 1) <= printed:
+        return "there is no gap"
+    return "our recipe closes the gap" if round(together, 1) <= printed else f"{together - printed:.2f} remain"
 
 
 def statements(shipped: Path) -> list[report.Row]:
