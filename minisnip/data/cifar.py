@@ -53,7 +53,9 @@ def read_batches(file: BufferedIOBase, images: int = IMAGES) -> Bytes:
         for member in _members(content, batches.nbytes + OTHERS):
             first = first or member.name
             if member.name in BATCHES:
-                batches[BATCHES.index(member.name)] = _read_batch(content, member, images, member.name in missing)
+                if member.name not in missing:
+                    raise DataError(f"has {member.name} twice, expected once")
+                batches[BATCHES.index(member.name)] = _read_batch(content, member, images)
                 missing.remove(member.name)
     if missing:
         raise DataError(
@@ -77,11 +79,11 @@ def _members(content: BufferedIOBase, most: int) -> Iterator[tarfile.TarInfo]:
         content.seek(following)
 
 
-def _read_batch(content: BufferedIOBase, member: tarfile.TarInfo, images: int, first: bool) -> Bytes:
-    """The records (images, 3073) of a batch."""
+def _read_batch(content: BufferedIOBase, member: tarfile.TarInfo, images: int) -> Bytes:
+    """The records (images, 3073) of a batch, whose content the file is at."""
     size = images * RECORD
-    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or not first:
-        raise DataError(f"has a link, a folder or a second file named {member.name}, expected one regular file")
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        raise DataError(f"has a link, a folder or a device named {member.name}, expected a regular file")
     if member.size != size:
         raise DataError(
             f"has {member.size:,} bytes in {member.name}, expected {size:,}: {images:,} records of {RECORD:,}"
