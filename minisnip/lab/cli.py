@@ -220,7 +220,8 @@ def reproduce_command(options: argparse.Namespace) -> None:
     """
     with wrong_options(options):
         budget = reproduce.budget_of(options.result, options.budget, options.seeds)
-        _, first = _load(Experiment(dataset=options.dataset or "mnist"), options)
+        dataset, first = _load(Experiment(dataset=options.dataset or "mnist"), options)
+        check_sizes(first, dataset)
         shared = Path("runs") / f"reproduce-{first.dataset}"
         own = options.budget + (f"-{options.seeds}-seeds" if options.seeds else "")
         out, runs = (options.out, options.out / "runs") if options.out else (shared / own, shared / "runs")
@@ -267,7 +268,7 @@ def agree_command(options: argparse.Namespace) -> None:
 def data_command(options: argparse.Namespace) -> int:
     """Show and verify the data sets on this machine.
 
-    Show where the files of MNIST and Fashion-MNIST are, and verify their checksums.
+    Show where the files of MNIST, Fashion-MNIST and CIFAR-10 are, and verify their checksums.
     """
     rows = data.status()
     table = [{"data set": r.dataset, "file": r.file, "state": r.state, "bytes": f"{r.size:,}"} for r in rows]

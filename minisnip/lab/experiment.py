@@ -176,7 +176,13 @@ def _checked(f: Field[Any], value: Any) -> Any:
 
 
 def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
-    """Refuse, with a ValueError, to take more images at a time than there are, and to shift them out of sight."""
+    """Refuse, with a ValueError, images that the model does not take, too many at a time, or shifted out of sight."""
+    takes, shape = MODELS[experiment.model]().input_shape, dataset.train.images.shape[1:]
+    if takes != shape:
+        raise ValueError(
+            f"model {experiment.model} takes images of shape {takes}, those of {dataset.label} have {shape}: "
+            "choose another model or data set"
+        )
     images = len(dataset.train.labels)
     there = {"scoring_images": images, "batch_size": min(images, experiment.training_images or images)}
     for name, most in there.items():
