@@ -177,10 +177,10 @@ def _checked(f: Field[Any], value: Any) -> Any:
 
 def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
     """Refuse, with a ValueError, images that the model does not take, too many at a time, or shifted out of sight."""
-    takes, shape = MODELS[experiment.model]().input_shape, dataset.train.images.shape[1:]
-    if takes != shape:
+    net, shape = MODELS[experiment.model](), dataset.train.images.shape[1:]
+    if net.input_shape != shape:
         raise ValueError(
-            f"model {experiment.model} takes images of shape {takes}, those of {dataset.label} have {shape}: "
+            f"model {experiment.model} takes images of shape {net.input_shape}, those of {dataset.label} have {shape}: "
             "choose another model or data set"
         )
     images = len(dataset.train.labels)
@@ -190,10 +190,6 @@ def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
             raise ValueError(f"{name} {size}, but there are {most:,} training images: take fewer")
     if experiment.augment is not None:
         Augmentation.parse(experiment.augment).fit(dataset)
-    net, given = MODELS[experiment.model](), dataset.train.images.shape[1:]
-    if given != net.input_shape:
-        taken = f"{experiment.model} takes images of shape {net.input_shape}"
-        raise ValueError(f"{taken}, those of {dataset.name} have {given}: choose another model or data set")
     if net.mixes_images and 1 in (experiment.scoring_images, experiment.batch_size):
         raise ValueError(f"{experiment.model} has batch normalization: scoring_images and batch_size must be 2 or more")
 
