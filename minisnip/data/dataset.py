@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar-10": "CIFAR-10", "glyphs": "glyphs (not MNIST)"}
+TITLES = {
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar-10": "CIFAR-10",
+    "glyphs": "glyphs (not MNIST)",
+    "noise": "random images (not CIFAR-10)",
+}
 SIDE = 28  # pixels of an image, in each direction
 HELD_OUT = 10  # one training image in ten is for validation
 

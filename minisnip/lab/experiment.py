@@ -22,7 +22,7 @@ from minisnip import data, pruning, training
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
 from minisnip.mistakes import unknown
-from minisnip.nn import MODELS, SCHEMES, Sequential
+from minisnip.nn import MODELS, SCHEMES, Sequential, by_gate
 from minisnip.nn.known import UnknownLayerError
 from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
 from minisnip.training import (
@@ -403,10 +403,10 @@ def record(experiment: Experiment, checkpoint: Path | None = None) -> dict[str, 
     Returns
     -------
     dict
-        Counts of connections, the layers that are empty, errors in percent of the epoch that validation chose (None
-        without training), seconds (`seconds` is the processor's, of everything; estimated for a resumed run), how often
-        the first layer reads each pixel, and the history. A loss that becomes infinite ends the run; "diverged" says
-        so.
+        Counts of connections, those of each parameter and of each gate too, the layers that are empty, errors in
+        percent of the epoch that validation chose (None without training), seconds (`seconds` is the processor's, of
+        everything; estimated for a resumed run), how often the first layer reads each pixel, and the history. A loss
+        that becomes infinite ends the run; "diverged" says so.
     """
     started, clock = time.process_time(), time.perf_counter()
     with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):  # the result tells of it
@@ -426,6 +426,8 @@ def record(experiment: Experiment, checkpoint: Path | None = None) -> dict[str, 
         "seconds_to_prune": round(done.seconds_to_prune, 3),
         "seconds_to_train": round(done.trained.seconds, 3),
         "seconds": round(whole * (time.process_time() - started), 3),
+        "kept_per_layer": pruning.kept_per_layer(done.masks),
+        "kept_by_gate": {n: pruning.kept_per_layer(parts) for n, parts in by_gate(done.net, done.masks).items()},
         "first_layer": pruning.input_connections(done.net, done.masks).sum(axis=0).tolist(),
         "history": history,
     }

@@ -15,7 +15,7 @@ from minisnip.nn.models import (
     wide_resnet,
 )
 from minisnip.nn.normalization import BatchNorm, running_statistics
-from minisnip.nn.recurrent import GRU, LSTM, RNN, EachStep, Rows, Sigmoid, Tanh
+from minisnip.nn.recurrent import GRU, LSTM, RNN, EachStep, Rows, Sigmoid, Tanh, by_gate
 from minisnip.nn.residual import AvgPool2d, GlobalAvgPool, Residual
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "alexnet",
+    "by_gate",
     "cross_entropy",
     "lenet_5_caffe",
     "lenet_5_caffe_relu",

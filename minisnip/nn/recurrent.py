@@ -23,9 +23,9 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.compositions import concatenate, stack
-from minisnip.autodiff.engine import VJP, Array, Op, Tensor, Value, primitive, shape_of, value_of
+from minisnip.autodiff.engine import VJP, Array, Arrays, Op, Tensor, Value, primitive, shape_of, value_of
 from minisnip.autodiff.ops import elementwise
-from minisnip.nn.layers import Layer, Params, Shape, Stateless
+from minisnip.nn.layers import Layer, Params, Sequential, Shape, Stateless
 
 # ---- Ops of one step: features first, samples last -------------------------------------------------------------------
 
@@ -151,6 +151,7 @@ class Recurrent:
     hidden_size: int
     all_states: bool = False
     gates: ClassVar[str] = "t"  # t for tanh, s for σ, in the order of the blocks of rows
+    gate_names: ClassVar[str] = "h"  # a letter each
     saturates: ClassVar[bool] = True
 
     def shapes(self) -> dict[str, Shape]:
@@ -219,6 +220,7 @@ class LSTM(Recurrent):
     """
 
     gates: ClassVar[str] = "ssts"
+    gate_names: ClassVar[str] = "ifgo"
 
     def unroll(self, w: Any, inputs: list[Any], h: Any) -> Iterator[Any]:
         w, one, m = shared(w), np.ones_like(h[:1]), np.concatenate([h, h])
@@ -237,6 +239,7 @@ class GRU(Recurrent):
     """
 
     gates: ClassVar[str] = "sst"
+    gate_names: ClassVar[str] = "rzn"
 
     def unroll(self, w: Any, inputs: list[Any], h: Any) -> Iterator[Any]:
         size, one = self.hidden_size, np.ones_like(h[:1])
@@ -246,6 +249,31 @@ class GRU(Recurrent):
             n = ops.tanh(product(new, joined(x, opened(a[:size], h), one)))
             h = n + opened(a[size:], h - n)
             yield h
+
+
+def by_gate(net: Sequential, arrays: Arrays) -> dict[str, dict[str, Array]]:
+    """The rows of each gate, for each parameter of the recurrent layers of a network: masks, scores or weights.
+
+    Returns
+    -------
+    dict of dicts of arrays
+        By the name of the parameter, then by the letter of the gate: i, f, g, o of an LSTM, r, z, n of a GRU, h of an
+        RNN. What `arrays` lacks is left out.
+
+    Examples
+    --------
+    >>> from minisnip.nn import LSTM, Linear, Sequential, by_gate
+    >>> net = Sequential((28, 28), rnn=LSTM(28, 6), fc=Linear(6, 10))
+    >>> {gate: w.shape for gate, w in by_gate(net, net.init(0))["rnn.weight_ih"].items()}
+    {'i': (6, 28), 'f': (6, 28), 'g': (6, 28), 'o': (6, 28)}
+    """
+    layers = {block.name: block.layer for block in net.blocks() if isinstance(block.layer, Recurrent)}
+    names = {f"{name}.{short}": layer for name, layer in layers.items() for short in layer.shapes()}
+    return {
+        name: dict(zip(layer.gate_names, np.split(arrays[name], len(layer.gate_names)), strict=True))
+        for name, layer in names.items()
+        if name in arrays
+    }
 
 
 @dataclass(frozen=True)

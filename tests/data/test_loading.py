@@ -111,7 +111,7 @@ def test_an_unknown_data_set_is_refused_with_the_known_ones(name: str) -> None:
         DataError, match=f"no data set '{name}': the known ones are mnist, fashion-mnist, cifar-10, glyphs"
     ):
         load(name)
-    assert NAMES == ("mnist", "fashion-mnist", "cifar-10", "glyphs")
+    assert NAMES == ("mnist", "fashion-mnist", "cifar-10", "glyphs", "noise")
 
 
 def fewer_labels(contents: Contents) -> None:

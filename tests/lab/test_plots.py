@@ -313,6 +313,12 @@ EXAMPLES: dict[str, Callable[[str], Figure]] = {
     ),
     "error_curves": lambda title: plots.error_curves({"snip": METHOD, "random": METHOD}, 90.0, title),
     "joint_curves": lambda title: plots.joint_curves(JOINT, title),
+    "kept_by_gate": lambda title: plots.kept_by_gate(
+        {"LSTM-s": {"rnn.weight_ih": dict(zip("ifgo", (1.0, 2.0, 30.5, 0.0), strict=True))}}, title
+    ),
+    "kept_of_networks": lambda title: plots.kept_of_networks(
+        {"MLP": {"fc1": 3.4, "fc2": 100.0}, "WRN": {"conv": 90.0, "bn": 50.0}}, {"MLP": (), "WRN": ("bn",)}, title
+    ),
     "kept_per_layer": lambda title: plots.kept_per_layer(
         {"fc1.weight": {"kept": 9, "total": 9, "percent": 100.0}}, title
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -182,6 +182,61 @@ def kept_per_layer(rows: Mapping[str, Mapping[str, float]], title: str) -> Figur
     percents = {name: row["percent"] for name, row in shown.items()}
     _draw_bars(axes, percents, [f"{row['kept']:,} of {row['total']:,}" for row in shown.values()])
     axes.set(xlabel="connections kept (%)", xlim=(0, max(*percents.values(), 1)))
+    return figure
+
+
+@styled
+def kept_of_networks(
+    networks: Mapping[str, Mapping[str, float]], normalizations: Mapping[str, Collection[str]], title: str
+) -> Figure:
+    """A panel for each network: the share of each layer that is kept, from the first layer to the last.
+
+    Parameters
+    ----------
+    networks : dict of dicts of float
+        Percent, by the name of the layer; by the panel's title.
+    normalizations : dict of collections of str
+        The layers whose bars are gray, by the panel's title.
+    title : str
+    """
+    rows, columns = -(-len(networks) // 4), min(4, len(networks))
+    figure = titled_figure(2.7 * columns + 0.4, 2.1 * rows + 1.0, f"{title}\ngray: batch normalization")
+    figure.supylabel("connections kept (%)")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes, (name, layers) in zip(grid, networks.items(), strict=False):
+        colors = [GRAY if layer in normalizations[name] else BLUE for layer in layers]
+        axes.bar(range(1, len(layers) + 1), list(layers.values()), color=colors, width=0.8)
+        few = len(layers) <= 5
+        axes.set_title(name, fontsize="small")
+        axes.set_xticks(range(1, len(layers) + 1) if few else [1, len(layers)], list(layers) if few else None)
+        axes.grid(visible=False, axis="x")
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in grid[len(networks) :]:
+        axes.set_axis_off()
+    return figure
+
+
+@styled
+def kept_by_gate(networks: Mapping[str, Mapping[str, Mapping[str, float]]], title: str) -> Figure:
+    """A panel for each network: the share of each gate's weights that is kept, for each parameter of the layer.
+
+    Parameters
+    ----------
+    networks : dict of dicts of dicts of float
+        Percent, by the letter of the gate; by the name of the parameter; by the panel's title.
+    """
+    figure, row = panels(2.8 * len(networks) + 0.4, 3.6, title, len(networks), sharey=True)
+    for axes, (name, parts) in zip(row, networks.items(), strict=True):
+        for i, (part, gates) in enumerate(parts.items()):
+            places = np.arange(len(gates)) + (i - (len(parts) - 1) / 2) * 0.8 / len(parts)
+            bars = axes.bar(places, list(gates.values()), 0.8 / len(parts), color=(BLUE, ORANGE)[i % 2], label=part)
+            axes.bar_label(bars, fmt="%.1f", fontsize="x-small")
+            axes.set_xticks(range(len(gates)), list(gates))
+        axes.set(title=name, xlabel="gate")
+        axes.grid(visible=False, axis="x")
+        axes.spines[["top", "right"]].set_visible(False)
+    row[0].set_ylabel("connections kept (%)")
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
