@@ -105,7 +105,7 @@ FIGURES: dict[str, Callable[[str], Figure]] = {
     ),
     "kept_of_networks, five": lambda title: plots.kept_of_networks(
         {name: {f"layer{j}": 9.0 * j for j in range(4 + i)} for i, name in enumerate("abcde")},
-        {name: ("layer1",) for name in "abcde"},
+        dict.fromkeys("abcde", ("layer1",)),
         title,
     ),
     "kept_per_layer, no bias": lambda title: plots.kept_per_layer(BIASES, title),
