@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from minisnip.data import Dataset
+from minisnip.data import Dataset, Split
 from minisnip.lab.report import as_markdown
 from minisnip.nn import LENETS, Flatten, Linear, Sequential
-from tests.benchmarks import agreement, big, growth, import_time, race, training_step, turns
+from tests.benchmarks import agreement, architectures, big, growth, import_time, race, training_step, turns
 from tests.benchmarks import problem as benchmark_of_problem
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.growth import Series
@@ -26,6 +26,7 @@ from tests.benchmarks.problem import first, problem
 from tests.benchmarks.table import ratio
 from tests.benchmarks.turns import SMOKE, Effort, Entry, Turns, take_turns, take_turns_in
 from tests.networks import toy_dataset
+from tests.table2 import SMALL
 
 HERE = "tests.test_benchmarks"
 
@@ -68,6 +69,35 @@ def test_pytorch_evaluates_and_scores_alike(model: str, work: str) -> None:
     theirs = peer(f"torch_:{work}", "torch")
     given = problem(LENETS[model](), images_like_mnist().test)
     assert theirs(given)() == pytest.approx(getattr(minisnip_, work)(given)(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vgg", "wrn", "lstm", "alexnet"])
+@pytest.mark.parametrize("work", ["step", "scoring"])
+def test_pytorch_steps_and_scores_other_architectures_alike(work: str, name: str) -> None:
+    theirs = peer(f"torch_:{work}", "torch")
+    net, rng = SMALL[name](), np.random.default_rng(0)
+    given = problem(net, Split(rng.standard_normal((12, *net.input_shape), np.float32), rng.integers(0, 10, 12)))
+    works = getattr(minisnip_, work)(given), theirs(given)
+    ours, others = ([once() for _ in range(3)] for once in works)
+    np.testing.assert_allclose(others, ours, rtol=2e-4)
+
+
+def test_architectures_are_measured_and_every_goal_is_in_the_table() -> None:
+    rows = list(architectures.measure(SMOKE))
+    assert [row["network"] for row in rows] == ["LSTM-s", "LSTM-b", "VGG-D", "WRN-16-8"]
+    assert all(row["peak_bytes"] > 0 for row in rows)
+    assert [(goal.limit, goal.unit) for goal in architectures.goals(rows)] == [
+        (1.3, "×"),
+        *[(1.3, "×"), (1, " GiB")],
+        *[(2, "×"), (4, " GiB")] * 2,
+    ]
+    assert len(architectures.tables(rows)["table"]) == 2 + 4
+
+
+def test_the_shipped_architectures_are_the_tables_of_their_numbers() -> None:
+    record = json.loads((architectures.OUT / "architectures.json").read_text(encoding="utf-8"))
+    for name, lines in architectures.tables(record["rows"]).items():
+        assert (architectures.OUT / f"{name}.md").read_text(encoding="utf-8") == "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize(("name", "package"), [("torch_:selection", "torch"), ("argsort_:selection", "numpy")])
