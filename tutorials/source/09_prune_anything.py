@@ -1,0 +1,223 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 9. Prune anything
+#
+# ![Kept of each layer of four networks](figures/09_prune_anything.png)
+#
+# | you will | |
+# |---|---|
+# | **do** | prune an MLP, a convolutional, a residual and a recurrent network with the same three lines |
+# | **learn** | how a weight that is used 28 times gets one score; what batch normalization does to scores; which gate SNIP keeps |
+# | **need** | lesson 5 (scores and masks); MNIST, or the built-in glyphs |
+# | **time** | 50 minutes, of which the computer needs half a minute |
+#
+# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
+# JupyterLab.
+
+# %%
+# %matplotlib inline
+import warnings
+
+import numpy as np
+
+from minisnip import Tensor, grad, ops
+from minisnip.exercises import fast_or, lesson_9, mnist_or_glyphs
+from minisnip.lab.plots import kept_by_gate, kept_of_networks
+from minisnip.nn import MODELS, BatchNorm, by_gate, cross_entropy
+from minisnip.pruning import CRITERIA, apply_masks, keep_top, kept_per_layer, mask_gradient, overlap
+from minisnip.training import train
+
+# %% [markdown]
+# ## Round 1: three lines, four networks
+#
+# SNIP's paper claims that its method needs no change for another architecture. Here are the three lines: the loss of
+# the masked network, its derivative with respect to the mask, the κ largest. They are given four networks: an MLP, a
+# convolutional network, a residual one (WRN-10-1: seven convolutions, batch normalization, shortcuts), and one with an
+# LSTM, which reads an image as 28 rows of 28 pixels.
+#
+# **Predict:** in each network, which layer keeps the largest share of its connections, and which the smallest?
+
+# %%
+data = mnist_or_glyphs()
+x, y = data.train.images[:100], data.train.labels[:100]
+
+
+def snip(net, w, sparsity):
+    c = {name: Tensor(np.ones_like(w[name])) for name in net.prunable}
+    g = grad(cross_entropy(net(apply_masks(c, w), x), y), c)
+    return keep_top({name: abs(g[name]) for name in g}, sparsity)
+
+
+# %% tags=["key-figure"]
+FOUR = {"MLP": "lenet-300-100", "convolutional": "lenet-5-caffe", "residual": "wrn-10-1", "recurrent": "lstm-s"}
+kept, normalizations = {}, {}
+for kind, model in FOUR.items():
+    net = MODELS[model]()
+    rows = kept_per_layer(snip(net, net.init(0), 0.95))
+    weights = {name: row for name, row in rows.items() if not name.endswith("bias")}
+    kept[kind] = {name.removesuffix(".weight"): row["percent"] for name, row in weights.items()}
+    normalizations[kind] = [name for name in kept[kind] if "bn" in name]
+    assert sum(row["kept"] for row in rows.values()) == round(0.05 * net.size)
+    assert not any(row["kept"] for name, row in rows.items() if name.endswith("bias"))
+kept_of_networks(kept, normalizations, f"Weights that SNIP keeps at 95 %, from input to output, {data.label}")
+
+# %% [markdown]
+# **Explain.** In all four, the layers at both ends keep most, and the largest layer keeps least: it has so many weights
+# that the loss needs none of them much. (The bars in gray are round 3.) No bias is kept: all are zero at the start,
+# and $g_j = w_j \, \partial L / \partial w_j$.
+#
+# The three lines never ask what a layer is. They multiply, and differentiate. All that knows a convolution is the rule
+# for its derivative.
+#
+# ### Exercise 9.1
+# Prune a network of your own. All you are given is its loss: a function of a dict of arrays or Tensors. Return a mask
+# for each name, with `kappa` ones in all.
+
+
+# %%
+def snip_mask(loss, w, kappa):
+    """A dict of arrays of 0 and 1 with the names and shapes of w."""
+    ...  # your code
+
+
+lesson_9.snip_mask(snip_mask)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def snip_mask(loss, w, kappa):
+#     c = {name: Tensor(np.ones(a.shape)) for name, a in w.items()}
+#     g = grad(loss({name: c[name] * w[name] for name in w}), c)
+#     flat = np.concatenate([abs(g[name]).ravel() for name in w])
+#     kept = np.zeros(flat.size)
+#     kept[np.argsort(-flat)[:kappa]] = 1
+#     parts = np.split(kept, np.cumsum([a.size for a in w.values()])[:-1])
+#     return {name: part.reshape(w[name].shape) for name, part in zip(w, parts)}
+# ```
+# </details>
+#
+# ## Round 2: one weight, used 28 times, scored once
+#
+# A recurrent network uses the same matrix $U$ at every row of the image. Its mask $c$ is one matrix too, so the score
+# of a connection speaks for all 28 uses. To look inside, give each use a mask of its own: 28 masks, all ones.
+#
+# **Predict:** how does the derivative by the one mask follow from the 28 derivatives? And which rows of the image have
+# most to say: the first, those in the middle, where the ink is, or the last?
+
+# %%
+rng = np.random.default_rng(0)
+W, U, V = (rng.standard_normal(s) / np.sqrt(s[1]) for s in ((64, 28), (64, 64), (10, 64)))
+
+
+def loss(masks):
+    h = np.zeros((100, 64))
+    for row, c in enumerate(masks):
+        h = ops.tanh(x[:, 0, row, :] @ W.T + h @ ops.transpose(c * U))
+    return cross_entropy(h @ V.T, y)
+
+
+# %%
+one, many = Tensor(np.ones((64, 64))), [Tensor(np.ones((64, 64))) for _ in range(28)]
+g, each = grad(loss([one] * 28), one), grad(loss(many), many)
+size = np.array([abs(g_t).sum() for g_t in each])
+print("largest difference between g and the sum of the 28:", f"{abs(g - sum(each)).max():.0e}")
+for part in (slice(0, 7), slice(7, 14), slice(14, 21), slice(21, 28)):
+    print(f"rows {part.start:>2} to {part.stop - 1:>2}: {size[part].sum() / size.sum():8.3%} of the sum of all |g_t|")
+assert np.allclose(g, sum(each), atol=1e-14)
+assert size[:14].sum() < 0.01 * size.sum()
+assert size[21:].sum() > 0.8 * size.sum()
+
+# %% [markdown]
+# **Explain.** The derivative by a mask that is used often is the sum over its uses: that is the rule of lesson 1, and
+# nobody had to write it for recurrent networks. So one score weighs 28 uses together. But not evenly: the last seven
+# rows have nine tenths of it, and they are *blank* in most images. What happened 20 rows ago reaches the loss through 20
+# matrices and 20 tanh, and each makes it smaller. SNIP judges a connection by what it does **at the start of training**,
+# and there this network hardly remembers the digit.
+#
+# ## Round 3: where the scale hides
+#
+# In WRN-10-1, batch normalization follows most convolutions: whatever a channel's mean and spread are, it makes them 0
+# and 1. **Predict:** multiply all weights of such a convolution by 10. What happens to the logits, to SNIP's mask, and
+# to the mask that keeps the largest |w|?
+
+# %%
+net = MODELS["wrn-10-1"]()
+w = net.init(0, dtype=np.float64)
+g = mask_gradient(net, w, x, y)
+name = "block2_1.body.conv1.weight"
+tenfold = {**w, name: 10 * w[name]}
+print("logits change by", f"{abs(net(tenfold, x) - net(w, x)).max():.0e}")
+with warnings.catch_warnings(action="ignore"):  # |w| empties layers
+    for criterion in ("snip", "magnitude"):
+        first, second = (keep_top(CRITERIA[criterion](net, p, x, y), 0.95) for p in (w, tenfold))
+        alike = overlap(first, second).jaccard
+        print(f"{criterion}: the two masks share {alike:.0%} of what they keep")
+        assert (alike > 0.999) == (criterion == "snip")
+
+# %%
+print("for each filter: |sum of g_j| and sum of |g_j|, largest and least")
+for layer in (name, "fc.weight"):
+    by_filter = g[layer].reshape(len(g[layer]), -1)
+    sums, sizes = abs(by_filter.sum(axis=1)), abs(by_filter).sum(axis=1)
+    print(f"{layer:<28}{sums.max():8.0e}{sizes.min():10.0e}")
+    assert (sums.max() < 1e-4 * sizes.min()) == (layer == name)
+scales = [n for n in g if "bn" in n and n.endswith("weight")]
+shifts = [n for n in g if "bn" in n and n.endswith("bias")]
+masks = snip(net, w, 0.95)
+shares = [np.mean(np.concatenate([masks[n] for n in names])) for names in (scales, shifts)]
+print("kept: {:.0%} of the scales γ, {:.0%} of the shifts β".format(*shares))
+assert shares[0] > 0.9 and shares[1] == 0
+
+# %% [markdown]
+# **Explain.** Ten times the weights, a tenth of the gradient: the product $w_j \, \partial L / \partial w_j$ stays, and
+# so does SNIP's mask. |w| believes every number that it sees. And as the loss does not depend on the size of a filter,
+# its derivative by that size is zero: $\sum_j g_j = 0$ over each filter that is normalized, though no $g_j$ is. (Not quite
+# zero: ε = 1e-5 in the square root remembers the size.)
+#
+# The size of a filter now is γ, one number for a whole channel. It is worth more than any weight, and SNIP keeps nearly
+# all of them: the gray bars of round 1. β starts at zero, so it is scored zero, like every bias.
+#
+# ### Exercise 9.2
+# After training, the statistics are fixed numbers, and batch normalization is one more linear map: γ hides in the weight
+# before it. Fold γ (w x + b − μ) / √(σ² + ε) + β into one weight and one bias; w is (units, inputs).
+
+
+# %%
+def folded(w, b, gamma, beta, mean, var, eps):
+    """The weight and the bias of one linear layer that does both."""
+    ...  # your code
+
+
+lesson_9.folded(folded)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def folded(w, b, gamma, beta, mean, var, eps):
+#     scale = gamma / np.sqrt(var + eps)
+#     return scale[:, None] * w, scale * (b - mean) + beta
+# ```
+# </details>
+#
+# ## Round 4: which gate keeps most
+#
+# An LSTM has four gates, blocks of rows of the same two matrices. *i* lets something new into the memory c, *f* keeps
+# what is there, *o* lets it out, each σ(...) between 0 and 1; *g* = tanh(...) is what is new:
+#
+# $$c \leftarrow f \odot c + i \odot g, \qquad h \leftarrow o \odot \tanh(c).$$
+#
+# **Predict:** which gate keeps most of its connections at 95 %, and how much do the other three keep? Then: what is
+# σ(0), what is left of the memory after 28 rows of it, and what will that do to the training?
