@@ -41,8 +41,9 @@ class Layer(Protocol):
     """What `Sequential` asks of a layer. Shapes are those of one sample, without the batch.
 
     A layer may also have `state_shapes()`, what it keeps besides parameters (`BatchNorm`); `unpruned`, the short names
-    of the parameters that are never pruned; `mixes_images`, True if an image's output depends on the others; and
-    `saturates`, True if it is no sum over paths of products of weights, even between kinks.
+    of the parameters that are never pruned; `offsets()`, what is added to its initial parameters (`LSTM`);
+    `mixes_images`, True if an image's output depends on the others; and `saturates`, True if it is no sum over paths of
+    products of weights, even between kinks.
     """
 
     def shapes(self) -> dict[str, Shape]:
@@ -258,6 +259,11 @@ class Sequential:
         """The shapes of what may be among the parameters without being one: running statistics."""
         return dict(self._state)
 
+    def offsets(self) -> dict[str, Array]:
+        """What the layers add to their initial parameters, which are zero or drawn."""
+        found: dict[str, Any] = {name: getattr(layer, "offsets", dict)() for name, layer in self.layers.items()}
+        return {f"{name}.{short}": a for name, arrays in found.items() for short, a in arrays.items()}
+
     def out_shape(self, shape: Shape) -> Shape:
         """The shape of the output: a network can be a layer of another one."""
         if shape != self.input_shape:
@@ -278,6 +284,8 @@ class Sequential:
     ) -> dict[str, Array]:
         """Draw the parameters: weights by the scheme, biases zero, the weight of a normalization (one axis) 1.
 
+        Gates of a recurrent layer may start open: see `LSTM` and `GRU`.
+
         Parameters
         ----------
         rng : numpy.random.Generator, seed or None
@@ -295,6 +303,7 @@ class Sequential:
             raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
         check_seed(rng)
         drawn = initialize_all(np.random.default_rng(rng), self._shapes, scheme, **options)
+        drawn |= {name: drawn[name] + a for name, a in self.offsets().items()}
         return {name: w.astype(dtype) for name, w in drawn.items()}
 
     @property

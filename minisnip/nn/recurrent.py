@@ -152,11 +152,16 @@ class Recurrent:
     all_states: bool = False
     gates: ClassVar[str] = "t"  # t for tanh, s for σ, in the order of the blocks of rows
     gate_names: ClassVar[str] = "h"  # a letter each
+    open_at_start: ClassVar[str] = ""  # the gates whose initial bias is 1
     saturates: ClassVar[bool] = True
 
     def shapes(self) -> dict[str, Shape]:
         rows, hidden = len(self.gates) * self.hidden_size, self.hidden_size
         return {"weight_ih": (rows, self.input_size), "weight_hh": (rows, hidden), "bias": (rows,)}
+
+    def offsets(self) -> dict[str, Array]:
+        """The initial bias: 1 for the gates that start open, 0 for the others."""
+        return {"bias": np.repeat([float(gate in self.open_at_start) for gate in self.gate_names], self.hidden_size)}
 
     def out_shape(self, shape: Shape) -> Shape:
         if len(shape) != 2 or shape[1] != self.input_size or not shape[0]:
@@ -202,7 +207,8 @@ class LSTM(Recurrent):
 
     Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. (N, steps, input_size) -> (N,
     hidden_size), the last h. weight_ih (4H, input_size), weight_hh (4H, H), bias (4H,); the blocks of rows are i, f, g,
-    o, as in PyTorch, which has two biases.
+    o, as in PyTorch, which has two biases. The initial bias of f is 1, as in TensorFlow (Gers et al.; Jozefowicz et al.
+    2015): f = σ(0) would halve the memory at every step, and SNIP removes nearly all that could change it.
 
     Parameters
     ----------
@@ -221,6 +227,7 @@ class LSTM(Recurrent):
 
     gates: ClassVar[str] = "ssts"
     gate_names: ClassVar[str] = "ifgo"
+    open_at_start: ClassVar[str] = "f"
 
     def unroll(self, w: Any, inputs: list[Any], h: Any) -> Iterator[Any]:
         w, one, m = shared(w), np.ones_like(h[:1]), np.concatenate([h, h])
@@ -235,11 +242,13 @@ class GRU(Recurrent):
     """h ← (1 - z) ⊙ n + z ⊙ h with r, z = σ(W_ih x + W_hh h + b) and n = tanh(W_ih x + W_hh (r ⊙ h) + b).
 
     Cho et al. 2014 (arXiv 1406.1078). The reset r comes before the product, as in the paper and in TensorFlow; PyTorch
-    applies it after. Parameters, shapes and names as `LSTM`, with three blocks of rows: r, z, n.
+    applies it after. The initial biases of r and z are 1, as in TensorFlow. Parameters, shapes and names as `LSTM`,
+    with three blocks of rows: r, z, n.
     """
 
     gates: ClassVar[str] = "sst"
     gate_names: ClassVar[str] = "rzn"
+    open_at_start: ClassVar[str] = "rz"
 
     def unroll(self, w: Any, inputs: list[Any], h: Any) -> Iterator[Any]:
         size, one = self.hidden_size, np.ones_like(h[:1])

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import avg_pool2d, out_sizes
-from minisnip.autodiff.engine import Value
+from minisnip.autodiff.engine import Array, Value
 from minisnip.nn.layers import Layer, Params, Sequential, Shape, Stateless
 
 Entry = TypeVar("Entry")
@@ -59,6 +59,10 @@ class Residual:
     def state_shapes(self) -> dict[str, Shape]:
         """As `Sequential.state_shapes`."""
         return self._named(lambda part: getattr(part, "state_shapes", dict)())
+
+    def offsets(self) -> dict[str, Array]:
+        """As `Sequential.offsets`."""
+        return self._named(lambda part: getattr(part, "offsets", dict)())
 
     @property
     def unpruned(self) -> tuple[str, ...]:

@@ -281,3 +281,20 @@ def test_running_statistics_need_a_batch_and_there_are_none_without_batch_norm()
     with pytest.raises(ValueError, match="got no batch"):
         running_statistics(net, net.init(0), [])
     assert running_statistics(Sequential((3,), fc=Linear(3, 2)), {}, []) == {}
+
+
+def test_the_gates_that_remember_start_open_as_in_tensorflow() -> None:
+    inner = Sequential((4, 3), rnn=LSTM(3, 3, all_states=True))
+    net = Sequential(
+        (4, 3), block=Residual(inner), gru=GRU(3, 2, all_states=True), each=EachStep(Linear(2, 2)), rnn=RNN(2, 2)
+    )
+    for dtype in (np.float32, np.float64):
+        params = net.init(0, dtype=dtype)
+        biases = {name: w.tolist() for name, w in params.items() if name.endswith("bias")}
+        assert biases == {
+            "block.body.rnn.bias": [0.0] * 3 + [1.0] * 3 + [0.0] * 6,  # i, f, g, o
+            "gru.bias": [1.0] * 4 + [0.0] * 2,  # r, z, n
+            "each.bias": [0.0] * 2,
+            "rnn.bias": [0.0] * 2,
+        }
+        assert {w.dtype for w in params.values()} == {np.dtype(dtype)}

@@ -78,7 +78,7 @@ def test_an_initial_network_is_finite_and_keeps_the_dtype(name: str) -> None:
     assert np.isfinite(out).all()
     assert (out.dtype, out.shape) == (np.float32, (8, 10))
     assert all((params[n] == 1).all() for n in params if n.endswith("weight") and params[n].ndim == 1)
-    assert all((params[n] == 0).all() for n in params if n.endswith("bias"))
+    assert all((params[n] == net.offsets().get(n, 0)).all() for n in params if n.endswith("bias"))
 
 
 def test_parameters_that_are_not_counted_are_printed_in_parentheses() -> None:

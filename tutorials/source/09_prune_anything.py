@@ -219,5 +219,29 @@ lesson_9.folded(folded)
 #
 # $$c \leftarrow f \odot c + i \odot g, \qquad h \leftarrow o \odot \tanh(c).$$
 #
-# **Predict:** which gate keeps most of its connections at 95 %, and how much do the other three keep? Then: what is
-# σ(0), what is left of the memory after 28 rows of it, and what will that do to the training?
+# **Predict:** which gate keeps most of its connections at 95 %, and how much do the other three keep? And what does it
+# matter whether the bias of *f* starts at 0 or at 1?
+
+# %%
+UNITS = 64
+net = recurrent_network(LSTM, UNITS)
+opened = net.init(0, dtype=np.float64)
+closed = {**opened, "rnn.bias": np.zeros(4 * UNITS)}  # of f, half is 1 in `opened`
+starts = {"bias of f starts at 0": closed, "bias of f starts at 1": opened}
+masks = {start: snip(net, w, 0.95) for start, w in starts.items()}
+shares = {start: by_gate(net, c) for start, c in masks.items()}
+kept = {start: {name: {gate: 100 * c.mean() for gate, c in gates.items()}
+        for name, gates in by_name.items()} for start, by_name in shares.items()}
+kept_by_gate(kept, f"LSTM of {UNITS} units at 95 %, {data.label}: what each gate keeps")
+
+# %%
+def error(start, masks):
+    w = {name: a.astype(np.float32) for name, a in starts[start].items()}
+    how = {"iterations": fast_or(270, fast=20), "optimizer": Adam(), "learning_rate": 0.01}
+    return train(net, w, data, masks, rng=0, **how).history[-1]["validation_error_percent"]
+
+
+errors = {start: error(start, c) for start, c in masks.items()}
+errors["not pruned"] = error("bias of f starts at 1", None)
+print("\n".join(f"{start:<24}{e:6.1f} % validation error" for start, e in errors.items()))
+print(f"σ(0)^28 = {0.5**28:.0e}, σ(1)^28 = {(1 / (1 + np.exp(-1))) ** 28:.0e}")
