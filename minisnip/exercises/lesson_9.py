@@ -119,7 +119,7 @@ def _apply_folded(answer: Any, arguments: tuple[Any, ...], x: Array) -> Array:
     "the rows of a gate are neighbors: of G gates, each has len(mask) // G rows; the share is of all connections of "
     "that gate",
 )
-def kept_by_gate(answer: Any) -> Iterator[Trial]:
+def kept_shares(answer: Any) -> Iterator[Trial]:
     """The answer is a function (mask, gates): a weight's mask (G·H, I) and G letters -> {letter: share kept}."""
     rng = np.random.default_rng(SEED)
     cases = [("ab", np.array([[1], [0]])), ("ab", np.array([[1, 0], [1, 1], [0, 0], [0, 1]]))]

@@ -10,7 +10,7 @@ import pytest
 
 from minisnip import Tensor, grad
 from minisnip.autodiff.engine import Array
-from minisnip.exercises.lesson_9 import folded, kept_by_gate, snip_mask
+from minisnip.exercises.lesson_9 import folded, kept_shares, snip_mask
 from minisnip.pruning.masks import flatten, unflatten
 from tests.exercises.wrong import assert_caught
 
@@ -83,10 +83,10 @@ WRONG = {
     "name by name": (snip_mask, by_name, "all names together"),
     "scores": (snip_mask, lambda loss, w, kappa: sizes(w), "ones and else zeros"),
     "one array": (snip_mask, lambda loss, w, kappa: np.ones(4), "ndarray, where a dict"),
-    "counts": (kept_by_gate, gates_by(lambda part, c: int(part.sum())), "share"),
-    "by turns": (kept_by_gate, lambda c, gates: {g: c[k :: len(gates)].mean() for k, g in enumerate(gates)}, "neigh"),
-    "of all connections": (kept_by_gate, gates_by(lambda part, c: part.sum() / c.size), "of that gate"),
-    "a list": (kept_by_gate, lambda c, gates: [p.mean() for p in np.split(c, len(gates))], "expected"),
+    "counts": (kept_shares, gates_by(lambda part, c: int(part.sum())), "share"),
+    "by turns": (kept_shares, lambda c, gates: {g: c[k :: len(gates)].mean() for k, g in enumerate(gates)}, "neigh"),
+    "of all connections": (kept_shares, gates_by(lambda part, c: part.sum() / c.size), "of that gate"),
+    "a list": (kept_shares, lambda c, gates: [p.mean() for p in np.split(c, len(gates))], "expected"),
     "the mean stays": (folded, fold(right_scale, lambda a, b, beta, mean: a * b + beta), "what is left"),
     "the bias is not scaled": (folded, fold(right_scale, lambda a, b, beta, mean: b - a * mean + beta), "what is left"),
     "the variance for the deviation": (folded, fold(lambda gamma, var, eps: gamma / (var + eps), right_shift), "√"),

@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import FancyBboxPatch
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, backward_order
-from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, panels, styled, titled_figure
+from minisnip.lab.plots.style import BLUE, COLORS, GRAY, ORANGE, panels, styled, titled_figure
 from minisnip.pruning.masks import flatten
 
 SHADES = LinearSegmentedColormap.from_list("blue to orange", ["#9CC7E4", "#FFFFFF", "#F2B48C"])
@@ -225,18 +225,18 @@ def kept_by_gate(networks: Mapping[str, Mapping[str, Mapping[str, float]]], titl
     networks : dict of dicts of dicts of float
         Percent, by the letter of the gate; by the name of the parameter; by the panel's title.
     """
-    figure, row = panels(2.8 * len(networks) + 0.4, 3.6, title, len(networks), sharey=True)
+    figure, row = panels(3.4 * len(networks) + 0.4, 3.6, title, len(networks), sharey=True)
     for axes, (name, parts) in zip(row, networks.items(), strict=True):
         for i, (part, gates) in enumerate(parts.items()):
             places = np.arange(len(gates)) + (i - (len(parts) - 1) / 2) * 0.8 / len(parts)
-            bars = axes.bar(places, list(gates.values()), 0.8 / len(parts), color=(BLUE, ORANGE)[i % 2], label=part)
-            axes.bar_label(bars, fmt="%.1f", fontsize="x-small")
+            bars = axes.bar(places, list(gates.values()), 0.8 / len(parts), color=COLORS[i], label=part)
+            axes.bar_label(bars, [f"{share:.1f}" if share >= 0.05 else "" for share in gates.values()], size="x-small")
             axes.set_xticks(range(len(gates)), list(gates))
         axes.set(title=name, xlabel="gate")
         axes.grid(visible=False, axis="x")
         axes.spines[["top", "right"]].set_visible(False)
     row[0].set_ylabel("connections kept (%)")
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

@@ -195,7 +195,7 @@ def draw(rows: Sequence[Row]) -> dict[str, Figure]:
     layers = {names[m]: {n: count.percent for n, count in by_layer(row).items()} for m, row in first.items()}
     scales = {names[m]: _normalizations(m) for m in first}
     gates = {
-        names[m]: {n: {g: c.percent for g, c in part.items()} for n, part in by_gate(row).items() if "bias" not in n}
+        names[m]: {n: {g: c.percent for g, c in part.items()} for n, part in by_gate(row).items()}
         for m, row in first.items()
         if row["kept_by_gate"]
     }
