@@ -112,8 +112,10 @@ LOWER_RATE, TRAINS_AT_RATE = 0.02, 0.98  # LeNet-5-Caffe diverges at 0.1 unless 
 AUTHORS: Changes = {"init": "lecun", "trained_init": "lecun"}  # one draw is scored, another is trained
 
 RESIDUAL_TRAINING: Changes = {"schedule": "step"}
-RECURRENT_TRAINING: Changes = {"optimizer": "adam", "schedule": "cosine"}
-RECURRENT_RECIPE = "Adam, learning rate 1e-3 on a cosine"
+# Chosen on the validation split, LSTM-s at 95 %, one seed from SEARCH_SEED on, 1,620 steps: 3.4 %; Glorot's draw 4.6 %,
+# He's 7.8 %, SGD at 0.1 5.8 %. With Adam at 1e-3, 2,160 steps made 10.8 %.
+RECURRENT_TRAINING: Changes = {"optimizer": "adam", "learning_rate": 5e-3, "schedule": "cosine", "init": "normal"}
+RECURRENT_RECIPE = "Adam, learning rate 5e-3 on a cosine, initial weights normal with std 0.1"
 
 INGREDIENTS: dict[str, Changes] = {
     "twice the iterations": {"longer": 2},

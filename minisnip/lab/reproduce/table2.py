@@ -165,7 +165,7 @@ def _protocol(rows: Sequence[Row]) -> str:
     return (
         f"The recurrent networks: {recipes.where(recurrent)}, {recipes.RECURRENT_RECIPE}. {TITLES[RESIDUAL]} is ours, "
         f"and shows that networks with batch normalization and shortcuts train pruned: {recipes.where(residual)}. The "
-        f"rest of the protocol is the paper's: {recipes.protocol()} The weights that were scored are trained (Glorot). "
+        f"rest of the protocol is the paper's: {recipes.protocol()} The weights that were scored are trained. "
         "The validation split chose the epoch. Networks with a dash in place of our errors were scored and not "
         "trained; `--budget paper` trains them if CIFAR-10 is on the machine."
     )
