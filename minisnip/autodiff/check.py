@@ -49,7 +49,8 @@ def check_grads(
         A function made of ops. It takes Tensors, and returns one of any shape. Written with a VJP in plain NumPy, it
         has order 1 only.
     inputs : array, or list or tuple of arrays, or dict of arrays
-        The point to check at, away from kinks: f(array), f(*arrays) or f(dict).
+        The point to check at: f(array), f(*arrays) or f(dict). Away from kinks, and from where f changes only in its
+        last digits, as a softmax with a logit of 36.
     order : int
         1 for gradients, 2 for Hessian-vector products as well, and so on.
     seed : int
@@ -78,13 +79,13 @@ def check_grads(
     """
     __tracebackhide__ = True  # pytest shows the caller's line
     check_callable("check_grads(f, inputs)", f=f)
-    if not isinstance(order, int | np.integer) or order < 1:
+    if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < 1:
         raise ValueError(f"check_grads: order is {order}, expected 1 for gradients, 2 for their derivatives too, ...")
     precision = _checked_dtype("check_grads", dtype)
     try:
         return _check_orders(f, inputs, order, seed, precision)
     except CheckError as error:
-        message = f"{error}{_wrong_op(f, inputs, error, precision)}"
+        message = error.found + (_inside(f, inputs, error, precision) or error.advice)
         repeat = f"{_name(f, 'f')}, {_literal(inputs)}, order={error.point.order}, seed={seed}"
     raise _failed("check_grads", message, repeat, precision)
 
@@ -134,7 +135,7 @@ def check_gradient(
         computed_by=_name(df, "df"),
     )
     try:
-        return check_point(point, np.random.default_rng(seed))
+        return check_point(point, _generator("check_gradient", seed))
     except CheckError as error:
         message = str(error)
     repeat = f"{_name(f, 'f')}, {_name(df, 'df')}, {_literal(x)}, seed={seed}"
@@ -145,7 +146,7 @@ def check_gradient(
 
 
 def _check_orders(f: Function, inputs: Any, order: int, seed: int, dtype: np.dtype[Any]) -> list[Comparison]:
-    arrays, rng = _float_arrays("check_grads", inputs, dtype), np.random.default_rng(seed)
+    arrays, rng = _float_arrays("check_grads", inputs, dtype), _generator("check_grads", seed)
     cotangent = random_direction(np.ones(_shape_of_output(f, inputs, arrays, dtype)), rng).astype(dtype)
 
     def contracted(xs: list[Tensor], record: bool) -> Any:
@@ -237,20 +238,22 @@ def _gradient(scalar: Scalar, dtype: np.dtype[Any], arrays: list[Array]) -> list
 # ---- What the message says -------------------------------------------------------------------------------------------
 
 
-def _wrong_op(f: Function, inputs: Any, failure: CheckError, dtype: np.dtype[Any]) -> str:
-    """A sentence on the first op of the computation that is wrong by itself, at the arrays that it met."""
+def _inside(f: Function, inputs: Any, failure: CheckError, dtype: np.dtype[Any]) -> str:
+    """A sentence on the first op of the computation that rounds, or is wrong by itself at the arrays that it met."""
     if not failure.wrong:
         return ""
     tensors = [Tensor(x) for x in failure.point.arrays[: len(leaves_of(inputs))]]
     for node in reversed(list(backward_order(call(f, inputs, tensors)))):
         if node.op is None:
             continue
+        if node.dtype.itemsize < max(parent.dtype.itemsize for _, parent in node.parents):
+            return f"f computes in {node.dtype} from the op {node.op.__name__} on, so it rounds: pass dtype=np.float32."
         try:
             alone, values = partial(_applied, node), [parent.value for _, parent in node.parents]
             _check_orders(alone, values, failure.point.order, 0, dtype)
         except CheckError as found:
             if found.wrong:
-                return f" The op {node.op.__name__}, here of shape {node.shape}, is wrong by itself."
+                return f"The op {node.op.__name__}, here of shape {node.shape}, is wrong by itself. {found.advice}"
     return ""
 
 
@@ -301,6 +304,14 @@ def _checked_dtype(caller: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     raise ValueError(f"{caller}: dtype is {dtype!r}, expected np.float32 or np.float64")
 
 
+def _generator(caller: str, seed: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        expected = "expected a whole number, 0 or more, or a np.random.Generator"
+        raise type(error)(f"{caller}: {seed!r} is no seed: {expected}") from None
+
+
 def _float_arrays(caller: str, inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
     """The inputs in float64, rounded to the dtype."""
     leaves = leaves_of(inputs)
@@ -311,13 +322,15 @@ def _float_arrays(caller: str, inputs: Any, dtype: np.dtype[Any]) -> list[Array]
             f"{caller}: the inputs are a list of numbers: pass np.array({leaves}) for one vector, or a list of arrays, "
             "one for each argument of f"
         )
-    arrays = [np.asarray(value_of(x)) for x in leaves]
+    arrays = [np.asanyarray(value_of(x)) for x in leaves]
     for name, x in zip(_names(inputs), arrays, strict=True):
+        if np.ma.isMaskedArray(x):
+            raise TypeError(f"{caller}: {name} is a masked array, whose mask would be lost: fill it, x.filled(0.0)")
         if x.dtype.kind not in "fiub":
             raise TypeError(f"{caller}: {name} has dtype {x.dtype}, expected an array of real numbers")
         if not np.all(np.isfinite(x)):
             raise ValueError(f"{caller}: {name} is not finite: check where f has a derivative")
-    return [x.astype(dtype).astype(np.float64) for x in arrays]
+    return [np.asarray(x.astype(dtype), np.float64) for x in arrays]
 
 
 def _number(out: Any) -> Any:

@@ -32,6 +32,7 @@ from minisnip.autodiff.engine import Array
 PRECISION = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-6}  # a gradient in this dtype is held to it
 CONCLUSIVE = {np.dtype(np.float64): 1e-4, np.dtype(np.float32): 1e-2}  # a larger tolerance decides nothing
 DIRECTIONS = 3
+LARGEST = 1e290  # beyond it, and below its inverse, differences overflow or lose digits
 COTANGENT, EXACT = "the cotangent", "complex step"
 
 
@@ -57,7 +58,7 @@ class Comparison(NamedTuple):
     @property
     def conclusive(self) -> bool:
         """Whether the tolerance is a small part of the derivative, so that agreement means something."""
-        return self.tolerance <= self.limit
+        return bool(np.isfinite(self.tolerance) and self.tolerance <= self.limit)
 
     @property
     def apart(self) -> float:
@@ -112,7 +113,8 @@ class Point(NamedTuple):
 class CheckError(Exception):
     """Comparisons that do not agree, or do not decide; or a sentence on the function itself.
 
-    `wrong` says that the gradient is to blame; comparisons say it by themselves.
+    `wrong` says that the gradient is to blame; comparisons say it by themselves. `found` is what was found, `advice`
+    what it suggests.
     """
 
     def __init__(
@@ -127,7 +129,8 @@ class CheckError(Exception):
         trouble = _trouble(point, i, first[0]) if first else ""
         self.point, self.wrong = point, wrong or (bool(first) and not trouble and not first[0].agrees)
         advice = trouble or (_suspicion(point, i, first[0]) if self.wrong and first else UNDECIDED)
-        super().__init__(f"{first[0]}. {advice}" if first else sentence)
+        self.found, self.advice = (f"{first[0]}. ", advice) if first else ("", sentence)
+        super().__init__(self.found + self.advice)
 
 
 def check_point(point: Point, rng: np.random.Generator, count: int | None = None) -> list[Comparison]:
@@ -138,15 +141,42 @@ def check_point(point: Point, rng: np.random.Generator, count: int | None = None
         found: list[Comparison] = []
         for _ in range(DIRECTIONS):
             direction = random_direction(x, rng)
-            comparisons = compare(point, i, direction, gradients[i], found)
-            kink = comparisons[0].method != EXACT and not comparisons[0].conclusive and _bends(point, i, direction)
-            if kink or not _settled(comparisons):
-                raise CheckError(point, comparisons=comparisons, i=i)
-            found += comparisons
+            found += _decided(point, i, direction, gradients[i], found)
         for method in dict.fromkeys(c.method for c in found):
             same = [c for c in found if c.method == method]
             report.append(max(same, key=lambda c: c.apart / c.tolerance if c.tolerance else 0.0))
     return report
+
+
+def _decided(
+    point: Point, i: int, direction: Array, gradient: Array, before: Sequence[Comparison] = ()
+) -> list[Comparison]:
+    """The comparisons along a direction, or along its parts; CheckError if they do not agree, or decide nothing.
+
+    No step suits elements of all sizes: at x = [1e-12, 1], sqrt(x + h) needs h far below 1e-12 for the first.
+    """
+    comparisons = compare(point, i, direction, gradient, before)
+    kink = comparisons[0].method != EXACT and not comparisons[0].conclusive and _bends(point, i, direction)
+    if _settled(comparisons) and not kink:
+        return comparisons
+    parts = _parts(point.arrays[i], direction)
+    try:
+        if len(parts) > 1:
+            return [c for part in parts for c in _decided(point, i, part, gradient)]
+    except CheckError:
+        if np.isnan(comparisons[0].numeric):
+            raise
+    raise CheckError(point, comparisons=comparisons, i=i)
+
+
+def _parts(x: Array, direction: Array) -> list[Array]:
+    """The direction for the elements of x of each size, in units of this size: from 1 to 1e-3 of the largest, ..."""
+    largest = np.max(np.abs(x), initial=0.0)
+    smaller = np.divide(largest, np.abs(x), out=np.ones_like(x), where=x != 0.0)  # zeros count as the largest
+    power = np.floor(np.log10(smaller) / 3)
+    return [
+        np.where(power == p, direction / smaller[power == p].min(), 0.0) for p in np.unique(power[direction != 0.0])
+    ]
 
 
 def _check_repeatable(point: Point) -> None:
@@ -194,12 +224,16 @@ def compare(
         close = _close(central, exact)
         if central.conclusive and central.agrees == (exact.agrees or not close):
             break
+    if not central.agrees and not exact.agrees:
+        central, exact = (_cancelled(point, i, c) for c in (central, exact))
     if np.isnan(exact.numeric) or (central.conclusive and not close):
         return [central._replace(note=f"; no complex step: {exact.note or 'a part of f is not analytic'}")]
     for roundoff in (_jumps, _last_digits):
         if not exact.agrees:
             wider = exact._replace(tolerance=exact.tolerance + roundoff(point, i, direction))
             exact = wider if wider.agrees else exact
+    if not np.isfinite(central.numeric):
+        return [exact]
     tolerance = max(central.tolerance + exact.tolerance, 2 * abs(exact.numeric - central.numeric))
     return [central._replace(tolerance=tolerance), exact]
 
@@ -266,9 +300,22 @@ def _jumps(point: Point, i: int, direction: Array) -> float:
     return min(3 * float(np.ptp(errors)), explained) if np.all(np.isfinite(errors)) else 0.0
 
 
+def _cancelled(point: Point, i: int, c: Comparison) -> Comparison:
+    """The comparison, if what is apart is the round-off of a gradient whose terms cancel here: it is large close by."""
+    rng = np.random.default_rng(0)
+    moved = [np.asarray(x + 0.1 * random_direction(x, rng)) for x in point.arrays]
+    with np.errstate(all="ignore"):
+        _, size = _along(point._replace(arrays=moved).slopes()[i], c.direction)
+    wider = c._replace(
+        tolerance=c.tolerance + 50 * float(np.finfo(point.dtype).eps) * size,
+        limit=max(c.limit, CONCLUSIVE[point.dtype] * size),
+    )
+    return wider if wider.agrees else c
+
+
 def _last_digits(point: Point, i: int, direction: Array) -> float:
-    """The last digits of the value, about 1e-14 of it in float64: round-off in a gradient that is nearly zero."""
-    return 50 * float(np.finfo(point.dtype).eps) * float(abs(point.here()))
+    """The last digits of the value in float64, 1e-14 of it: round-off in a gradient that is nearly zero."""
+    return 50 * EPS * float(abs(point.here()))
 
 
 # ---- What the numbers suggest ----------------------------------------------------------------------------------------
@@ -282,14 +329,23 @@ UNDECIDED = (
 
 def _trouble(point: Point, i: int, c: Comparison) -> str:
     """A sentence on what is wrong with the point, not with the gradient."""
+    if np.isnan(c.numeric):
+        return "f is not finite at any x + h and x - h: x is at the end of its domain, or f has no derivative here."
     line = point.line(i, c.direction)
+    if not all(1.0 / LARGEST < size < LARGEST for size in _sizes(point, i)):
+        return "These numbers are too close to the limits of float64 for differences: rescale x or f."
     if any(central_difference(line, steps).bends for steps in (STEPS, TINY_STEPS)):
         return "f has a kink here or very close, with another slope at x + h than at x - h: check it at another x."
     with np.errstate(all="ignore"):
-        wide, narrow = (abs(s) for s in (line(1e-8) - line(-1e-8), line(1e-10) - line(-1e-10)))
-    if wide < 2 * narrow and narrow > 1e6 * EPS * abs(line(0.0)) and narrow < 2 * wide:
+        wide, narrow, least = (abs(line(h) - line(-h)) for h in (1e-8, 1e-10, 1e-13))
+    if wide < 2 * narrow < 4 * wide and narrow < 2 * least and narrow > 1e6 * EPS * abs(line(0.0)):
         return "f jumps here: it has no derivative; check it at another x."
     return ""
+
+
+def _sizes(point: Point, i: int) -> list[float]:
+    """The sizes of f and of x, where they are not zero."""
+    return [float(size) for size in (abs(point.here()), np.max(np.abs(point.arrays[i]), initial=0.0)) if size]
 
 
 def _suspicion(point: Point, i: int, c: Comparison) -> str:
@@ -297,16 +353,23 @@ def _suspicion(point: Point, i: int, c: Comparison) -> str:
     if not np.isfinite(c.analytic):
         return "The gradient is not finite."
     if c.order > 1:
-        return "It is right at order 1, so the VJP is not made of ops alone, or one of its ops is wrong at order 2."
+        before = f"It is right at order {c.order - 1}, so the VJP is not made of ops alone, or one of its ops "
+        return f"{before}is wrong at order {c.order}."
     if point.names[-1] == COTANGENT and _right_with(1.0, point, i, c) and not _right_with(2.0, point, i, c):
-        return "It is right with g = 1: the VJP does not multiply by g."
+        once, doubled = (other.slopes()[i] for other in (_with(1.0, point), _with(2.0, point)))
+        does = "does not multiply by g" if np.array_equal(once, doubled) else "is not linear in g"
+        return f"It is right with g = 1: the VJP {does}."
     return _meaning(_ratios(point, i, c))
 
 
 def _right_with(cotangent: float, point: Point, i: int, c: Comparison) -> bool:
     """Whether the gradient is right if all elements of the cotangent are this number."""
-    other = point._replace(arrays=[*point.arrays[:-1], np.full_like(point.arrays[-1], cotangent)])
+    other = _with(cotangent, point)
     return _settled(compare(other, i, c.direction, other.slopes()[i]))
+
+
+def _with(cotangent: float, point: Point) -> Point:
+    return point._replace(arrays=[*point.arrays[:-1], np.full_like(point.arrays[-1], cotangent)])
 
 
 def _ratios(point: Point, i: int, c: Comparison) -> Array:
@@ -321,9 +384,13 @@ def _meaning(ratios: Array) -> str:
     ratio = float(ratios[0])
     if not np.all(np.isfinite(ratios)):
         return "f does not change with this input, as far as differences can see."
-    if np.ptp(ratios) > 1e-3 * np.max(np.abs(ratios)):
-        return f"Along other directions the ratio is {ratios[1]:.3g} or {ratios[2]:.3g}: some elements are wrong."
-    if abs(ratio - 1) < 0.005:
+    off = ratios - 1.0
+    small = bool(np.max(np.abs(off)) < 0.005)
+    if np.ptp(off) > min(1e-3 * np.max(np.abs(ratios)), 0.05 * np.max(np.abs(off))):
+        one, other = (f"{r - 1:.1e}" if small else f"{r:.3g}" for r in ratios[1:])
+        is_ = "it is off by a part of" if small else "the ratio is"
+        return f"Along other directions {is_} {one} or {other}: some elements are wrong."
+    if small:
         return f"Along other directions it is off by a part of {ratio - 1:.1e}, too: a factor."
     meaning = {-1.0: "the sign", 0.0: "no gradient arrives"}.get(round(ratio, 3), "a factor")
-    return f"It is {ratio:.2f} times the difference: {meaning}."
+    return f"The gradient is {ratio:.2f} times the difference: {meaning}."

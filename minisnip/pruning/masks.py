@@ -183,11 +183,13 @@ def names_by_layer(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def check_scores(scores: Arrays) -> None:
-    """Refuse scores that cannot be ranked, with a ValueError, and what is not a dict of them, with a TypeError."""
+    """Refuse scores that cannot be ranked: NaN with a ValueError; with a TypeError what is no dict of real arrays."""
     check_arrays("keep_top(scores, sparsity)", scores=scores)
     if not any(s.size for s in scores.values()):
         raise ValueError("there are no scores to choose from: pass a dict with at least one non-empty array")
     for name, s in scores.items():
+        if s.dtype.kind not in "fiub":
+            raise TypeError(f"the scores of {name} have dtype {s.dtype}, expected real numbers")
         if np.isnan(s).any():
             raise ValueError(
                 f"{np.count_nonzero(np.isnan(s))} scores of {name} are NaN and cannot be ranked: "

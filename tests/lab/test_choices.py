@@ -86,5 +86,20 @@ def test_what_helps_must_help_on_every_seed() -> None:
     )
 
 
+def test_the_table_of_rates_has_a_line_for_each_and_names_what_diverged() -> None:
+    plan = choices.plan_rates(BUDGETS["long"].of("rates"), "glyphs")
+    assert {(c.model, c.sparsity, c.test_split) for _, c in plan} == {(CONVNET, s, "never") for s in (0.0, 0.98, 0.99)}
+    found = rows(plan)
+    for row in found:
+        row["validation_error_percent"] = 1.0 + row["learning_rate"] + row["sparsity"]
+        if row["case"] == "0.1" and (row["sparsity"] == 0.0 or row["seed"] == 1000):
+            diverge(row)
+    text = RESULTS["rates"].text(found)
+    assert "| 0.02 | 1.02 ± 0.00 | 2.00 ± 0.00 | 2.01 ± 0.00 |" in text
+    assert "| 0.1 | diverged | 2.08 ± 0.00 (2 of 3) | 2.09 ± 0.00 (2 of 3) |" in text
+    assert "| 0.1 after a warm-up | 1.10 ± 0.00 | 2.08 ± 0.00 |" in text
+    assert "Not averaged, as the loss became infinite, in 5 runs" in text
+
+
 def test_our_recipe_is_made_of_ingredients() -> None:
     assert {name for names in BEST.values() for name in names} <= set(INGREDIENTS)

@@ -22,7 +22,7 @@ from tests.lab.fakes import fake, fake_in
 FIGURES = {name: [name] for name in ("figure1", "figure3", "figure4", "lengths")} | {"figure2": ["figure2-glyphs"]}
 FIGURES["table2"] = ["table2", "table2-gates"]
 LABELS = {"table2": {"glyphs (not MNIST)", "random images (not CIFAR-10)"}}
-CHOOSE = ("ingredients", "lengths")  # with seeds of their own
+CHOOSE = ("ingredients", "lengths", "rates")  # with seeds of their own
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +159,7 @@ def test_figure_2_names_both_data_sets_and_leaves_out_one_that_is_damaged(
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["table4"], "unknown result 'table4': choose one of table1, ingredients, lengths, figure1"),
+        (["table4"], "unknown result 'table4': choose one of table1, ingredients, lengths, rates, figure1"),
         (["table1", "--budget", "best"], "unknown budget 'best': choose one of smoke, short, long, paper"),
         (["table1", "--seeds", "0"], "seeds 0: at least 1"),
         (["table1", "--jobs", "0"], "argument --jobs: 0 processes: give 1 or more, or -1 for one on each core"),

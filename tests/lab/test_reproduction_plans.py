@@ -104,7 +104,9 @@ def test_our_best_recipe_reads_the_test_split_once_and_is_the_same_for_dense_net
     for model in (MLP, CONVNET):
         same = {(c.schedule, c.augment, c.average, c.criterion, c.iterations) for c in best if c.model == model}
         assert len(same) == 1
-    chosen = {config.seed for name in ("ingredients", "lengths") for _, config in RESULTS[name].plan(LONG, "mnist")}
+    chosen = {
+        config.seed for name in ("ingredients", "lengths", "rates") for _, config in RESULTS[name].plan(LONG, "mnist")
+    }
     assert not chosen & {config.seed for config in best}
     assert min(chosen) == 1000
 
@@ -116,7 +118,7 @@ def test_smoke_scores_in_rounds_with_few_images_to_take_a_minute() -> None:
 
 
 def test_the_choosing_runs_never_read_the_test_split() -> None:
-    for name in ("ingredients", "lengths"):
+    for name in ("ingredients", "lengths", "rates"):
         assert {config.test_split for _, config in RESULTS[name].plan(LONG, "mnist")} == {"never"}
 
 

@@ -68,7 +68,7 @@ def _by_network(mlp: int, convnet: int, recurrent: int, residual: int, cifar: in
     return {MLP: mlp, CONVNET: convnet, RELU: convnet, **table2}
 
 
-CHOOSING = {"ingredients": 3, "lengths": 3}
+CHOOSING = {"ingredients": 3, "lengths": 3, "rates": 3}
 BUDGETS = {
     budget.name: budget
     for budget in (
@@ -80,7 +80,7 @@ BUDGETS = {
             _by_network(5, 3, 3, 3, 1),
             _by_network(16_200, 5_400, 5_400, 2_700, 0),
             memorized=10_000,
-            fewer={"ingredients": 1, "lengths": 2, "table3": 2, "figure4": 1, "yardstick": 2},
+            fewer={"ingredients": 1, "lengths": 2, "rates": 2, "table3": 2, "figure4": 1, "yardstick": 2},
         ),
         Budget(
             "long",
@@ -88,7 +88,7 @@ BUDGETS = {
             _by_network(32_400, 14_400, 5_400, 2_700, 0),
             memorized=10_000,
             fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 2},
-            shorter={"ingredients": 3, "figure4": 3, "table3": 3},
+            shorter={"ingredients": 3, "rates": 3, "figure4": 3, "table3": 3},
         ),
         Budget(
             "paper",
