@@ -230,7 +230,7 @@ def kept_by_gate(networks: Mapping[str, Mapping[str, Mapping[str, float]]], titl
         for i, (part, gates) in enumerate(parts.items()):
             places = np.arange(len(gates)) + (i - (len(parts) - 1) / 2) * 0.8 / len(parts)
             bars = axes.bar(places, list(gates.values()), 0.8 / len(parts), color=COLORS[i], label=part)
-            axes.bar_label(bars, [f"{share:.1f}" if share >= 0.05 else "" for share in gates.values()], size="x-small")
+            axes.bar_label(bars, [_short(share) for share in gates.values()], size="x-small")
             axes.set_xticks(range(len(gates)), list(gates))
         axes.set(title=name, xlabel="gate")
         axes.grid(visible=False, axis="x")
@@ -238,6 +238,11 @@ def kept_by_gate(networks: Mapping[str, Mapping[str, Mapping[str, float]]], titl
     row[0].set_ylabel("connections kept (%)")
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
+
+
+def _short(percent: float) -> str:
+    """Two digits at most, as a label must fit on its bar; nothing for less than 0.05."""
+    return f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}" if percent >= 0.05 else ""
 
 
 def _draw_bars(axes: Axes, lengths: Mapping[str, float], labels: Sequence[str]) -> None:

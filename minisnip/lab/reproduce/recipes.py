@@ -73,7 +73,7 @@ BUDGETS = {
     budget.name: budget
     for budget in (
         Budget(
-            "smoke", _by_network(1, 1, 1, 1, 1), _by_network(100, 40, 8, 8, 0), training_images=4_000, memorized=500
+            "smoke", _by_network(1, 1, 1, 1, 1), _by_network(100, 40, 4, 4, 0), training_images=4_000, memorized=500
         ),
         Budget(
             "short",
