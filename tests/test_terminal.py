@@ -256,6 +256,13 @@ def test_closed_streams_are_no_error(tmp_path: Path, line: str, code: int) -> No
     assert "Exception ignored" not in done.stderr
 
 
+def test_closed_streams_are_no_error_of_other_processes(tmp_path: Path) -> None:
+    options = "--dataset glyphs --criteria random --sparsities 0.9 --seeds 2 --epochs 1 --jobs 2"
+    line = f"{sys.executable} -m minisnip compare {options} --out {tmp_path} 2>&-"
+    assert subprocess.run(["sh", "-c", line], capture_output=True).returncode == 0
+    assert (tmp_path / "tables.md").exists()
+
+
 @pytest.mark.parametrize("module", ["numpy", "minisnip.lab.cli", "argparse"])
 def test_ctrl_c_during_the_imports_is_one_sentence(tmp_path: Path, module: str) -> None:
     code = f"""

@@ -5,7 +5,8 @@
     >>> report = check_grads(lambda x, y: ops.tanh(x @ y), [np.ones((2, 3)), np.ones((3, 2))])
 
 Order 1 compares the gradient of s(x) = ⟨f(x), u⟩, u a random cotangent, with differences of s along random directions.
-`comparison.py` says how, and `differences.py` how exact a difference is.
+`directions.py` says which, `comparison.py` how, `differences.py` how exact a difference is, and `diagnosis.py` what a
+disagreement suggests.
 
 Order 2 is order 1 of the gradient, as in HIPS autograd. It takes the function ⟨∇s(x), v⟩ of x and of u, and compares
 its derivatives: those by x are Hessian-vector products; those by u show that every VJP is linear in its cotangent.
@@ -23,17 +24,14 @@ import numpy as np
 import numpy.typing as npt
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.comparison import (
-    COTANGENT,
-    PRECISION,
-    CheckError,
-    Comparison,
-    Point,
-    check_point,
-    random_direction,
-)
+from minisnip.autodiff.comparison import COTANGENT, PRECISION, Comparison, Point, random_direction
+from minisnip.autodiff.diagnosis import CheckError
+from minisnip.autodiff.directions import check_point
 from minisnip.autodiff.engine import Array, Tensor, backward_order, leaves_of, value_of
 from minisnip.autodiff.functions import Function, call, check_callable, gradients, tensor_of
+
+SINGLE = np.dtype(np.float32)
+ROUNDED = " To the digits of float32 it is right: if df computes in float32, pass dtype=np.float32."
 
 Scalar: TypeAlias = Callable[[list[Tensor], bool], Any]  # Tensors, and whether to record -> one number, or its Tensor
 
@@ -49,8 +47,9 @@ def check_grads(
         A function made of ops. It takes Tensors, and returns one of any shape. Written with a VJP in plain NumPy, it
         has order 1 only.
     inputs : array, or list or tuple of arrays, or dict of arrays
-        The point to check at: f(array), f(*arrays) or f(dict). Away from kinks, and from where f changes only in its
-        last digits, as a softmax with a logit of 36.
+        The point to check at: f(array), f(*arrays) or f(dict). It must not be a kink, or a place where f changes in its
+        last digits only, as a softmax does with a logit of 36. An element of the gradient is not seen if it is 1e-12 of
+        the largest (1e-7 without the complex step), as that of exp is at 0 beside 28.
     order : int
         1 for gradients, 2 for Hessian-vector products as well, and so on.
     seed : int
@@ -64,8 +63,8 @@ def check_grads(
     -------
     list of Comparison
         One for each order, input and method ("central difference" or "complex step"). From order 2 on, the cotangent
-        is an input too. Of several directions, the one that comes closest to its tolerance is listed. That the
-        negative cotangent gives the negative gradient is checked, too, and has no entry.
+        is an input too. Of several directions, the one that comes closest to its tolerance is listed. The
+        check that the negative cotangent gives the negative gradient has no entry.
 
     Raises
     ------
@@ -137,7 +136,7 @@ def check_gradient(
     try:
         return check_point(point, _generator("check_gradient", seed))
     except CheckError as error:
-        message = str(error)
+        message = str(error) + (ROUNDED if error.wrong and _passes(point._replace(dtype=SINGLE)) else "")
     repeat = f"{_name(f, 'f')}, {_name(df, 'df')}, {_literal(x)}, seed={seed}"
     raise _failed("check_gradient", message, repeat, precision)
 
@@ -233,6 +232,13 @@ def _value(scalar: Scalar, arrays: list[Array]) -> Any:
 def _gradient(scalar: Scalar, dtype: np.dtype[Any], arrays: list[Array]) -> list[Any]:
     tensors = [Tensor(x.astype(dtype)) for x in arrays]
     return gradients(scalar(tensors, True), tensors)
+
+
+def _passes(point: Point) -> bool:
+    try:
+        return bool(check_point(point, np.random.default_rng(0)))
+    except CheckError:
+        return False
 
 
 # ---- What the message says -------------------------------------------------------------------------------------------
@@ -363,6 +369,12 @@ def _gradients_given(found: Any, inputs: Any, arrays: list[Array]) -> list[Array
         names = f"a dict with the keys {[*inputs]}" if isinstance(inputs, dict) else "no dict, as the inputs are none"
         given = f"the keys {[*found]}" if isinstance(found, dict) else f"a {type(found).__name__}"
         raise ValueError(f"check_gradient: df gives {given}, expected {names}")
+    numbers = isinstance(found, list | tuple) and found and all(isinstance(g, int | float) for g in found)
+    if numbers and not isinstance(inputs, list | tuple):
+        raise TypeError(
+            f"check_gradient: df gives a {type(found).__name__} of {len(found)} numbers, expected an array of shape "
+            f"{arrays[0].shape}: return np.array(...)"
+        )
     gradients = [
         _as_array("df", g) for g in ([found[key] for key in inputs] if isinstance(inputs, dict) else leaves_of(found))
     ]

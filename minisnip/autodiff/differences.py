@@ -51,7 +51,7 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
     """
     with np.errstate(all="ignore"):
         h, center = np.array(steps), s(0.0)
-        up, down = np.array([(_or_nan(s, t), _or_nan(s, -t)) for t in steps]).T
+        up, down = np.array([(or_nan(s, t), or_nan(s, -t)) for t in steps]).T
         change = np.maximum(abs(up - center), abs(down - center))
         steep, bend, coarse = change / h, abs(up - 2 * center + down) / h, (up - down) / (2 * h)
         slopes = coarse[1:] + np.diff(coarse) / 99
@@ -72,7 +72,7 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
     return Slope(float(slopes[1:][best]), float(error[best]), float(seen[best]), bends)
 
 
-def _or_nan(s: Line, t: float) -> Any:
+def or_nan(s: Line, t: float) -> Any:
     """s(t), or NaN where it raises: x + t d may be outside the domain of f."""
     try:
         return s(t)

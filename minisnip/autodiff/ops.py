@@ -253,8 +253,8 @@ _log_softmax_op: Op = primitive(_log_softmax, lambda g, out, x, axis: g - exp(ou
 def log_softmax(x: Value, axis: int = -1) -> Any:
     """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits.
 
-    Shapes: out has the shape of x; the softmax is taken along one axis. VJP: g - softmax(x) Σ g. An infinite logit
-    gives NaN, and -∞ for the others (in PyTorch NaN for all).
+    Shapes: out has the shape of x; the softmax is taken along one axis. VJP: g - softmax(x) Σ g. The answer is NaN
+    at a logit of ∞, and -∞ at the others (in PyTorch NaN at all).
     """
     return _log_softmax_op(x, axis=axis)
 

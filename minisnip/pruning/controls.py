@@ -83,6 +83,11 @@ def invert(scores: Arrays) -> dict[str, Array]:
     """The scores in reverse order: what would be kept first is removed first.
 
     -s of floats; ~s of integers and booleans, which cannot overflow.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a score is NaN, or no real number.
     """
     check_scores(scores)
     flat = flatten(scores)  # one dtype for all

@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -37,7 +38,7 @@ from tqdm import tqdm
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import im2col, padded
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.autodiff.threads import one_thread, pool
+from minisnip.autodiff.threads import in_turn, one_thread, pool
 from minisnip.nn import Block, Conv2d, Layer, Linear, ReLU, Select, Sequential, cross_entropy
 from minisnip.nn.known import known_blocks
 from minisnip.nn.threads import cores
@@ -45,7 +46,7 @@ from minisnip.pruning.masks import apply_masks, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch
 
 IMAGES = 100  # at a time, at most
-CACHE = 2**23  # bytes for one batch of rows, at most: about what a processor's cache holds
+CACHE = 2**24  # bytes for one batch of rows, at most: about what a processor's cache holds
 
 
 def delta_loss_by_deletion(net: Sequential, params: Arrays, x: Array, y: Array, delta: float = 1.0) -> dict[str, Array]:
@@ -154,10 +155,12 @@ def _shares(net: Sequential, params: Arrays, x: Array, y: Array, memory_limit: i
 
 
 def _add_changes(totals: dict[str, Array], stages: list[Stage], delta: float, size: int, bar: tqdm) -> None:
-    """Add the changes of the loss, summed over the images of the stages; each thread takes one unit at a time."""
+    """Add the changes of the loss, summed over the images of the stages; each thread takes one unit at a time.
 
-    def one_unit(task: tuple[Stage, int]) -> None:
-        stage, unit = task
+    Where later layers are passed image by image, most of the work is Python's, and threads would wait for its lock.
+    """
+
+    def one_unit(stage: Stage, unit: int) -> None:
         for short, which in (("weight", slice(0, -1)), ("bias", slice(-1, None))):
             total = totals.get(f"{stage.block.name}.{short}")
             if total is not None:
@@ -165,9 +168,9 @@ def _add_changes(totals: dict[str, Array], stages: list[Stage], delta: float, si
         bar.update()
 
     layers = names_by_layer(totals)
-    tasks = [(stage, unit) for stage in stages if stage.block.name in layers for unit in range(len(stage.outputs))]
     with pool(cores()) as spread:
-        spread(one_unit, tasks)
+        for stage in (stage for stage in stages if stage.block.name in layers):
+            (in_turn if stage.passed else spread)(partial(one_unit, stage), range(len(stage.outputs)))
 
 
 @dataclass(frozen=True)

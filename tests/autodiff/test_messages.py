@@ -113,6 +113,9 @@ CASES: dict[str, Callable[[], Any]] = {
     "the cotangent is missing": grads(cube(lambda g, x: 3.0 * x * x)),
     "the cotangent is missing, twice": grads(cube(lambda g, x: 6.0 * x * x)),
     "the cotangent is missing under other ops": grads(lambda x: ops.sum(cube(lambda g, x: 3.0 * x * x)(2.0 * x) * 3.0)),
+    "the cotangent loses its sign under another op": grads(
+        primitive(lambda x: 2.0 * x, lambda g, out, x: 2.0 * ops.abs(g)), np.arange(1.0, 6.0)
+    ),
     "the cotangent is squared": grads(cube(lambda g, x: g * g * 3.0 * x * x)),
     "one element by 1e-6": grads(primitive(lambda x: 2.0 * x, lambda g, out, x: g * np.array([2.0, 2.0, 2.000002]))),
     "rounded to float32": grads(lambda x: (x.astype(np.float32) * 3.0).astype(np.float64), order=2),
@@ -141,6 +144,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "only a part is analytic": grads(lambda x: partly_real(x) + twice(x)),
     "a function with a name": grads(shared, {"w": X, "b": X}, order=1),
     "a gradient by hand": gradient(total, hasty),
+    "a gradient by hand in float32, not said": gradient(total, lambda x: 2.0 * x.astype(np.float32), X / 3.0),
     "a gradient by hand, float32": gradient(total, hasty, dtype=np.float32, seed=2),
     "a gradient by hand, without a name": gradient(lambda a, b: total(a * b), lambda a, b: [a, b], [X, X]),
     **{
@@ -149,6 +153,7 @@ CASES: dict[str, Callable[[], Any]] = {
     },
     "f does not depend on x": gradient(lambda x: np.sum(0.0 * x) + 1.0, np.ones_like),
     # What is wrong with the point
+    "at the end of its domain": grads(lambda x: x**1.5, np.array([0.0, 1.0])),
     "a kink": grads(ops.relu, Z),
     "a kink, beside a slope": grads(lambda x: ops.abs(x) + 3.0 * x, np.array([1.0, 0.0])),
     "a kink at 1e-9": grads(ops.relu, np.array([1e-9, 1.0])),
@@ -261,6 +266,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "two numbers": gradient(lambda x: x[:2], hasty),
     "one number in an array": gradient(lambda x: [[total(x)]], lambda x: 2.0 * x),
     "a gradient of another shape": gradient(total, lambda x: x[:2]),
+    "a gradient of numbers": gradient(total, lambda x: [2.0 * v for v in x.tolist()]),
     "two gradients": gradient(total, lambda x: [x, x]),
     "no gradients": gradient(total, lambda x: []),
     "a complex gradient": gradient(total, lambda x: 1j * x),

@@ -568,3 +568,23 @@ def test_a_function_that_rounds_to_float32_is_told_so() -> None:
 def test_numbers_at_the_limits_of_float64_are_not_blamed_on_an_op(f: Any, x: float) -> None:
     words = message_of(check_grads, f, np.array([x]), order=1)
     assert not words or ("too close to the limits of float64" in words and "wrong" not in words)
+
+
+@pytest.mark.parametrize(("real", "x"), [(False, [23.0, 0.0]), (False, [0.0, 3.0, 23.0]), (True, [14.0, 0.0])])
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1.1, 2.0])
+def test_a_wrong_element_is_found_beside_a_much_larger_one(x: list[float], factor: float, real: bool) -> None:
+    def forward(x: Any) -> Any:
+        return np.exp(np.real(x) if real else x)
+
+    wrong = np.where(np.array(x) < 1.0, factor, 1.0)
+    one_off = primitive(forward, partial(scaled, wrong, np.exp))
+    right = primitive(forward, partial(scaled, np.ones(len(x)), np.exp))
+    for seed in range(5):
+        assert not message_of(check_grads, right, np.array(x), order=1, seed=seed)
+        assert "wrong by itself" in message_of(check_grads, one_off, np.array(x), order=1, seed=seed)
+
+
+def test_a_wrong_gradient_that_grows_fast_is_not_taken_for_one_that_cancels() -> None:
+    wrong = primitive(np.exp, lambda g, out, x: 0.96 * g * out)
+    words = message_of(check_grads, lambda x: ops.sum(wrong((x * x) ** 3 * 0.4)), np.array([1.9, -2.2, 0.7]), order=1)
+    assert "0.96 times the difference" in words or "some elements" in words

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 ERROR = "validation_error_percent"
 
 
-def _cases(budget: Budget, dataset: str, made: Iterable[tuple[str, str, float, Changes]]) -> list[Case]:
+def _cases(
+    budget: Budget, dataset: str, made: Iterable[tuple[str, str, float, Changes]], first: int = recipes.SEARCH_SEED
+) -> list[Case]:
     """The runs of each case, network, sparsity and changes of Algorithm 1, with the seeds that choose."""
     settings = [
         (case, model, recipes.algorithm_1(model, sparsity, budget, {**changes, "test_split": "never"}))
         for case, model, sparsity, changes in made
     ]
-    return recipes.over_seeds(budget, dataset, settings, first=recipes.SEARCH_SEED)
+    return recipes.over_seeds(budget, dataset, settings, first)
 
 
 def mean(rows: Sequence[Row]) -> float:
@@ -117,13 +119,13 @@ RATES: dict[str, Changes] = {
     **{f"{rate:g}": {"learning_rate": rate} for rate in (0.01, 0.02, 0.05, 0.1)},
     "0.1 after a warm-up": {"learning_rate": 0.1, "schedule": "warmup"},
 }
-DENSITIES = (0.0, *(pruned / 100 for pruned in recipes.SNIP[CONVNET]))
+SPARSITIES = (0.0, *(pruned / 100 for pruned in recipes.SNIP[CONVNET]))
 
 
 def plan_rates(budget: Budget, dataset: str) -> list[Case]:
     """Algorithm 1 on LeNet-5-Caffe, and the dense network, at several learning rates."""
-    made = [(name, CONVNET, sparsity, changes) for sparsity in DENSITIES for name, changes in RATES.items()]
-    return _cases(budget, dataset, made)
+    made = [(name, CONVNET, sparsity, changes) for sparsity in SPARSITIES for name, changes in RATES.items()]
+    return _cases(budget, dataset, made, recipes.RATES_SEED)
 
 
 def table_rates(rows: Sequence[Row]) -> str:
@@ -131,7 +133,7 @@ def table_rates(rows: Sequence[Row]) -> str:
     lines = [
         {
             "learning rate": name,
-            **{percent(sparsity): score(select(rows, case=name, sparsity=sparsity), ERROR) for sparsity in DENSITIES},
+            **{percent(sparsity): score(select(rows, case=name, sparsity=sparsity), ERROR) for sparsity in SPARSITIES},
         }
         for name in RATES
     ]

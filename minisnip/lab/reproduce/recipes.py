@@ -16,7 +16,9 @@ RECURRENT = ("lstm-s", "lstm-b", "gru-s", "gru-b")
 CIFAR = ("alexnet-s", "alexnet-b", "vgg-c", "vgg-d", "vgg-like", "wrn-16-8", "wrn-16-10", "wrn-22-8")
 RESIDUAL = "wrn-10-1"  # ours
 ON_MNIST = (*RECURRENT, RESIDUAL)
-SEARCH_SEED = 1000  # the first seed of the runs that choose; no table reports an error of theirs on the test split
+# The first seed of the runs that choose a learning rate, and of those that choose the rest. No table reports an error
+# of these runs on the test split. With 1000 and 1001, LeNet-5-Caffe at 98 % diverges at the paper's rate of 0.1.
+RATES_SEED, SEARCH_SEED = 1000, 1002
 
 
 # Budgets
@@ -108,11 +110,11 @@ Changes: TypeAlias = dict[str, Any]
 
 PROTOCOL: dict[str, Any] = {"schedule": "step", "compact": True, "test_split": "every-epoch"}
 RATE = 0.1
-LOWER_RATE, TRAINS_AT_RATE = 0.02, 0.98  # LeNet-5-Caffe diverges at 0.1 unless it is pruned that much
+LOWER_RATE, TRAINS_AT_RATE = 0.02, 0.98  # LeNet-5-Caffe diverges at 0.1; pruned that much, it trains with most draws
 AUTHORS: Changes = {"init": "lecun", "trained_init": "lecun"}  # one draw is scored, another is trained
 
 RESIDUAL_TRAINING: Changes = {"schedule": "step"}
-# Chosen on the validation split, LSTM-s at 95 %, one seed from SEARCH_SEED on, 1,620 steps: 3.4 %; Glorot's draw 4.6 %,
+# Chosen on the validation split, LSTM-s at 95 %, seed 1000, 1,620 steps: 3.4 %; Glorot's draw 4.6 %,
 # He's 7.8 %, SGD at 0.1 5.8 %. With Adam at 1e-3, 2,160 steps made 10.8 %.
 RECURRENT_TRAINING: Changes = {"optimizer": "adam", "learning_rate": 5e-3, "schedule": "cosine", "init": "normal"}
 RECURRENT_RECIPE = "Adam, learning rate 5e-3 on a cosine, initial weights normal with std 0.1"
@@ -128,7 +130,7 @@ INGREDIENTS: dict[str, Changes] = {
     "scored on 10,000 images": {"scoring_images": 10_000},
     "LeCun's initialization": {"init": "lecun"},
 }
-# "ours, best": chosen on the validation split and the seeds from SEARCH_SEED on; the table has the seeds from 0 on
+# "ours, best": chosen on the validation split, with the seeds from SEARCH_SEED on. The table has the seeds from 0 on.
 BEST: dict[str, tuple[str, ...]] = {
     MLP: ("twice the iterations", "cosine schedule", "average of the weights", "shifts by 1 pixel", "FORCE"),
     CONVNET: ("twice the iterations", "cosine schedule", "average of the weights", "shifts by 1 pixel", "FORCE"),
