@@ -99,7 +99,7 @@ def _ratios(point: Point, i: int, c: Comparison) -> Array:
 def _meaning(ratios: Array) -> str:
     ratio = float(ratios[0])
     if not np.all(np.isfinite(ratios)):
-        return "f does not change with this input, as far as differences can see."
+        return "The slope of f is zero here, as far as differences can see."
     off = ratios - 1.0
     small = bool(np.max(np.abs(off)) < 0.005)
     if np.ptp(off) > min(1e-3 * np.max(np.abs(ratios)), 0.05 * np.max(np.abs(off))):
@@ -108,5 +108,10 @@ def _meaning(ratios: Array) -> str:
         return f"Along other directions {found} {one} or {other}: some elements are wrong."
     if small:
         return f"Along other directions it is off by a part of {ratio - 1:.1e}, too: a factor."
-    meaning = {-1.0: "the sign", 0.0: "no gradient arrives"}.get(round(ratio, 3), "a factor")
-    return f"The gradient is {ratio:.2f} times the difference: {meaning}."
+    if ratio == 0.0:
+        return "The gradient is zero: no gradient arrives."
+    part = round(1.0 / ratio)  # a mean where f has a sum
+    if part > 1 and abs(ratio * part - 1.0) < 1e-5:
+        return f"The gradient is 1/{part} of the difference: a factor."
+    meaning = "the sign" if round(ratio, 3) == -1.0 else "a factor"
+    return f"The gradient is {ratio:{'.2f' if abs(ratio) > 0.1 else '.3g'}} times the difference: {meaning}."

@@ -1,6 +1,6 @@
 """Compare a gradient with differences of its function: by each input, along random directions.
 
-Several directions, whose entries are of magnitude ½ to 1½, so that no element counts for nearly nothing.
+There are several directions, and their entries are of magnitude ½ to 1½: so every element counts.
 """
 
 from __future__ import annotations

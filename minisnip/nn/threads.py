@@ -125,9 +125,9 @@ def sharding(net: Sequential, threads: int | None = None, images: float = math.i
     net : Sequential
         Whether the batch is cut depends on the layers alone.
     threads : int or None
-        The number of threads; None for one per core.
+        The number of threads, at most; None for one per core.
     images : int
-        How many images there will be, if that is known.
+        How many images there will be, if that is known: an MLP takes a few of them in one thread.
 
     Yields
     ------
@@ -135,7 +135,8 @@ def sharding(net: Sequential, threads: int | None = None, images: float = math.i
     """
     long = any(isinstance(block.layer, Conv2d | Recurrent | Residual) for block in net.blocks())
     small = not long and images * net.size < START
-    threads = 1 if small else cores() if threads is None else checked(threads)
+    threads = None if threads is None else checked(threads)
+    threads = 1 if small else threads or cores()
     if not blas().lib_controllers:
         warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()

@@ -295,7 +295,8 @@ def test_a_backward_pass_written_by_hand_is_checked() -> None:
     assert {c.method for c in report} == {"central difference", "complex step"}
     assert all(c.agrees for c in report)
     with pytest.raises(
-        AssertionError, match=r"(?s)^check_gradient: .*hasty gives .*0\.50.*repeat: check_gradient\(loss, hasty"
+        AssertionError,
+        match=r"(?s)^check_gradient: .*hasty gives .*1/2 of.*repeat: check_gradient\(loss, hasty",
     ):
         check_gradient(loss, hasty, np.ones((3, 2)))
 
