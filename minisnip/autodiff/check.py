@@ -63,8 +63,8 @@ def check_grads(
     -------
     list of Comparison
         One for each order, input and method ("central difference" or "complex step"). From order 2 on, the cotangent
-        is an input too. Of several directions, the one that comes closest to its tolerance is listed. The
-        check that the negative cotangent gives the negative gradient has no entry.
+        is an input too. Of several directions, the one that comes closest to its tolerance is listed. That -u gives the
+        negative gradient is checked too, without an entry.
 
     Raises
     ------

@@ -67,8 +67,13 @@ def warmup(i: int, total: int) -> float:
     return min(1.0, 20 * (i + 1) / total) * step(i, total)
 
 
+def warmup_cosine(i: int, total: int) -> float:
+    """As `cosine`, after the same rise as in `warmup`."""
+    return min(1.0, 20 * (i + 1) / total) * cosine(i, total)
+
+
 # A factor on the learning rate, from the step (counted from 0) and the number of steps
-SCHEDULES = Registry("schedule", {f.__name__: f for f in (constant, step, cosine, warmup)})
+SCHEDULES = Registry("schedule", {f.__name__: f for f in (constant, step, cosine, warmup, warmup_cosine)})
 
 
 @dataclass(frozen=True)

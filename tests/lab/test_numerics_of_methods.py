@@ -76,6 +76,7 @@ GOLDEN: dict[str, float] = {
     "schedule step": 3.232,
     "schedule cosine": 5.5,
     "schedule warmup": 3.2319999999999993,
+    "schedule warmup_cosine": 5.5,
     "compact": 1.389998973,
 }
 

@@ -60,6 +60,7 @@ def test_schedules_go_where_they_say() -> None:
     assert [SCHEDULES["step"](i, 100) for i in (0, 24, 25, 50, 75, 99)] == pytest.approx([1, 1, 0.1, 0.01, 1e-3, 1e-3])
     assert [SCHEDULES["cosine"](i, 100) for i in (0, 50, 100)] == pytest.approx([1, 0.5, 0])
     assert [SCHEDULES["warmup"](i, 100) for i in (0, 1, 4, 24, 25, 99)] == pytest.approx([0.2, 0.4, 1, 1, 0.1, 1e-3])
+    assert [SCHEDULES["warmup_cosine"](i, 100) for i in (0, 50, 100)] == pytest.approx([0.2, 0.5, 0])
 
 
 def test_drops_come_every_25k_iterations_as_in_the_paper_if_the_run_has_100k() -> None:
