@@ -45,28 +45,33 @@ def known_blocks(
         raise UnknownLayerError(
             f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only{remedy}"
         )
-    for name, layer in _inner_layers(net):
-        bare = isinstance(layer, Residual) and not layer.shapes()  # belongs to no block
-        if bare or type(layer) not in known:
-            ours = ", ".join(kind.__name__ for kind in known)
-            which = ours if type(layer).__module__.startswith("minisnip.nn") else "layers of minisnip.nn"
-            kind = type(layer).__name__ + " without parameters" * bare
-            raise UnknownLayerError(f"layer {name} is a {kind}: {purpose} through {which} only{remedy}")
+    if unknown := [(name, layer) for name, layer in _inner_layers(net) if _is_bare(layer) or type(layer) not in known]:
+        name, layer = min(unknown, key=lambda found: not _saturates(found[1]))  # an LSTM rather than what it reads
+        ours = ", ".join(kind.__name__ for kind in known)
+        which = ours if type(layer).__module__.startswith("minisnip.nn") else "layers of minisnip.nn"
+        kind = type(layer).__name__ + " without parameters" * _is_bare(layer)
+        raise UnknownLayerError(f"layer {name} is a {kind}: {purpose} through {which} only{remedy}")
     return net.blocks()
 
 
 def saturating(net: Sequential) -> str:
     """The first layer that saturates, as in "layer rnn of type LSTM"; empty if there is none."""
-    found = ((name, layer) for name, layer in net.layers.items() if getattr(layer, "saturates", False))
+    found = ((name, layer) for name, layer in net.layers.items() if _saturates(layer))
     return next((f"layer {name} of type {type(layer).__name__}" for name, layer in found), "")
+
+
+def _saturates(layer: Layer) -> bool:
+    return bool(getattr(layer, "saturates", False))
+
+
+def _is_bare(layer: Layer) -> bool:
+    """Whether it is a Residual without parameters, which belongs to no block."""
+    return isinstance(layer, Residual) and not layer.shapes()
 
 
 def _inner_layers(net: Sequential, prefix: str = "") -> Iterator[tuple[str, Layer]]:
     """Every layer with its name, and those in a Residual."""
     for name, layer in net.layers.items():
         yield prefix + name, layer
-        for part, inner in (layer.parts if isinstance(layer, Residual) else {}).items():
-            if isinstance(inner, Sequential):
-                yield from _inner_layers(inner, f"{prefix}{name}.{part}.")
-            else:
-                yield f"{prefix}{name}.{part}", inner
+        for start, part in (layer.networks if isinstance(layer, Residual) else {}).items():
+            yield from _inner_layers(part, f"{prefix}{name}.{start}")

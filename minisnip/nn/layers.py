@@ -113,8 +113,8 @@ class Conv2d:
 
 
 @dataclass(frozen=True)
-class MaxPool2d(Stateless):
-    """The largest number of each window; the stride is the kernel's size if not given."""
+class Pool2d(Stateless):
+    """One number for each window; the stride is the kernel's size if not given."""
 
     kernel: int
     stride: int | None = None
@@ -124,6 +124,11 @@ class MaxPool2d(Stateless):
             raise ValueError(f"takes images (C, H, W), got {shape}")
         stride = self.kernel if self.stride is None else self.stride
         return (shape[0], *out_sizes(shape[1:], (self.kernel, self.kernel), stride))
+
+
+@dataclass(frozen=True)
+class MaxPool2d(Pool2d):
+    """The largest number of each window; the stride is the kernel's size if not given."""
 
     def __call__(self, params: Params, x: Value) -> Any:
         return max_pool2d(x, self.kernel, self.stride)

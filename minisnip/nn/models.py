@@ -67,11 +67,9 @@ def lenet_5_caffe_relu() -> Sequential:
     return Sequential(MNIST_SHAPE, **rest)
 
 
-def _normalized(number: str, layer: Linear | Conv2d) -> dict[str, Layer]:
+def _normalized(name: str, layer: Linear | Conv2d) -> dict[str, Layer]:
     """A layer with a bias, batch normalization that is neither masked nor counted, ReLU."""
-    convolution = isinstance(layer, Conv2d)
-    units = layer.out_channels if isinstance(layer, Conv2d) else layer.out_features
-    name = f"conv{number}" if convolution else f"fc{number}"
+    units = layer.shapes()["bias"][0]
     return {name: layer, f"{name}_bn": BatchNorm(units, prunable=False), f"{name}_relu": ReLU()}
 
 
@@ -80,7 +78,7 @@ def _head(*widths: int) -> dict[str, Layer]:
     layers: dict[str, Layer] = {"flatten": Flatten()}
     *hidden, last = pairwise(widths)
     for i, (inputs, units) in enumerate(hidden, start=1):
-        layers |= _normalized(f"{i}", Linear(inputs, units))
+        layers |= _normalized(f"fc{i}", Linear(inputs, units))
     return {**layers, f"fc{len(widths) - 1}": Linear(*last)}
 
 
@@ -93,7 +91,7 @@ def alexnet(units: int = 1024, channels: tuple[int, ...] = (96, 256, 384, 384, 2
     layers: dict[str, Layer] = {}
     before = CIFAR_SHAPE[0]
     for i, (kernel, filters) in enumerate(zip((11, 5, 3, 3, 3), channels, strict=True), start=1):
-        layers |= _normalized(f"{i}", Conv2d(before, filters, kernel, stride=2, padding="same"))
+        layers |= _normalized(f"conv{i}", Conv2d(before, filters, kernel, stride=2, padding="same"))
         before = filters
     return Sequential(CIFAR_SHAPE, **layers, **_head(before, units, units, 10))
 
@@ -125,7 +123,7 @@ def vgg(kind: str = "d", width: int = 64) -> Sequential:
     for stage, (factor, count) in enumerate(((1, 2), (2, 2), (4, 3), (8, 3), (8, 3)), start=1):
         for i in range(1, count + 1):
             kernel = VGG[kind] if i == 3 else 3
-            layers |= _normalized(f"{stage}_{i}", Conv2d(before, factor * width, kernel, padding=kernel // 2))
+            layers |= _normalized(f"conv{stage}_{i}", Conv2d(before, factor * width, kernel, padding=kernel // 2))
             before = factor * width
         layers[f"pool{stage}"] = MaxPool2d(2)
     hidden = (before,) if kind == "like" else (before, before)
@@ -226,37 +224,26 @@ LENETS: dict[str, Callable[[], Sequential]] = {
     "lenet-5-caffe": lenet_5_caffe,
     "lenet-5-caffe-relu": lenet_5_caffe_relu,
 }
+_TABLE_2: dict[str, tuple[str, Callable[..., Sequential], *tuple[object, ...]]] = {
+    "alexnet-s": ("AlexNet-s", alexnet, 1024),
+    "alexnet-b": ("AlexNet-b", alexnet, 2048),
+    "vgg-c": ("VGG-C", vgg, "c"),
+    "vgg-d": ("VGG-D", vgg, "d"),
+    "vgg-like": ("VGG-like", vgg, "like"),
+    "wrn-16-8": ("WRN-16-8", wide_resnet, 16, 8),
+    "wrn-16-10": ("WRN-16-10", wide_resnet, 16, 10),
+    "wrn-22-8": ("WRN-22-8", wide_resnet, 22, 8),
+    "lstm-s": ("LSTM-s", recurrent_network, LSTM, 128),
+    "lstm-b": ("LSTM-b", recurrent_network, LSTM, 256),
+    "gru-s": ("GRU-s", recurrent_network, GRU, 128),
+    "gru-b": ("GRU-b", recurrent_network, GRU, 256),
+}
+TABLE_2 = {name: _model(*call) for name, call in _TABLE_2.items()}
 TITLES = {  # of tables and figures
     "lenet-300-100": "LeNet-300-100",
     "lenet-5-caffe": "LeNet-5-Caffe",
     "lenet-5-caffe-relu": "LeNet-5-Caffe + ReLU",
-    "alexnet-s": "AlexNet-s",
-    "alexnet-b": "AlexNet-b",
-    "vgg-c": "VGG-C",
-    "vgg-d": "VGG-D",
-    "vgg-like": "VGG-like",
-    "wrn-16-8": "WRN-16-8",
-    "wrn-16-10": "WRN-16-10",
-    "wrn-22-8": "WRN-22-8",
-    "lstm-s": "LSTM-s",
-    "lstm-b": "LSTM-b",
-    "gru-s": "GRU-s",
-    "gru-b": "GRU-b",
+    **{name: call[0] for name, call in _TABLE_2.items()},
     "wrn-10-1": "WRN-10-1 (MNIST)",
 }
-_TABLE_2: dict[str, tuple[Callable[..., Sequential], *tuple[object, ...]]] = {
-    "alexnet-s": (alexnet, 1024),
-    "alexnet-b": (alexnet, 2048),
-    "vgg-c": (vgg, "c"),
-    "vgg-d": (vgg, "d"),
-    "vgg-like": (vgg, "like"),
-    "wrn-16-8": (wide_resnet, 16, 8),
-    "wrn-16-10": (wide_resnet, 16, 10),
-    "wrn-22-8": (wide_resnet, 22, 8),
-    "lstm-s": (recurrent_network, LSTM, 128),
-    "lstm-b": (recurrent_network, LSTM, 256),
-    "gru-s": (recurrent_network, GRU, 128),
-    "gru-b": (recurrent_network, GRU, 256),
-}
-TABLE_2 = {name: _model(TITLES[name], *call) for name, call in _TABLE_2.items()}
 MODELS: Registry[Callable[[], Sequential]] = Registry("model", LENETS | TABLE_2 | {"wrn-10-1": wrn_10_1_mnist})

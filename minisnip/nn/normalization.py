@@ -137,10 +137,11 @@ def _statistics(params: Params, x: Value) -> tuple[Any, Any]:
         raise ValueError("BatchNorm got one of running_mean and running_var: pass both, or none to use the batch's own")
     if running:
         return running[0], running[1]
-    if shape_of(x)[0] < 2:
+    if (n := shape_of(x)[0]) < 2:
         raise ValueError(
-            "BatchNorm takes its statistics from the batch, and this is a batch of one image: pass at least 2, or "
-            "parameters with running statistics (the result of `train` has them; running_statistics measures them)"
+            f"BatchNorm takes its statistics from the batch, and this is a batch of {('no', 'one')[n]} image: pass at "
+            "least 2, or parameters with running statistics (the result of `train` has them; running_statistics "
+            "measures them)"
         )
     mean, squares = _mean(x), variance(x)
     if (found := _measured.get()) is not None:

@@ -15,7 +15,11 @@ def table(net: Any) -> str:
         counted = sum(size for parameter, size in sizes.items() if parameter in net.prunable)
         others = sum(sizes.values()) - counted
         count = [f"{counted:,}"] * bool(counted) + [f"({others:,})"] * bool(others)
-        short = re.sub(r"\b(\w+_(features|channels|size)|features|layer)=|, (bias|prunable)=True", "", str(layer))
+        short = re.sub(
+            r"\b(\w+_(features|channels|size)|features|layer)=|, (bias|prunable)=True|, all_states=False",
+            "",
+            str(layer),
+        )
         rows.append((name, short, str(net.out_shapes[name]), " ".join(count)))
     rows.append(("total", "", "", f"{net.size:,}"))
     *widths, last = (max(map(len, column)) for column in zip(*rows, strict=True))

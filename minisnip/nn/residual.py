@@ -12,14 +12,15 @@ He, Zhang, Ren and Sun 2016 (arXiv 1512.03385, 1603.05027). The body is a networ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.conv import avg_pool2d, out_sizes
+from minisnip.autodiff.conv import avg_pool2d
 from minisnip.autodiff.engine import Array, Value
-from minisnip.nn.layers import Layer, Params, Sequential, Shape, Stateless
+from minisnip.nn.layers import Layer, Params, Pool2d, Sequential, Shape, Stateless
 
 Entry = TypeVar("Entry")
 
@@ -45,51 +46,53 @@ class Residual:
     body: Sequential
     shortcut: Layer | None = None
 
-    @property
-    def parts(self) -> dict[str, Layer]:
-        """The body and, if there is one, the shortcut, by name."""
-        return {"body": self.body} if self.shortcut is None else {"body": self.body, "shortcut": self.shortcut}
+    @cached_property
+    def networks(self) -> dict[str, Sequential]:
+        """The body and the shortcut as networks, by what begins the names of their parameters."""
+        short = self.shortcut
+        if isinstance(short, Sequential):
+            return {"body.": self.body, "shortcut.": short}
+        layers = {} if short is None else {"shortcut": short}
+        return {"body.": self.body, "": Sequential(self.body.input_shape, **layers)}
 
-    def _named(self, entries: Callable[[Layer], dict[str, Entry]]) -> dict[str, Entry]:
-        return {f"{part}.{name}": entry for part, a in self.parts.items() for name, entry in entries(a).items()}
+    def _named(self, entries: Callable[[Sequential], Mapping[str, Entry]]) -> dict[str, Entry]:
+        return {f"{start}{name}": e for start, net in self.networks.items() for name, e in entries(net).items()}
 
     def shapes(self) -> dict[str, Shape]:
-        return self._named(lambda part: part.shapes())
+        return self._named(Sequential.shapes)
 
     def state_shapes(self) -> dict[str, Shape]:
         """As `Sequential.state_shapes`."""
-        return self._named(lambda part: getattr(part, "state_shapes", dict)())
+        return self._named(Sequential.state_shapes)
 
     def offsets(self) -> dict[str, Array]:
         """As `Sequential.offsets`."""
-        return self._named(lambda part: getattr(part, "offsets", dict)())
+        return self._named(Sequential.offsets)
 
     @property
     def unpruned(self) -> tuple[str, ...]:
-        return tuple(self._named(lambda part: dict.fromkeys(getattr(part, "unpruned", ()))))
+        return tuple(self._named(lambda net: dict.fromkeys(net.unpruned)))
 
     @property
     def mixes_images(self) -> bool:
-        return any(getattr(part, "mixes_images", False) for part in self.parts.values())
+        return any(net.mixes_images for net in self.networks.values())
 
     @property
     def saturates(self) -> bool:
-        return any(getattr(part, "saturates", False) for part in self.parts.values())
+        return any(net.saturates for net in self.networks.values())
 
     def out_shape(self, shape: Shape) -> Shape:
-        shapes = {part: layer.out_shape(shape) for part, layer in self.parts.items()}
-        short = shapes.get("shortcut", shape)
-        if shapes["body"] != short:
+        body, short = (net.out_shape(shape) for net in self.networks.values())
+        if body != short:
             raise ValueError(
-                f"its body gives {shapes['body']} and its shortcut {short}, which cannot be added: make the shortcut "
-                "a Conv2d with a kernel of 1, the body's channels and the body's stride"
+                f"its body gives {body} and its shortcut {short}, which cannot be added: make the shortcut a Conv2d "
+                "with a kernel of 1, the body's channels and the body's stride"
             )
-        return short
+        return body
 
     def __call__(self, params: Params, x: Value) -> Any:
-        own = {part: _within(part, params) for part in self.parts}
-        short = x if self.shortcut is None else self.shortcut(own["shortcut"], x)
-        return ops.add(self.body(own["body"], x), short)
+        body, short = (net(_after(start, params), x) for start, net in self.networks.items())
+        return ops.add(body, short)
 
     def __repr__(self) -> str:
         """The number of layers of the body, and the kind of shortcut."""
@@ -97,23 +100,14 @@ class Residual:
         return f"Residual({len(self.body.layers)} layers + {short})"
 
 
-def _within(part: str, params: Params) -> dict[str, Any]:
-    """The parameters of a part, by their names within it."""
-    return {name.removeprefix(f"{part}."): w for name, w in params.items() if name.startswith(f"{part}.")}
+def _after(start: str, params: Params) -> dict[str, Any]:
+    """The parameters whose names start so, without the start."""
+    return {name.removeprefix(start): w for name, w in params.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True)
-class AvgPool2d(Stateless):
+class AvgPool2d(Pool2d):
     """The mean of each window; the stride is the kernel's size if not given."""
-
-    kernel: int
-    stride: int | None = None
-
-    def out_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 3:
-            raise ValueError(f"takes images (C, H, W), got {shape}")
-        stride = self.kernel if self.stride is None else self.stride
-        return (shape[0], *out_sizes(shape[1:], (self.kernel, self.kernel), stride))
 
     def __call__(self, params: Params, x: Value) -> Any:
         return avg_pool2d(x, self.kernel, self.stride)

@@ -59,6 +59,11 @@ class Connections:
         return isinstance(self.block.layer, Residual)
 
     @property
+    def is_one_to_one(self) -> bool:
+        """Whether each unit has one weight, γ, and reads the source of the same place."""
+        return isinstance(self.block.layer, BatchNorm)
+
+    @property
     def weight(self) -> str:
         return f"{self.block.name}.weight"
 
@@ -108,11 +113,13 @@ class _Units:
         self.index = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)) * np.ones(shape)
         self.between: tuple[Layer, ...] = ()
 
-    def through(self, layers: dict[str, Layer]) -> None:
-        """All numbers of a unit are its index, and none of these layers changes it."""
+    def through(self, layers: dict[str, Layer]) -> _Units:
+        """The same units after more layers: all numbers of a unit are its index, and no layer changes it."""
+        found = copy(self)
         for layer in layers.values():
-            self.index = np.rint(layer({}, self.index[None])[0])
-            self.between += (layer,)
+            found.index = np.rint(layer({}, found.index[None])[0])
+            found.between += (layer,)
+        return found
 
     def to(self, block: Block, kept: Array, after: int) -> Connections:
         """Connections from here."""
@@ -123,36 +130,19 @@ class _Units:
 def _walk(net: Sequential, prefix: str, units: _Units, masks: Arrays, found: list[Connections]) -> _Units:
     """Find the connections of a network, or of a part of one, whose first layer with parameters reads these units."""
     for block in net.blocks():
+        name = f"{prefix}{block.name}"
         if isinstance(block.layer, Residual):
-            ends = [
-                _walk_part(part, f"{prefix}{block.name}.{name}", (block.in_shape, copy(units)), masks, found)
-                for name, part in {"body": block.layer.body, "shortcut": block.layer.shortcut}.items()
-            ]
+            parts = block.layer.networks.items()
+            ends = [_walk(part, f"{name}.{start}", units.through(part.head), masks, found) for start, part in parts]
             after = found[-1].after + 1
             found += [end.to(block, np.eye(block.out_shape[0], dtype=bool), after) for end in ends]
         else:
             after = found[-1].after + 1 if found else 1
-            c = masks[f"{prefix}{block.name}.weight"]
+            c = masks[f"{name}.weight"]
             kept = np.diag(c != 0) if c.ndim == 1 else c.reshape(*c.shape[:2], -1).any(axis=2)  # (out, in)
-            found.append(units.to(replace(block, name=f"{prefix}{block.name}"), np.asarray(kept), after))
-        units = _Units(after, block.out_shape)
-        units.through(block.following)
+            found.append(units.to(replace(block, name=name), np.asarray(kept), after))
+        units = _Units(after, block.out_shape).through(block.following)
     return units
-
-
-def _walk_part(
-    part: Layer | None, name: str, start: tuple[Shape, _Units], masks: Arrays, found: list[Connections]
-) -> _Units:
-    """As `_walk`, for the body or the shortcut of a Residual."""
-    shape, units = start
-    if part is None:
-        return units
-    prefix = f"{name}."
-    if not isinstance(part, Sequential):
-        above, _, short = name.rpartition(".")
-        part, prefix = Sequential(shape, **{short: part}), f"{above}."
-    units.through(part.head)
-    return _walk(part, prefix, units, masks, found)
 
 
 def reachable_units(connections: Sequence[Connections], biases: Arrays | None = None) -> list[Array]:
@@ -249,7 +239,7 @@ def effective_masks(net: Sequential, masks: Arrays) -> dict[str, Array]:
         sources, targets = reachable[layer.before][layer.unit_of_input], reaching[layer.after]
         kernels = (1,) * (len(net.shapes()[layer.weight]) - 2)
         both = (targets[:, None] & sources).reshape(*layer.kept.shape, *kernels)
-        on_path[layer.weight] = targets & sources if isinstance(layer.block.layer, BatchNorm) else both
+        on_path[layer.weight] = targets & sources if layer.is_one_to_one else both
         on_path[layer.bias] = targets
     return {name: (c * on_path[name]).astype(c.dtype) for name, c in masks.items()}
 

@@ -7,14 +7,13 @@ does. `compact` also folds constant units into the biases of the next layer: it 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.mistakes import check_arrays, check_masks
 from minisnip.nn import BatchNorm, Block, Conv2d, Layer, Linear, ReLU, Residual, Select, Sequential
-from minisnip.nn.layers import Shape
 from minisnip.nn.normalization import EPSILON
 from minisnip.pruning.alive import Connections, find_connections, reachable_units, units_reaching_output, whole_masks
 from minisnip.pruning.masks import apply_masks, ones
@@ -123,19 +122,11 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     """
     _check(net, params, masks)
     connections, whole = find_connections(net, masks, MASKED), apply_masks(masks, ones(net.without_state(params)))
-    means = {n.replace("running_mean", "bias"): a for n, a in params.items() if n.endswith("running_mean")}
-    biases = whole | {n: (whole[n] != 0) | (mean != 0) for n, mean in means.items()}  # γ (0 - μ) / σ is a constant too
-    both = zip(reachable_units(connections, biases), units_reaching_output(connections), strict=True)
-    left = [reachable & reaching for reachable, reaching in both]
-    if not isinstance(net.blocks()[0].layer, Linear):
-        left[0][:] = True  # the channels of the images
-    left[-1][:] = True  # the classes
-    left = [units if units.any() else np.arange(len(units)) == 0 for units in left]
-    _keep_together(connections, left)
+    left = _remaining(net, connections, _constants_of_training(params, whole))
     places: Places = {}
     for layer in (layer for layer in connections if not layer.is_sum):
         units, inputs = np.flatnonzero(left[layer.after]), np.flatnonzero(left[layer.before][layer.unit_of_input])
-        places[layer.weight] = (units,) if isinstance(layer.block.layer, BatchNorm) else (units, inputs)
+        places[layer.weight] = (units,) if layer.is_one_to_one else (units, inputs)
         places |= dict.fromkeys((f"{layer.block.name}.{n}" for n in ("bias", "running_mean", "running_var")), (units,))
     small = Sequential(net.input_shape, **_narrow_layers(net, places))
     small_params = {name: w[np.ix_(*places[name])] for name, w in apply_masks(masks, params).items() if name in places}
@@ -143,18 +134,33 @@ def cut(net: Sequential, params: Arrays, masks: Arrays) -> Compact:
     return Compact(small, small_params, small_masks, net, _count(net, masks), places)
 
 
-def _keep_together(connections: list[Connections], left: list[Array]) -> None:
-    """A BatchNorm has as many units as it reads, so a unit stays before it and after it; the parts of a sum stay whole.
+def _constants_of_training(params: Arrays, masks: Arrays) -> dict[str, Array]:
+    """Which units may differ from zero without input: kept biases, and γ (0 - μ) / σ of a running mean μ."""
+    means = {name.replace("running_mean", "bias"): a for name, a in params.items() if name.endswith("running_mean")}
+    return {**masks, **{name: (masks[name] != 0) | (mean != 0) for name, mean in means.items()}}
 
-    In place.
-    """
+
+def _remaining(net: Sequential, connections: list[Connections], biases: Arrays) -> list[Array]:
+    """The units of each group that remain: those on a path from the input or a bias, and those that must stay."""
+    both = zip(reachable_units(connections, biases), units_reaching_output(connections), strict=True)
+    left = [reachable & reaching for reachable, reaching in both]
+    if not isinstance(net.blocks()[0].layer, Linear):
+        left[0][:] = True  # the channels of the images
+    left[-1][:] = True  # the classes
+    left = [units if units.any() else np.arange(len(units)) == 0 for units in left]
+    _keep_together(connections, left)
+    return left
+
+
+def _keep_together(connections: list[Connections], left: list[Array]) -> None:
+    """Where units are read one to one, a unit stays before and after; the parts of a sum stay whole. In place."""
     for layer in reversed(connections):
         if layer.is_sum:
             left[layer.after][:] = left[layer.before][:] = True
-        elif isinstance(layer.block.layer, BatchNorm):
+        elif layer.is_one_to_one:
             left[layer.before][layer.unit_of_input[left[layer.after]]] = True
     for layer in connections:
-        if isinstance(layer.block.layer, BatchNorm):
+        if layer.is_one_to_one:
             left[layer.after] = left[layer.before][layer.unit_of_input]
 
 
@@ -178,18 +184,22 @@ def _fold_constants(net: Sequential, params: Arrays, masks: Arrays) -> tuple[dic
     params = apply_masks(masks, params)  # new arrays, changed below
     layers = {layer.after: layer for layer in find_connections(net, masks, MASKED) if not layer.is_sum}
     for layer in layers.values():
-        before = layers.get(layer.before)
-        if before is None:  # the network's input, or a sum
+        if (before := layers.get(layer.before)) is None:  # the network's input, or a sum
             continue
-        constant = ~masks[before.weight].reshape(len(before.kept), -1).any(axis=1)
-        values = params[before.bias].copy() if before.bias in params else np.zeros(len(constant))
+        constant, values = _constants(before, params, masks)
         if any(isinstance(between, ReLU) for between in layer.between):  # pooling and flattening keep a constant
             values = np.maximum(values, 0)
         if _reads_zeros(layer.block.layer) or layer.bias not in params:
             constant &= values == 0
-        move = _normalize_constants if isinstance(layer.block.layer, BatchNorm) else _move_into_biases
+        move = _normalize_constants if layer.is_one_to_one else _move_into_biases
         move(layer, constant[layer.unit_of_input], values[layer.unit_of_input], params, masks)
     return params, masks
+
+
+def _constants(layer: Connections, params: Arrays, masks: Arrays) -> tuple[Array, Array]:
+    """Which units of a layer have no input, and what each of them is: its bias."""
+    constant = np.asarray(~masks[layer.weight].reshape(len(layer.kept), -1).any(axis=1))
+    return constant, params[layer.bias].copy() if layer.bias in params else np.zeros(len(layer.kept))
 
 
 def _reads_zeros(layer: Layer) -> bool:
@@ -259,23 +269,17 @@ def _narrow(block: Block, name: str, places: Places, present: Array) -> Layer:
     """The layer for the units and inputs that remain; a Residual reads what is present, and gives all its units."""
     layer = block.layer
     if isinstance(layer, Residual):
-        parts = {p: _narrow_part(a, f"{name}.{p}", block.in_shape, places, present) for p, a in layer.parts.items()}
-        return Residual(**parts)
+        channels = int(np.count_nonzero(present[0].reshape(present.shape[1], -1).any(axis=1)))
+        shape = (channels, *block.in_shape[1:])
+        parts = {start: _narrow_layers(p, places, f"{name}.{start}", present) for start, p in layer.networks.items()}
+        short = Sequential(shape, **parts["shortcut."]) if "shortcut." in parts else parts[""].get("shortcut")
+        return Residual(Sequential(shape, **parts["body."]), short)
     units, *inputs = (len(remaining) for remaining in places[f"{name}.weight"])
     if isinstance(layer, BatchNorm):
         return replace(layer, features=units)
     if isinstance(layer, Conv2d):
         return replace(layer, in_channels=inputs[0], out_channels=units)
     return Linear(inputs[0], units)
-
-
-def _narrow_part(layer: Layer, name: str, shape: Shape, places: Places, present: Array) -> Any:
-    """The body or the shortcut of a Residual, which takes inputs of this shape as a whole."""
-    if not isinstance(layer, Sequential):
-        above, _, part = name.rpartition(".")
-        return _narrow_layers(Sequential(shape, **{part: layer}), places, f"{above}.", present)[part]
-    channels = int(np.count_nonzero(present[0].reshape(present.shape[1], -1).any(axis=1)))
-    return Sequential((channels, *shape[1:]), **_narrow_layers(layer, places, f"{name}.", present))
 
 
 def _renumber(layer: Select, present: Array) -> Select:

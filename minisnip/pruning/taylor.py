@@ -8,6 +8,7 @@ little about the change of the loss when all of them go.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -181,7 +182,7 @@ def delta_loss_of(
     Raises
     ------
     ValueError
-        If the batch is empty, an image or a parameter is not finite, or a connection is not there.
+        If the batch is empty, an image or a parameter is not finite, a connection is not there, or δ is 0.
 
     Examples
     --------
@@ -194,8 +195,9 @@ def delta_loss_of(
     """
     check_batch(params, x, y)
     params = {name: np.array(w, np.float64) for name, w in net.without_state(params).items()}
-    if unknown := [(name, j) for name, j in connections if name not in params or not _is_in(j, params[name].shape)]:
-        raise ValueError(f"there is no connection {unknown[0]}: expected a parameter and an index, one number per axis")
+    _check_connections(params, connections)
+    if delta == 0 or not math.isfinite(delta):
+        raise ValueError(f"delta {delta} must be finite and not be 0")
 
     def loss() -> float:
         return float(cross_entropy(net(params, x), y))
@@ -209,8 +211,15 @@ def delta_loss_of(
     return answer
 
 
-def _is_in(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    return len(index) == len(shape) and all(0 <= i < n for i, n in zip(index, shape, strict=True))
+def _check_connections(params: Arrays, connections: Sequence[Connection]) -> None:
+    shapes = {name: w.shape for name, w in params.items()}
+    for name, j in connections:
+        fits = name in shapes and isinstance(j, tuple) and len(j) == len(shapes[name])
+        if not fits or not all(0 <= i < n for i, n in zip(j, shapes[name], strict=True)):
+            raise ValueError(
+                f"there is no connection {(name, j)}: expected a parameter, and a tuple with a number for each of its "
+                'axes, such as ("fc1.weight", (0, 3))'
+            )
 
 
 def fisher_diagonal(net: Sequential, params: Arrays, x: Array, y: Array) -> dict[str, Array]:

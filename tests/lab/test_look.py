@@ -101,7 +101,7 @@ FIGURES: dict[str, Callable[[str], Figure]] = {
     "difference_curves, two panels": lambda title: plots.difference_curves(DIFFERENCES, title),
     "error_curves, seven methods": lambda title: plots.error_curves(METHODS, 90.0, title),
     "kept_by_gate, two networks": lambda title: plots.kept_by_gate(
-        {name: {f"weight_{k}": {"a": i, "b": 2 * i} for i, k in enumerate(("ih", "hh"))} for name in "xy"}, title
+        {name: {k: {"a": i, "b": 9 * i} for i, k in enumerate(("weight", "bias"))} for name in "xy"}, title
     ),
     "kept_of_networks, five": lambda title: plots.kept_of_networks(
         {name: {f"layer{j}": 9.0 * j for j in range(4 + i)} for i, name in enumerate("abcde")},

@@ -44,6 +44,7 @@ def test_short_trains_the_networks_of_mnist_with_three_seeds_and_scores_the_othe
     assert trained == {(m, s, seed) for m in RECURRENT for s in (0, 0.95) for seed in range(3)} | {
         (RESIDUAL, s, seed) for s in (0, 0.9, 0.95) for seed in range(3)
     }
+    assert {c.iterations for _, c in plan if c.model == RESIDUAL} == {1_350}  # ours: 2.5 epochs show that it trains
     scored = [c for _, c in plan if not c.iterations]
     assert [(c.model, c.sparsity) for c in scored] == [(m, recipes.TABLE_2[m].sparsity) for m in CIFAR]
     assert {(c.dataset, c.seed, c.scoring_images, c.test_split) for c in scored} == {("noise", 0, 128, "never")}

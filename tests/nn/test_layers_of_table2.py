@@ -255,10 +255,11 @@ def test_layers_that_do_not_fit_are_refused_by_name(make: Callable[[], Sequentia
         make()
 
 
-def test_a_batch_of_one_has_no_statistics() -> None:
+def test_a_batch_of_one_has_no_statistics_and_an_empty_one_has_none_either() -> None:
     for net in (Sequential((3,), bn=BatchNorm(3)), Sequential((3, 4, 4), bn=BatchNorm(3))):
-        with pytest.raises(ValueError, match="a batch of one image: pass at least 2, or parameters with running"):
-            net(net.init(0), np.zeros((1, *net.input_shape), np.float32))
+        for count, said in ((1, "one"), (0, "no")):
+            with pytest.raises(ValueError, match=f"a batch of {said} image: pass at least 2, or parameters with runni"):
+                net(net.init(0), np.zeros((count, *net.input_shape), np.float32))
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 2, 2), (4, 0, 3), (4, 2, 3, 1)])

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Patch
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, backward_order
 from minisnip.lab.plots.style import BLUE, COLORS, GRAY, ORANGE, panels, styled, titled_figure
@@ -191,6 +191,8 @@ def kept_of_networks(
 ) -> Figure:
     """A panel for each network: the share of each layer that is kept, from the first layer to the last.
 
+    There are four or five panels in a row, whichever leaves fewer places empty.
+
     Parameters
     ----------
     networks : dict of dicts of float
@@ -199,8 +201,9 @@ def kept_of_networks(
         The layers whose bars are gray, by the panel's title.
     title : str
     """
-    rows, columns = -(-len(networks) // 4), min(4, len(networks))
-    figure = titled_figure(2.7 * columns + 0.4, 2.1 * rows + 1.0, f"{title}\ngray: batch normalization")
+    columns = min(len(networks), *sorted((4, 5), key=lambda n: -len(networks) % n)[:1])
+    rows = -(-len(networks) // columns)
+    figure = titled_figure(2.5 * columns + 0.4, 2.1 * rows + 1.0, f"{title}\ngray: batch normalization")
     figure.supylabel("connections kept (%)")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes, (name, layers) in zip(grid, networks.items(), strict=False):
@@ -220,26 +223,45 @@ def kept_of_networks(
 def kept_by_gate(networks: Mapping[str, Mapping[str, Mapping[str, float]]], title: str) -> Figure:
     """A panel for each network: the share of each gate's weights that is kept, for each parameter of the layer.
 
+    The bias, of which a gate keeps far more, is below, on a scale of its own.
+
     Parameters
     ----------
     networks : dict of dicts of dicts of float
         Percent, by the letter of the gate; by the name of the parameter; by the panel's title.
     """
-    ratios = [max(map(len, parts.values())) for parts in networks.values()]  # as wide as it has gates
-    figure, row = panels(0.9 * sum(ratios) + 0.6, 3.6, title, len(networks), sharey=True, width_ratios=ratios)
-    for axes, (name, parts) in zip(row, networks.items(), strict=True):
-        for i, (part, gates) in enumerate(parts.items()):
-            places = np.arange(len(gates)) + (i - (len(parts) - 1) / 2) * 0.8 / len(parts)
-            bars = axes.bar(places, list(gates.values()), 0.8 / len(parts), color=COLORS[i], label=part)
-            axes.bar_label(bars, [_short(share) for share in gates.values()], size="x-small")
-            axes.set_xticks(range(len(gates)), list(gates))
-        axes.set(title=name, xlabel="gate")
-        axes.margins(0.02, 0.1)
-        axes.grid(visible=False, axis="x")
-        axes.spines[["top", "right"]].set_visible(False)
-    row[0].set_ylabel("connections kept (%)")
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    parts = dict.fromkeys(part for own in networks.values() for part in own)
+    biases = [part for part in parts if part.endswith("bias")]
+    rows = [row for row in ([part for part in parts if part not in biases], biases) if row]
+    gates = [max(map(len, own.values())) for own in networks.values()]  # a panel is as wide as it has gates
+    figure = titled_figure(0.9 * sum(gates) + 0.6, 2.0 + 1.6 * len(rows), title)
+    heights, colors = (2, 1)[: len(rows)], dict(zip(parts, COLORS, strict=False))
+    options: dict[str, Any] = {"sharex": "col", "sharey": "row", "width_ratios": gates, "height_ratios": heights}
+    grid = figure.subplots(len(rows), len(networks), squeeze=False, **options)
+    for line, row in zip(grid, rows, strict=True):
+        for axes, own in zip(line, networks.values(), strict=True):
+            _draw_gates(axes, {part: own[part] for part in row if part in own}, colors, 0.8 / max(map(len, rows)))
+        line[0].set_ylabel(f"{'biases' if row is biases else 'weights'} kept (%)")
+    for axes, name in zip(grid[0], networks, strict=True):
+        axes.set_title(name)
+    for axes in grid[-1]:
+        axes.set_xlabel("gate")
+    figure.legend(
+        handles=[Patch(color=c, label=part) for part, c in colors.items()], loc="outside lower center", ncols=3
+    )
     return figure
+
+
+def _draw_gates(axes: Axes, parts: Mapping[str, Mapping[str, float]], colors: Mapping[str, str], width: float) -> None:
+    """Bars of this width at each gate, side by side, with their numbers."""
+    for i, (part, gates) in enumerate(parts.items()):
+        places = np.arange(len(gates)) + (i - (len(parts) - 1) / 2) * width
+        bars = axes.bar(places, list(gates.values()), width, color=colors[part])
+        axes.bar_label(bars, [_short(share) for share in gates.values()], size="x-small")
+        axes.set_xticks(range(len(gates)), list(gates))
+    axes.margins(0.02, 0.1)
+    axes.grid(visible=False, axis="x")
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _short(percent: float) -> str:

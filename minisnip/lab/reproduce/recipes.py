@@ -66,7 +66,7 @@ class Budget:
 
 
 def _by_network(
-    mlp: int, convnet: int, recurrent: int, residual: int, cifar: int, relu: int | None = None
+    mlp: int, convnet: int, *, recurrent: int, residual: int, cifar: int, relu: int | None = None
 ) -> dict[str, int]:
     table2 = dict.fromkeys(RECURRENT, recurrent) | {RESIDUAL: residual} | dict.fromkeys(CIFAR, cifar)
     return {MLP: mlp, CONVNET: convnet, RELU: convnet if relu is None else relu, **table2}
@@ -77,27 +77,31 @@ BUDGETS = {
     budget.name: budget
     for budget in (
         Budget(
-            "smoke", _by_network(1, 1, 1, 1, 1), _by_network(100, 40, 4, 4, 0), training_images=4_000, memorized=500
+            "smoke",
+            _by_network(1, 1, recurrent=1, residual=1, cifar=1),
+            _by_network(100, 40, recurrent=4, residual=4, cifar=0),
+            training_images=4_000,
+            memorized=500,
         ),
         Budget(
             "short",
-            _by_network(5, 3, 3, 3, 1),
-            _by_network(16_200, 5_400, 5_400, 2_700, 0),
+            _by_network(5, 3, recurrent=3, residual=3, cifar=1),
+            _by_network(16_200, 5_400, recurrent=5_400, residual=1_350, cifar=0),
             memorized=10_000,
             fewer={"ingredients": 1, "lengths": 2, "rates": 2, "table3": 2, "figure4": 1, "yardstick": 2},
         ),
         Budget(
             "long",
-            _by_network(10, 5, 3, 3, 1, relu=3),
-            _by_network(32_400, 14_400, 5_400, 2_700, 0),
+            _by_network(10, 5, recurrent=3, residual=3, cifar=1, relu=3),
+            _by_network(32_400, 14_400, recurrent=5_400, residual=1_350, cifar=0),
             memorized=10_000,
             fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 5},
             shorter={"ingredients": 3, "rates": 3, "figure4": 3, "table3": 3},
         ),
         Budget(
             "paper",
-            _by_network(20, 20, 3, 3, 3),
-            _by_network(100_000, 100_000, 100_000, 100_000, 120_000),
+            _by_network(20, 20, recurrent=3, residual=3, cifar=3),
+            _by_network(100_000, 100_000, recurrent=100_000, residual=100_000, cifar=120_000),
             fewer=CHOOSING,
         ),
     )

@@ -7,7 +7,7 @@ residual network of our own, small enough for MNIST, is trained too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minisnip import data
@@ -142,7 +142,7 @@ def by_gate(row: Row) -> dict[str, dict[str, Count]]:
     }
 
 
-def _sum(counts: Any) -> Count:
+def _sum(counts: Iterable[Count]) -> Count:
     kept, total = zip(*counts, strict=True)
     return Count(sum(kept), sum(total))
 
@@ -190,19 +190,18 @@ def draw(rows: Sequence[Row]) -> dict[str, Figure]:
     """Kept per layer, for all networks; kept by gate, for the recurrent ones."""
     from minisnip.lab import plots  # here, so that the command does not wait for matplotlib
 
-    first = _first_rows(rows)
-    names = {model: f"{TITLES[model]}, {percent(row['sparsity'])}\n{row['label']}" for model, row in first.items()}
-    layers = {names[m]: {n: count.percent for n, count in by_layer(row).items()} for m, row in first.items()}
-    scales = {names[m]: _normalizations(m) for m in first}
+    found = _first_rows(rows).values()
+    first = {f"{TITLES[row['model']]}, {percent(row['sparsity'])}\n{row['label']}": row for row in found}
+    layers = {name: {n: count.percent for n, count in by_layer(row).items()} for name, row in first.items()}
+    normalizations = {name: _normalizations(row["model"]) for name, row in first.items()}
     gates = {
-        names[m]: {n: {g: c.percent for g, c in part.items()} for n, part in by_gate(row).items()}
-        for m, row in first.items()
+        name: {n: {g: count.percent for g, count in part.items()} for n, part in by_gate(row).items()}
+        for name, row in first.items()
         if row["kept_by_gate"]
     }
+    title = "The share of each layer that SNIP keeps, from input to output"
     return {
-        "table2.png": plots.kept_of_networks(
-            layers, scales, "The share of each layer that SNIP keeps, from input to output"
-        ),
+        "table2.png": plots.kept_of_networks(layers, normalizations, title),
         "table2-gates.png": plots.kept_by_gate(gates, "The share of each gate that SNIP keeps"),
     }
 
