@@ -247,14 +247,19 @@ class Sequential:
                 shape = self.out_shapes[name] = layer.out_shape(shape)
             except ValueError as error:
                 raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
-        state: dict[str, Any] = {name: getattr(layer, "state_shapes", dict)() for name, layer in layers.items()}
         self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
-        self._state = {f"{name}.{short}": s for name, shapes in state.items() for short, s in shapes.items()}
-        self._names = {n: {s: f"{n}.{s}" for s in (*layer.shapes(), *state[n])} for n, layer in layers.items()}
+        self._state = self._optional("state_shapes")
+        own = {name: (*layer.shapes(), *getattr(layer, "state_shapes", dict)()) for name, layer in layers.items()}
+        self._names = {name: {short: f"{name}.{short}" for short in shorts} for name, shorts in own.items()}
         self.unpruned = [f"{name}.{short}" for name, a in layers.items() for short in getattr(a, "unpruned", ())]
         self.prunable = [name for name in self._shapes if name not in self.unpruned]
         self.saturates = any(getattr(layer, "saturates", False) for layer in layers.values())
         self.mixes_images = any(getattr(layer, "mixes_images", False) for layer in layers.values())
+
+    def _optional(self, method: str) -> dict[str, Any]:
+        """What a method that only some layers have gives by short names, by the names of parameters."""
+        found: dict[str, Any] = {name: getattr(layer, method, dict)() for name, layer in self.layers.items()}
+        return {f"{name}.{short}": entry for name, entries in found.items() for short, entry in entries.items()}
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, in order: the weight of each layer, then its bias."""
@@ -266,8 +271,7 @@ class Sequential:
 
     def offsets(self) -> dict[str, Array]:
         """What the layers add to their initial parameters, which are zero or drawn."""
-        found: dict[str, Any] = {name: getattr(layer, "offsets", dict)() for name, layer in self.layers.items()}
-        return {f"{name}.{short}": a for name, arrays in found.items() for short, a in arrays.items()}
+        return self._optional("offsets")
 
     def out_shape(self, shape: Shape) -> Shape:
         """The shape of the output: a network can be a layer of another one."""

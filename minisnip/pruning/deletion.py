@@ -139,10 +139,15 @@ def delta_loss(
 
 def _check(net: Sequential, params: Arrays, x: Array, y: Array, delta: float, names: list[str]) -> None:
     cross_entropy(np.zeros((len(y), net(params, x[:1]).shape[1])), y)  # refuses labels that do not fit
-    if delta == 0 or not math.isfinite(delta):
-        raise ValueError(f"delta {delta} must be finite and not be 0")
+    check_delta(delta)
     if not names or not set(names) <= set(net.shapes()):
         raise ValueError(f"names {names} must be one or more of {', '.join(net.shapes())}")
+
+
+def check_delta(delta: float) -> None:
+    """Refuse, with a ValueError, to remove no share of a connection, or an infinite one."""
+    if delta == 0 or not math.isfinite(delta):
+        raise ValueError(f"delta {delta} must be finite and not be 0")
 
 
 def _shares(net: Sequential, params: Arrays, x: Array, y: Array, memory_limit: int) -> tuple[int, int, int]:

@@ -8,7 +8,6 @@ little about the change of the loss when all of them go.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -23,6 +22,7 @@ from minisnip.mistakes import generator
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.init import Rng
 from minisnip.nn.threads import batches
+from minisnip.pruning.deletion import check_delta
 from minisnip.pruning.masks import apply_masks, flatten, keep_top, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch, mask_gradient
 
@@ -194,10 +194,9 @@ def delta_loss_of(
     array([-0.19, -0.06])
     """
     check_batch(params, x, y)
+    check_delta(delta)
     params = {name: np.array(w, np.float64) for name, w in net.without_state(params).items()}
     _check_connections(params, connections)
-    if delta == 0 or not math.isfinite(delta):
-        raise ValueError(f"delta {delta} must be finite and not be 0")
 
     def loss() -> float:
         return float(cross_entropy(net(params, x), y))

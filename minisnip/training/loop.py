@@ -60,7 +60,7 @@ def cosine(step: int, total: int) -> float:
 
 
 def warmup(i: int, total: int) -> float:
-    """As `step`, after a rise from 0 in the first twentieth of the steps.
+    """As `step`, after a rise from 0 in the first 5 % of the steps.
 
     Goyal et al. 2017 (arXiv 1706.02677): for a network that diverges at its learning rate.
     """

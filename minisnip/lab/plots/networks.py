@@ -231,24 +231,22 @@ def kept_by_gate(networks: Mapping[str, Mapping[str, Mapping[str, float]]], titl
         Percent, by the letter of the gate; by the name of the parameter; by the panel's title.
     """
     parts = dict.fromkeys(part for own in networks.values() for part in own)
-    biases = [part for part in parts if part.endswith("bias")]
-    rows = [row for row in ([part for part in parts if part not in biases], biases) if row]
+    rows = {"weights": [p for p in parts if not p.endswith("bias")], "biases": [p for p in parts if p.endswith("bias")]}
+    rows = {what: row for what, row in rows.items() if row}
     gates = [max(map(len, own.values())) for own in networks.values()]  # a panel is as wide as it has gates
     figure = titled_figure(0.9 * sum(gates) + 0.6, 2.0 + 1.6 * len(rows), title)
-    heights, colors = (2, 1)[: len(rows)], dict(zip(parts, COLORS, strict=False))
-    options: dict[str, Any] = {"sharex": "col", "sharey": "row", "width_ratios": gates, "height_ratios": heights}
-    grid = figure.subplots(len(rows), len(networks), squeeze=False, **options)
-    for line, row in zip(grid, rows, strict=True):
+    options: dict[str, Any] = {"sharex": "col", "sharey": "row", "width_ratios": gates}
+    grid = figure.subplots(len(rows), len(networks), squeeze=False, height_ratios=(2, 1)[: len(rows)], **options)
+    colors, width = dict(zip(parts, COLORS, strict=False)), 0.8 / max(map(len, rows.values()))
+    for line, (what, row) in zip(grid, rows.items(), strict=True):
         for axes, own in zip(line, networks.values(), strict=True):
-            _draw_gates(axes, {part: own[part] for part in row if part in own}, colors, 0.8 / max(map(len, rows)))
-        line[0].set_ylabel(f"{'biases' if row is biases else 'weights'} kept (%)")
-    for axes, name in zip(grid[0], networks, strict=True):
-        axes.set_title(name)
-    for axes in grid[-1]:
-        axes.set_xlabel("gate")
-    figure.legend(
-        handles=[Patch(color=c, label=part) for part, c in colors.items()], loc="outside lower center", ncols=3
-    )
+            _draw_gates(axes, {part: own[part] for part in row if part in own}, colors, width)
+        line[0].set_ylabel(f"{what} kept (%)")
+    for top, bottom, name in zip(grid[0], grid[-1], networks, strict=True):
+        top.set_title(name)
+        bottom.set_xlabel("gate")
+    handles = [Patch(color=color, label=part) for part, color in colors.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
