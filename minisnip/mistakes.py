@@ -180,7 +180,7 @@ def check_training(net: Any, params: Any, dataset: Any, masks: Any = None, watch
         return
     check_masks("train(net, params, dataset, masks)", masks)
     biased = any(name.endswith("bias") for name in masks)
-    missing = [name for name in params if name not in masks and (biased or not name.endswith("bias"))]
+    missing = [name for name in net.prunable if name not in masks and (biased or not name.endswith("bias"))]
     if masks and missing:
         raise ValueError(
             f"the masks have none for {', '.join(missing)}, which would stay dense: pass {{**ones(params), **masks}} "

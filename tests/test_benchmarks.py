@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from minisnip.data import Dataset
+from minisnip.data import Dataset, Split
 from minisnip.lab.report import as_markdown
-from minisnip.nn import MODELS, Flatten, Linear, Sequential
-from tests.benchmarks import agreement, big, growth, import_time, race, training_step, turns
+from minisnip.nn import LENETS, Flatten, Linear, Sequential
+from tests.benchmarks import agreement, architectures, big, growth, import_time, race, training_step, turns
 from tests.benchmarks import problem as benchmark_of_problem
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.growth import Series
@@ -26,6 +26,7 @@ from tests.benchmarks.problem import first, problem
 from tests.benchmarks.table import ratio
 from tests.benchmarks.turns import SMOKE, Effort, Entry, Turns, take_turns, take_turns_in
 from tests.networks import toy_dataset
+from tests.table2 import SMALL
 
 HERE = "tests.test_benchmarks"
 
@@ -48,11 +49,11 @@ def peer(name: str, package: str) -> Callable[..., Callable[[], float]]:
 
 
 @pytest.mark.parametrize(("name", "package"), [(f"{p}_:step", p) for p in ("torch", "autograd", "mygrad")])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 @pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.95])
 def test_peers_take_the_same_training_steps(name: str, package: str, model: str, sparsity: float) -> None:
     theirs = peer(name, package)
-    given = problem(MODELS[model](), images_like_mnist().train, sparsity)
+    given = problem(LENETS[model](), images_like_mnist().train, sparsity)
     assert sum(np.count_nonzero(c) for c in given.masks.values()) == (
         sparsity and round(given.net.size * (1 - sparsity))
     )
@@ -62,12 +63,43 @@ def test_peers_take_the_same_training_steps(name: str, package: str, model: str,
     assert len(set(ours)) == 4  # the steps moved something
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 @pytest.mark.parametrize("work", ["evaluation", "scoring"])
 def test_pytorch_evaluates_and_scores_alike(model: str, work: str) -> None:
     theirs = peer(f"torch_:{work}", "torch")
-    given = problem(MODELS[model](), images_like_mnist().test)
+    given = problem(LENETS[model](), images_like_mnist().test)
     assert theirs(given)() == pytest.approx(getattr(minisnip_, work)(given)(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vgg", "wrn", "lstm", "alexnet"])
+@pytest.mark.parametrize("work", ["step", "scoring"])
+def test_pytorch_steps_and_scores_other_architectures_alike(work: str, name: str) -> None:
+    theirs = peer(f"torch_:{work}", "torch")
+    net, rng = SMALL[name](), np.random.default_rng(0)
+    given = problem(net, Split(rng.standard_normal((12, *net.input_shape), np.float32), rng.integers(0, 10, 12)))
+    works = getattr(minisnip_, work)(given), theirs(given)
+    ours, others = ([once() for _ in range(3)] for once in works)
+    np.testing.assert_allclose(others, ours, rtol=2e-4)
+
+
+def test_a_step_and_the_scoring_of_other_architectures_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(architectures, "WORKS", architectures.WORKS[1:3])
+    rows = list(architectures.measure(SMOKE))
+    assert [(row["work"], row["network"]) for row in rows] == [("a step", "LSTM-b"), ("score", "VGG-D")]
+    assert all(row["peak_bytes"] > 0 for row in rows)
+    assert len(architectures.tables(rows)["table"]) == 2 + 2
+
+
+def test_the_shipped_architectures_are_the_tables_of_their_numbers_with_every_goal() -> None:
+    rows = json.loads((architectures.OUT / "architectures.json").read_text(encoding="utf-8"))["rows"]
+    for name, lines in architectures.tables(rows).items():
+        assert (architectures.OUT / f"{name}.md").read_text(encoding="utf-8") == "\n".join(lines) + "\n"
+    assert [row["network"] for row in rows] == ["LSTM-s", "LSTM-b", "VGG-D", "WRN-16-8"]
+    assert [(goal.limit, goal.unit) for goal in architectures.goals(rows)] == [
+        (1.3, "×"),
+        *[(1.3, "×"), (1, " GiB")],
+        *[(2, "×"), (4, " GiB")] * 2,
+    ]
 
 
 @pytest.mark.parametrize(("name", "package"), [("torch_:selection", "torch"), ("argsort_:selection", "numpy")])
@@ -76,7 +108,7 @@ def test_peers_select_as_many(name: str, package: str) -> None:
 
 
 def test_the_floor_multiplies_what_a_step_multiplies() -> None:
-    shapes = list(matmul_.shapes(MODELS["lenet-5-caffe"](), 100))
+    shapes = list(matmul_.shapes(LENETS["lenet-5-caffe"](), 100))
     assert shapes == [(20, 25, 57_600), (50, 500, 6_400), (500, 800, 100), (10, 500, 100)]
     net = Sequential((4,), fc1=Linear(4, 3), fc2=Linear(3, 2))
     sizes = [(a.shape, b.shape, out.shape) for a, b, out in matmul_.products(net, 5)]
@@ -126,7 +158,7 @@ def test_ratios_are_of_pairs() -> None:
 def test_pytorch_in_one_thread_takes_turns_with_minisnip(monkeypatch: pytest.MonkeyPatch) -> None:
     peer("torch_:step", "torch")
     monkeypatch.setattr(turns, "PAUSE", 0)
-    given = problem(MODELS["lenet-300-100"](), images_like_mnist().train, 0.95)
+    given = problem(LENETS["lenet-300-100"](), images_like_mnist().train, 0.95)
     contestants = {name: training_step.STEP[name] for name in (race.US, race.ONE_THREAD)}
     row = race.race(race.entries(contestants, (given,)), Effort(pairs=1, steps=2))
     assert [len(ms) for ms in row["turns_ms"].values()] == [1, 1]
@@ -138,7 +170,7 @@ def test_other_work_is_not_compared() -> None:
     race.check_same_work({"minisnip": Turns([1.0], 1), race.FLOOR: Turns([math.nan], 1)}, 1e-3)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 def test_pytorch_trains_an_epoch_alike(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = peer("torch_:epoch", "torch")
     data = images_like_mnist(250)
@@ -163,7 +195,7 @@ def test_the_floor_works_in_the_threads_of_a_step(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(np, "matmul", look)
     for model, shards in (("lenet-5-caffe", [50, 50]), ("lenet-300-100", [100])):
         with threadpool_limits(2):
-            matmul_.step(problem(MODELS[model](), first(images_like_mnist().train, 100)))()
+            matmul_.step(problem(LENETS[model](), first(images_like_mnist().train, 100)))()
         assert images == shards
         assert threads == [{1}] * len(shards)
         images.clear()
@@ -192,7 +224,7 @@ def test_growth_covers_batch_width_depth_and_m() -> None:
         ("batch", 4),
         ("m", 4),
     ]
-    assert series[2].points[1][0].net.shapes() == MODELS["lenet-300-100"]().shapes()
+    assert series[2].points[1][0].net.shapes() == LENETS["lenet-300-100"]().shapes()
     assert list(series[3].points[2][0].net.layers) == ["flatten", "fc1", "relu1", "fc2", "relu2", "fc3"]
 
 

@@ -193,6 +193,9 @@ def test_the_data_command_names_every_file_and_its_state(capsys: pytest.CaptureF
     rows = [line.split() for line in text.splitlines() if "ubyte" in line]
     assert [row[0] for row in rows] == ["mnist"] * 4 + ["fashion-mnist"] * 4
     assert {row[2] for row in rows} <= {"verified", "missing"}
+    assert [line.split()[:2] for line in text.splitlines() if ".tar" in line] == [
+        ["cifar-10", "cifar-10-binary.tar.gz"]
+    ]
 
 
 def test_the_data_command_fails_if_a_file_is_damaged(

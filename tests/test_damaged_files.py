@@ -14,6 +14,7 @@ import os
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from minisnip.lab import report, runs
 from minisnip.lab.cli import main
 from minisnip.lab.experiment import Experiment
 from minisnip.training import CheckpointError, train
-from tests.data.files import archive_spec_of, digits, few_digits, idx_bytes, spec_of
+from tests.data.files import archive_spec_of, cifar_of, digits, few_digits, idx_bytes, members, spec_of, tar
 from tests.lab.jobs import Job
 from tests.networks import small_mlp, toy_dataset
 from tests.training.test_loop import start
@@ -43,6 +44,8 @@ ARRAYS: dict[str, Any] = {
 LABELS = digits(60)[1]
 IDX = idx_bytes(LABELS)
 ARCHIVE = gzip.compress(IDX, mtime=0)
+TAR = tar(members(1))
+BATCHES = gzip.compress(TAR, mtime=0)
 ROWS = [{"case": "snip", "sparsity": 0.95, "kept": 13_331 - i, "error": 1.5 + i, "pruned": True} for i in range(4)]
 EXPERIMENT = Experiment(dataset="glyphs", epochs=1)
 NESTED = 200_000  # brackets
@@ -92,6 +95,11 @@ KINDS = [
         "archive.gz",
         lambda f: f.write_bytes(ARCHIVE),
         lambda f: read_file(f, archive_spec_of("labels", ARCHIVE)).tobytes(),
+    ),
+    Kind(
+        "batches.tar.gz",
+        lambda f: f.write_bytes(BATCHES),
+        lambda f: read_file(f, cifar_of(BATCHES, 1).files[0]).tobytes(),
     ),
 ]
 
@@ -171,6 +179,37 @@ def test_a_damaged_table_is_refused_in_a_sentence_or_has_the_same_columns(
         assert (
             is_a_sentence(sentence, file) if sentence else {len(row) for row in report.read_csv(file)} <= {len(ROWS[0])}
         )
+
+
+def test_a_damaged_tar_without_a_checksum_is_refused_in_a_sentence_or_has_sound_labels(
+    tmp_path: Path, record_property: Recorder
+) -> None:
+    record_property("damaged files", TRIES // (len(KINDS) + 1))
+    rng, refused = np.random.default_rng(10), 0
+    for _ in range(TRIES // (len(KINDS) + 1)):
+        content = damaged_tar(rng)
+        archive = gzip.compress(content, 0)
+        (tmp_path / "a.tar.gz").write_bytes(archive)
+        spec = cifar_of(archive, 1).files[0]
+        sentence = refusal(partial(read_file, spec=spec), tmp_path / "a.tar.gz")
+        refused += sentence is not None
+        if sentence:
+            assert is_a_sentence(sentence, tmp_path / "a.tar.gz"), sentence
+        else:
+            assert read_file(tmp_path / "a.tar.gz", spec)[..., 0].max() < 10
+    assert refused > TRIES // 50
+
+
+def damaged_tar(rng: np.random.Generator) -> bytes:
+    """The tar with damage in a header, whose checksum is made right again, or anywhere."""
+    if rng.integers(2):
+        return damaged(TAR, rng)
+    starts = [at for at in range(0, len(TAR), 512) if TAR[at + 257 : at + 262] == b"ustar"]
+    at = int(rng.choice(starts))
+    header = bytearray(damaged(TAR[at : at + 512], rng).ljust(512, b"\0")[:512])
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return TAR[:at] + bytes(header) + TAR[at + 512 :]
 
 
 # Arrays

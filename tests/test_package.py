@@ -25,6 +25,9 @@ DETAILS = {
     "autodiff/compositions.py",  # more ops, made of those in ops.py
     "autodiff/conv.py",
     "nn/init.py",
+    "nn/known.py",  # the refusal of a layer
+    "nn/printing.py",  # what print(net) says
+    "nn/normalization.py",  # running statistics, at the end of an epoch
     "autodiff/threads.py",
     "nn/threads.py",
     "training/checkpoint.py",

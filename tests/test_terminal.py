@@ -75,7 +75,7 @@ def test_the_version_of_the_package_is_that_of_the_results() -> None:
         (["--sparsity", "95"], "sparsity 95.0 is not in [0, 1)"),
         (["--learning-rate", "fast"], "'fast' is not a number"),
         (["--criterion", "snipp"], "from-scratch; did you mean 'snip'?"),
-        (["--model", "lenet-300"], "lenet-5-caffe, lenet-5-caffe-relu; did you mean 'lenet-300-100'?"),
+        (["--model", "lenet-300"], "gru-b, wrn-10-1; did you mean 'lenet-300-100'?"),
     ],
 )
 def test_a_wrong_option_says_what_to_write(

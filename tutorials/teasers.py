@@ -1,6 +1,6 @@
 """Draw the lessons' teasers: small pictures, each of which asks its lesson's first question and does not answer it.
 
-    python tutorials/teasers.py    writes tutorials/figures/teasers/1.png to 8.png
+    python tutorials/teasers.py    writes tutorials/figures/teasers/1.png to 9.png
 
 The docstring of each function describes its picture; the READMEs use it as alternative text. Nothing is downloaded: the
 digits are drawn from fonts.
@@ -189,7 +189,25 @@ def empty() -> Figure:
     return figure
 
 
-TEASERS: tuple[Callable[[], Figure], ...] = (graph, shapes, spirals, digits, cut, curves, picture, empty)
+@styled
+def loop() -> Figure:
+    """One matrix that is used again and again."""
+    figure, axes = canvas("One weight, 28 uses:\nhow many scores?")
+    for i in range(4):
+        corner, shape = (2 * i - 0.5, -0.4), "round,pad=0,rounding_size=0.08"
+        axes.add_patch(FancyBboxPatch(corner, 1, 0.8, shape, facecolor="white", edgecolor=BLUE))
+        axes.text(2 * i, 0, "U" if i < 3 else "…", size=11, ha="center", va="center")
+        axes.annotate("", (2 * i, -0.45), (2 * i, -1.2), arrowprops=ARROW)
+        axes.text(2 * i, -1.25, f"row {i + 1}" if i < 3 else "", size=7, ha="center", va="top")
+        if i < 3:
+            axes.annotate("", (2 * i + 1.5, 0), (2 * i + 0.5, 0), arrowprops=ARROW)
+    axes.add_patch(Rectangle((-0.7, -0.6), 5.4, 1.2, **DASHED))
+    ask(axes, 2, 1.15)
+    axes.set(xlim=(-0.9, 6.9), ylim=(-1.9, 1.8))
+    return figure
+
+
+TEASERS: tuple[Callable[[], Figure], ...] = (graph, shapes, spirals, digits, cut, curves, picture, empty, loop)
 
 
 def save_png(figure: Figure, file: IO[bytes]) -> None:

@@ -9,12 +9,13 @@ The sum T(x, w, g) = ⟨conv2d(x, w), g⟩ is linear in images, weight and cotan
     correlate(x, w) = ∂T/∂g        correlate_input(g, w) = ∂T/∂x        correlate_weight(g, x) = ∂T/∂w
 
 So the VJPs of each are the other two, and derivatives of any order are made of these three. None keeps the columns,
-which take k² times the memory of the images: making them again costs no more than reading them back.
+which take k² times the memory of the images: making them again costs no more than reading them back. Where they are
+large, they are made and used a part at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,11 +24,26 @@ from minisnip.autodiff import ops
 from minisnip.autodiff.compositions import pad
 from minisnip.autodiff.describe import composition
 from minisnip.autodiff.engine import Array, Op, Value, primitive, shape_of, value_of
+from minisnip.autodiff.threads import equal_parts, in_pieces, in_turn
 
 Pair: TypeAlias = tuple[int, int]
 
 
-def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int, padding: int = 0) -> Pair:
+def _border(sizes: Sequence[int], kernel: Pair, stride: int, padding: int | str) -> list[Pair]:
+    """The zeros (before, after) along the height and along the width.
+
+    "same" makes ⌈n / stride⌉ windows of n numbers, as in TensorFlow: as few zeros as that needs, of an odd number one
+    more after than before. ValueError for another word.
+    """
+    if not isinstance(padding, str):
+        return [(padding, padding)] * 2
+    if padding != "same":
+        raise ValueError(f'padding {padding!r} must be a whole number, or "same" for ⌈size / stride⌉ windows')
+    needed = [max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in zip(sizes, kernel, strict=True)]
+    return [(zeros // 2, zeros - zeros // 2) for zeros in needed]
+
+
+def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int, padding: int | str = 0) -> Pair:
     """How many windows fit along the height and along the width.
 
     Raises
@@ -35,11 +51,13 @@ def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int, padding: int = 0)
     ValueError
         If none does, or a number makes no sense.
     """
-    if not all(isinstance(n, int | np.integer) for n in (*kernel, stride, padding)):
+    zeros = 0 if isinstance(padding, str) else padding
+    if not all(isinstance(n, int | np.integer) for n in (*kernel, stride, zeros)):
         raise TypeError(f"kernel {kernel}, stride {stride} and padding {padding} must be whole numbers, not pairs")
-    if stride < 1 or padding < 0 or min(kernel) < 1:
+    if stride < 1 or zeros < 0 or min(kernel) < 1:
         raise ValueError(f"kernel {kernel} and stride {stride} must be at least 1, padding {padding} not negative")
-    oh, ow = ((n + 2 * padding - k) // stride + 1 for n, k in zip(sizes, kernel, strict=True))
+    borders = _border(sizes, kernel, stride, padding)
+    oh, ow = ((n + sum(b) - k) // stride + 1 for n, b, k in zip(sizes, borders, kernel, strict=True))
     if oh < 1 or ow < 1:
         raise ValueError(
             f"a window of {kernel} does not fit an image of {tuple(sizes)} with padding {padding}: "
@@ -90,11 +108,41 @@ im2col: Op = primitive(_im2col, lambda g, out, x, kernel, stride: col2im(g, kern
 col2im: Op = primitive(_col2im, lambda g, out, columns, kernel, stride, shape: im2col(g, kernel, stride))
 
 
+COLUMNS = 2**24  # bytes of columns at a time; threads that share large products share out the parts
+
+
+def _parts(n: int, size: int) -> list[slice]:
+    """n things in order, whose columns take `size` bytes, in parts of at most COLUMNS bytes if one thing is no more."""
+    return equal_parts(n, max(1, min(n, -(-size // COLUMNS))))  # no image has no bytes
+
+
+def _in_parts(f: Callable[[slice], Any], parts: list[slice]) -> list[Any]:
+    return (in_pieces.get() or in_turn)(f, parts)
+
+
+def _bands(x: Array, kernel: Pair, stride: int) -> list[slice]:
+    """Rows of windows."""
+    n, channels, *sizes = x.shape
+    oh, ow = out_sizes(sizes, kernel, stride)
+    return _parts(oh, channels * kernel[0] * kernel[1] * oh * ow * n * x.itemsize)
+
+
+def _band_of(x: Array, rows: slice, kernel: Pair, stride: int) -> Array:
+    """The columns of some rows of windows: (C·kh·kw, rows·ow·N)."""
+    return _im2col(x[:, :, rows.start * stride : (rows.stop - 1) * stride + kernel[0]], kernel, stride)
+
+
 def _correlate(x: Array, weight: Array, bias: Array | None = None, *, stride: int) -> Array:
     filters, kernel = len(weight), weight.shape[2:]
-    columns = _im2col(x, kernel, stride)  # (C·kh·kw, oh·ow·N)
-    out = ops.plus_bias(weight.reshape(filters, -1) @ columns, bias)  # (F, oh·ow·N)
-    return _batch_first(out.reshape(filters, *out_sizes(x.shape[2:], kernel, stride), len(x)))
+    (oh, ow), matrix = out_sizes(x.shape[2:], kernel, stride), weight.reshape(len(weight), -1)
+    out = np.empty((filters, oh * ow * len(x)), np.result_type(x, weight))
+
+    def band(rows: slice) -> None:
+        positions = slice(rows.start * ow * len(x), rows.stop * ow * len(x))
+        np.matmul(matrix, _band_of(x, rows, kernel, stride), out=out[:, positions])
+
+    _in_parts(band, _bands(x, kernel, stride))
+    return _batch_first(ops.plus_bias(out, bias).reshape(filters, oh, ow, len(x)))
 
 
 def _correlate_input(g: Array, weight: Array, stride: int, shape: tuple[int, ...]) -> Array:
@@ -102,17 +150,27 @@ def _correlate_input(g: Array, weight: Array, stride: int, shape: tuple[int, ...
     (n, channels, height, width), (filters, _, kh, kw) = shape, weight.shape
     cotangent = _batch_last(g).reshape(filters, -1)  # (F, oh·ow·N)
     images = np.zeros((channels, height, width, n), np.result_type(g, weight))
-    for i in range(kh):
-        columns = weight[:, :, i].reshape(filters, -1).T @ cotangent  # (C·kw, oh·ow·N)
-        _add_columns(images[:, i : i + stride * (g.shape[2] - 1) + 1], columns, (1, kw), stride)
+
+    def part(c: slice) -> None:
+        for i in range(kh):
+            columns = weight[:, c, i].reshape(filters, -1).T @ cotangent  # (C·kw, oh·ow·N)
+            _add_columns(images[c, i : i + stride * (g.shape[2] - 1) + 1], columns, (1, kw), stride)
+
+    _in_parts(part, _parts(channels, channels * kw * cotangent[0].nbytes))
     return _batch_first(images)
 
 
 def _correlate_weight(g: Array, x: Array, stride: int, shape: tuple[int, ...]) -> Array:
     """The gradient with respect to the weight, of the given shape."""
-    filters, _, *kernel = shape
-    columns = _im2col(x, (kernel[0], kernel[1]), stride)  # (C·kh·kw, oh·ow·N)
-    return (_batch_last(g).reshape(filters, -1) @ columns.T).reshape(shape)
+    (filters, _, kh, kw), cotangent = shape, _batch_last(g)  # (F, oh, ow, N)
+
+    def band(rows: slice) -> Array:
+        return np.asarray(cotangent[:, rows].reshape(filters, -1) @ _band_of(x, rows, (kh, kw), stride).T)
+
+    first, *others = _in_parts(band, _bands(x, (kh, kw), stride))
+    for other in others:
+        first += other
+    return np.asarray(first.reshape(shape))
 
 
 correlate: Op = primitive(
@@ -134,15 +192,17 @@ correlate_weight: Op = primitive(
 
 
 @composition
-def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0, bias: Value | None = None) -> Any:
+def conv2d(x: Value, weight: Value, stride: int = 1, padding: int | str = 0, bias: Value | None = None) -> Any:
     """Cross-correlation, what the field calls convolution.
 
     Parameters
     ----------
     x : (N, C, H, W)
     weight : (F, C, kh, kw)
-    stride, padding : int
-        The same along both axes; the padding is zeros.
+    stride : int
+        The same along both axes.
+    padding : int or "same"
+        Zeros on each side; "same" makes ⌈H / stride⌉ × ⌈W / stride⌉ windows, as in TensorFlow.
     bias : (F,), or None for none
 
     Returns
@@ -163,15 +223,16 @@ def conv2d(x: Value, weight: Value, stride: int = 1, padding: int = 0, bias: Val
     if bias is not None and shape_of(bias) != (filters,):
         raise ValueError(f"the bias has shape {shape_of(bias)}, expected ({filters},): one number per filter")
     out_sizes(size, (kh, kw), stride, padding)  # refuses a kernel that does not fit
-    arguments = (_padded(x, padding), weight) if bias is None else (_padded(x, padding), weight, bias)
-    return correlate(*arguments, stride=stride)
+    x = padded(x, (kh, kw), stride, padding)
+    return correlate(x, weight, stride=stride) if bias is None else correlate(x, weight, bias, stride=stride)
 
 
-def _padded(x: Value, padding: int) -> Any:
+def padded(x: Value, kernel: Pair, stride: int, padding: int | str) -> Any:
     """Zeros around the images, put there with the batch last, which so remains last in memory."""
-    if not padding:
+    borders = _border(shape_of(x)[2:], kernel, stride, padding)
+    if not any(map(any, borders)):
         return x
-    images = pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+    images = pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), *borders, (0, 0)])
     return ops.transpose(images, (3, 0, 1, 2))
 
 

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from minisnip.data.cifar import CIFAR_10
 from minisnip.data.dataset import TITLES, DataError, Dataset, DataUnavailableError, split_and_standardize
-from minisnip.data.published import PUBLISHED, FileSpec, Publication, pair_with_labels, read_file, read_verified
+from minisnip.data.published import FASHION_MNIST, MNIST, FileSpec, Publication, read_file, read_verified
 
+PUBLISHED = {publication.name: publication for publication in (MNIST, FASHION_MNIST, CIFAR_10)}
 ENVIRONMENT_VARIABLE = "MINISNIP_DATA"
 TIMEOUT = (4, 30)  # seconds to connect, and between two answers
 BLOCK = 2**16  # bytes
@@ -25,14 +27,13 @@ Folder = str | os.PathLike[str]
 
 
 def load_published(publication: Publication, directory: Folder | None, download: bool, seed: int) -> Dataset:
-    """Load the data set of four idx files, as `load`; the files found are verified before others are downloaded."""
+    """Load a published data set, as `load`; the files found are verified before others are downloaded."""
     folders = search_folders(publication.name, directory)
     arrays = {spec: read_file(path, spec) for spec in publication.files if (path := find_file(spec.name, folders))}
     for spec in publication.files:
         if spec not in arrays:
             arrays[spec] = read_file(_supply(spec, publication, folders, download), spec)
-    images, labels, test_images, test_labels = (arrays[spec] for spec in publication.files)
-    training, test = pair_with_labels(images, labels, "training"), pair_with_labels(test_images, test_labels, "test")
+    training, test = publication.arrange(*(arrays[spec] for spec in publication.files))
     return split_and_standardize(publication.name, publication.class_names, training, test, seed)
 
 
@@ -75,7 +76,7 @@ def search_folders(name: str, directory: Folder | None = None) -> list[Path]:
         folders += [_checked_folder(Path(directory)) / name, Path(directory)]
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
         folders.append(_checked_folder(Path(named)) / name)
-        if name == "mnist":
+        if name != FASHION_MNIST.name:  # its files are named as MNIST's
             folders.append(Path(named))
     return [*folders, cache_folder() / name]
 

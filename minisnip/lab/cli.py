@@ -25,6 +25,8 @@ from minisnip.lab.experiment import CONTROLS, TICKETS, Experiment, Run, check_si
 from minisnip.lab.reproduce import yardstick
 from minisnip.lab.runs import ClusterError, LostRunError, OtherVersionError, refuse_other_versions, resumable, run_all
 from minisnip.mistakes import nearest
+from minisnip.nn import MODELS
+from minisnip.nn.known import UnknownLayerError, saturating
 from minisnip.nn.threads import use_threads
 from minisnip.pruning import METHODS, LayerCollapseWarning, input_connections, picture
 from minisnip.pruning import report as kept_report
@@ -32,7 +34,7 @@ from minisnip.training import DivergenceError, TrainingInterrupted
 
 FAILED, WRONG_OPTION, INTERRUPTED = 1, 2, 130
 FAILURES: tuple[type[Exception], ...] = (data.DataError, UnreadableFileError, OtherVersionError, report.InUseError)
-FAILURES += (ClusterError, DivergenceError, LostRunError, OSError)
+FAILURES += (ClusterError, DivergenceError, LostRunError, OSError, UnknownLayerError)
 
 TRAINING = ["model", "init", "scoring_images", "epochs", "batch_size"]
 TRAINING += ["optimizer", "learning_rate", "weight_decay", "schedule"]
@@ -184,7 +186,7 @@ def _run(name: str, experiment: Experiment, dataset: data.Dataset, folder: Path,
 
 
 def _picture(done: Run) -> str:
-    counts = input_connections(done.net, done.masks)[0]
+    counts = input_connections(done.net, done.masks).sum(axis=0)  # of the channels
     title = f"Input pixels that are still read ({done.dataset.label}):"
     key = f"blank: no unit reads the pixel; .: few units do; @: {counts.max()} units, the most"
     return f"\n{title}\n\n{picture(counts)}\n\n{key}\n\n{kept_report(done.masks)}\n"
@@ -198,7 +200,10 @@ def compare_command(options: argparse.Namespace) -> None:
     """
     with wrong_options(options):
         asked = (options.criteria, options.controls, options.sparsities, options.seeds)
-        cases = compare.plan(partial(_experiment, options, compact=True), *asked)
+        layer = saturating(MODELS[_experiment(options).model]())
+        if layer and "synflow" in options.criteria:
+            raise ValueError(f"synflow is not defined for {layer}: name the other criteria with --criteria")
+        cases = compare.plan(partial(_experiment, options, compact=not layer), *asked)  # whether paths are known
         dataset, first = _load(cases[0][1], options)
         check_sizes(first, dataset)
         out = options.out or Path("runs") / f"compare-{first.dataset}-{first.model}"
@@ -217,7 +222,8 @@ def reproduce_command(options: argparse.Namespace) -> None:
     """
     with wrong_options(options):
         budget = reproduce.budget_of(options.result, options.budget, options.seeds)
-        _, first = _load(Experiment(dataset=options.dataset or "mnist"), options)
+        dataset, first = _load(Experiment(dataset=options.dataset or "mnist"), options)
+        check_sizes(first, dataset)
         shared = Path("runs") / f"reproduce-{first.dataset}"
         own = options.budget + (f"-{options.seeds}-seeds" if options.seeds else "")
         out, runs = (options.out, options.out / "runs") if options.out else (shared / own, shared / "runs")
@@ -264,7 +270,7 @@ def agree_command(options: argparse.Namespace) -> None:
 def data_command(options: argparse.Namespace) -> int:
     """Show and verify the data sets on this machine.
 
-    Show where the files of MNIST and Fashion-MNIST are, and verify their checksums.
+    Show where the files of MNIST, Fashion-MNIST and CIFAR-10 are, and verify their checksums.
     """
     rows = data.status()
     table = [{"data set": r.dataset, "file": r.file, "state": r.state, "bytes": f"{r.size:,}"} for r in rows]

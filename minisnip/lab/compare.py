@@ -113,7 +113,8 @@ def _collapse(rows: Sequence[Row]) -> str:
 
 
 def _effective(group: Sequence[Row]) -> str:
-    return f"{np.mean([row['effective'] for row in group]):,.0f} of {group[0]['kept']:,}" if group else "–"
+    found = [row["effective"] for row in group if row["effective"] is not None]
+    return f"{np.mean(found):,.0f} of {group[0]['kept']:,}" if found else "–"
 
 
 def curves(rows: Sequence[Row]) -> dict[str, dict[str, list[float]]]:

@@ -22,7 +22,8 @@ from minisnip import data, pruning, training
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.data import Dataset, Split
 from minisnip.mistakes import unknown
-from minisnip.nn import MODELS, SCHEMES, Sequential
+from minisnip.nn import MODELS, SCHEMES, Sequential, by_gate
+from minisnip.nn.known import UnknownLayerError
 from minisnip.pruning import CRITERIA, METHODS, LayerCollapseWarning
 from minisnip.training import (
     SCHEDULES,
@@ -175,7 +176,13 @@ def _checked(f: Field[Any], value: Any) -> Any:
 
 
 def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
-    """Refuse, with a ValueError, to take more images at a time than there are, and to shift them out of sight."""
+    """Refuse, with a ValueError, images that the model does not take, too many at a time, or shifted out of sight."""
+    net, shape = MODELS[experiment.model](), dataset.train.images.shape[1:]
+    if net.input_shape != shape:
+        raise ValueError(
+            f"model {experiment.model} takes images of shape {net.input_shape}, those of {dataset.label} have {shape}: "
+            "choose another model or data set"
+        )
     images = len(dataset.train.labels)
     there = {"scoring_images": images, "batch_size": min(images, experiment.training_images or images)}
     for name, most in there.items():
@@ -183,6 +190,8 @@ def check_sizes(experiment: Experiment, dataset: Dataset) -> None:
             raise ValueError(f"{name} {size}, but there are {most:,} training images: take fewer")
     if experiment.augment is not None:
         Augmentation.parse(experiment.augment).fit(dataset)
+    if net.mixes_images and 1 in (experiment.scoring_images, experiment.batch_size):
+        raise ValueError(f"{experiment.model} has batch normalization: scoring_images and batch_size must be 2 or more")
 
 
 @cache
@@ -329,7 +338,7 @@ def _prune(
     """
     params = net.init(rngs.init, experiment.init)
     if not experiment.sparsity:
-        return Ticket(pruning.ones(params), params), None
+        return Ticket(pruning.ones({name: params[name] for name in net.prunable}), params), None
     if experiment.criterion in TICKETS:
         options = _before_pruning(experiment, options)
         train_and_prune = TICKETS[experiment.criterion]
@@ -394,10 +403,10 @@ def record(experiment: Experiment, checkpoint: Path | None = None) -> dict[str, 
     Returns
     -------
     dict
-        Counts of connections, the layers that are empty, errors in percent of the epoch that validation chose (None
-        without training), seconds (`seconds` is the processor's, of everything; estimated for a resumed run), how often
-        the first layer reads each pixel, and the history. A loss that becomes infinite ends the run; "diverged" says
-        so.
+        Counts of connections, those of each parameter and of each gate too, the layers that are empty, errors in
+        percent of the epoch that validation chose (None without training), seconds (`seconds` is the processor's, of
+        everything; estimated for a resumed run), how often the first layer reads each pixel, and the history. A loss
+        that becomes infinite ends the run; "diverged" says so.
     """
     started, clock = time.process_time(), time.perf_counter()
     with warnings.catch_warnings(action="ignore", category=LayerCollapseWarning):  # the result tells of it
@@ -406,7 +415,7 @@ def record(experiment: Experiment, checkpoint: Path | None = None) -> dict[str, 
     whole = max(1.0, done.trained.seconds / (time.perf_counter() - clock))  # of a resumed run, more than this part
     return {
         "kept": done.kept,
-        "effective": _count(pruning.effective_masks(done.net, done.masks)),
+        "effective": _effective(done),
         "emptied_layers": " ".join(pruning.emptied_layers(done.masks)),
         "collapse_sparsity": done.collapse_sparsity,
         "best_epoch": done.trained.best_epoch,
@@ -417,9 +426,19 @@ def record(experiment: Experiment, checkpoint: Path | None = None) -> dict[str, 
         "seconds_to_prune": round(done.seconds_to_prune, 3),
         "seconds_to_train": round(done.trained.seconds, 3),
         "seconds": round(whole * (time.process_time() - started), 3),
-        "first_layer": pruning.input_connections(done.net, done.masks)[0].tolist(),
+        "kept_per_layer": pruning.kept_per_layer(done.masks),
+        "kept_by_gate": {n: pruning.kept_per_layer(parts) for n, parts in by_gate(done.net, done.masks).items()},
+        "first_layer": pruning.input_connections(done.net, done.masks).sum(axis=0).tolist(),
         "history": history,
     }
+
+
+def _effective(done: Run) -> int | None:
+    """The number of connections on a path; None if paths are not known, as through a recurrent layer."""
+    try:
+        return _count(pruning.effective_masks(done.net, done.masks))
+    except UnknownLayerError:
+        return None
 
 
 def _count(masks: Mapping[str, Array]) -> int:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Row: TypeAlias = Mapping[str, Any]
 Case: TypeAlias = tuple[str, Experiment]  # the name of what is compared, and one of its runs
 
-LONG = ("first_layer", "history")  # results that are no cells of a table
+LONG = ("first_layer", "history", "kept_per_layer", "kept_by_gate")  # results that are no cells of a table
 WRITTEN = "result masks params dense_params history dense_history training_curves kept_per_layer kept_pixels".split()
 WRITTEN += "results tables error agreement scatter histogram overlap differences joint_deletion".split()  # file stems
 DPI = 130
@@ -368,8 +368,8 @@ def write_folder(folder: Path, runs: Mapping[str, Run], svg: bool = False) -> di
 
 
 def file_label(dataset: str) -> str:
-    """The data set in files: "mnist", "fashion-mnist", or "glyphs (not MNIST)"."""
-    return DATASETS[dataset] if dataset == "glyphs" else dataset
+    """The data set in files: its name, or what tells that it stands in for another: "glyphs (not MNIST)"."""
+    return DATASETS[dataset] if dataset in ("glyphs", "noise") else dataset
 
 
 def _result(runs: Mapping[str, Run]) -> dict[str, Any]:
@@ -410,7 +410,7 @@ def _figures(runs: Mapping[str, Run]) -> dict[str, Figure]:
     return {
         "training_curves.png": plots.training_curves({name: one.trained.history for name, one in runs.items()}, title),
         "kept_per_layer.png": plots.kept_per_layer(pruning.kept_per_layer(run.masks), title),
-        "kept_pixels.png": plots.kept_pixels(pruning.input_connections(run.net, run.masks)[0], title),
+        "kept_pixels.png": plots.kept_pixels(pruning.input_connections(run.net, run.masks).sum(axis=0), title),
     }
 
 

@@ -8,7 +8,7 @@ to layer whatever its width. Glorot and Bengio 2010 (AISTATS): 2 / (fan_in + fan
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -81,3 +81,11 @@ def initialize(rng: np.random.Generator, shape: tuple[int, ...], scheme: str, **
     if not options.get("std", 1) > 0:
         raise ValueError(f"std {options['std']} must be above 0")
     return np.zeros(shape) if len(shape) == 1 else draw(rng, shape, **options)
+
+
+def initialize_all(
+    rng: np.random.Generator, shapes: Mapping[str, tuple[int, ...]], scheme: str, **options: Any
+) -> dict[str, Array]:
+    """As `initialize`, for parameters by name; the weight of a normalization, which has one axis, is 1."""
+    drawn = {name: initialize(rng, shape, scheme, **options) for name, shape in shapes.items()}
+    return {name: w + 1 if w.ndim == 1 and name.endswith("weight") else w for name, w in drawn.items()}

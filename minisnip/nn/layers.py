@@ -16,7 +16,6 @@ and training another, rewinding, shuffling a mask, saving and resuming are all o
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,14 +30,21 @@ from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
 from minisnip.autodiff.engine import Array, Value, shape_of
 from minisnip.autodiff.threads import one_thread
 from minisnip.mistakes import check_arrays, check_seed, generator
-from minisnip.nn.init import Rng, initialize
+from minisnip.nn.init import Rng, initialize_all
+from minisnip.nn.printing import table
 
 Shape: TypeAlias = tuple[int, ...]
 Params: TypeAlias = Mapping[str, Any]  # name -> array or Tensor
 
 
 class Layer(Protocol):
-    """What `Sequential` asks of a layer. Shapes are those of one sample, without the batch."""
+    """What `Sequential` asks of a layer. Shapes are those of one sample, without the batch.
+
+    A layer may also have `state_shapes()`, what it keeps besides parameters (`BatchNorm`); `unpruned`, the short names
+    of the parameters that are never pruned; `offsets()`, what is added to its initial parameters (`LSTM`);
+    `mixes_images`, True if an image's output depends on the others; and `saturates`, True if it is no sum over paths of
+    products of weights, even between kinks.
+    """
 
     def shapes(self) -> dict[str, Shape]:
         """The shapes of the layer's own parameters, by their short names."""
@@ -81,17 +87,21 @@ class Linear:
 
 @dataclass(frozen=True)
 class Conv2d:
-    """Convolution; weight (out_channels, in_channels, k, k), bias (out_channels,)."""
+    """Convolution; weight (out_channels, in_channels, k, k), bias (out_channels,) if there is one.
+
+    The padding is a number of zeros on each side, or "same": ⌈size / stride⌉ windows, as in TensorFlow.
+    """
 
     in_channels: int
     out_channels: int
     kernel: int
     stride: int = 1
-    padding: int = 0
+    padding: int | str = 0
+    bias: bool = True
 
     def shapes(self) -> dict[str, Shape]:
         weight = (self.out_channels, self.in_channels, self.kernel, self.kernel)
-        return {"weight": weight, "bias": (self.out_channels,)}
+        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
 
     def out_shape(self, shape: Shape) -> Shape:
         if len(shape) != 3 or shape[0] != self.in_channels:
@@ -99,12 +109,12 @@ class Conv2d:
         return (self.out_channels, *out_sizes(shape[1:], (self.kernel, self.kernel), self.stride, self.padding))
 
     def __call__(self, params: Params, x: Value) -> Any:
-        return conv2d(x, params["weight"], self.stride, self.padding, params["bias"])
+        return conv2d(x, params["weight"], self.stride, self.padding, params.get("bias"))
 
 
 @dataclass(frozen=True)
-class MaxPool2d(Stateless):
-    """The largest number of each window; the stride is the kernel's size if not given."""
+class Pool2d(Stateless):
+    """One number for each window; the stride is the kernel's size if not given."""
 
     kernel: int
     stride: int | None = None
@@ -114,6 +124,11 @@ class MaxPool2d(Stateless):
             raise ValueError(f"takes images (C, H, W), got {shape}")
         stride = self.kernel if self.stride is None else self.stride
         return (shape[0], *out_sizes(shape[1:], (self.kernel, self.kernel), stride))
+
+
+@dataclass(frozen=True)
+class MaxPool2d(Pool2d):
+    """The largest number of each window; the stride is the kernel's size if not given."""
 
     def __call__(self, params: Params, x: Value) -> Any:
         return max_pool2d(x, self.kernel, self.stride)
@@ -233,21 +248,52 @@ class Sequential:
             except ValueError as error:
                 raise ValueError(f"layer {name} of {type(layer).__name__}: {error}") from None
         self._shapes = {f"{name}.{short}": s for name, layer in layers.items() for short, s in layer.shapes().items()}
-        self._names = {name: {short: f"{name}.{short}" for short in layer.shapes()} for name, layer in layers.items()}
+        self._state = self._optional("state_shapes")
+        own = {name: (*layer.shapes(), *getattr(layer, "state_shapes", dict)()) for name, layer in layers.items()}
+        self._names = {name: {short: f"{name}.{short}" for short in shorts} for name, shorts in own.items()}
+        self.unpruned = [f"{name}.{short}" for name, a in layers.items() for short in getattr(a, "unpruned", ())]
+        self.prunable = [name for name in self._shapes if name not in self.unpruned]
+        self.saturates = any(getattr(layer, "saturates", False) for layer in layers.values())
+        self.mixes_images = any(getattr(layer, "mixes_images", False) for layer in layers.values())
+
+    def _optional(self, method: str) -> dict[str, Any]:
+        """What a method that only some layers have gives by short names, by the names of parameters."""
+        found: dict[str, Any] = {name: getattr(layer, method, dict)() for name, layer in self.layers.items()}
+        return {f"{name}.{short}": entry for name, entries in found.items() for short, entry in entries.items()}
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, in order: the weight of each layer, then its bias."""
         return dict(self._shapes)
 
+    def state_shapes(self) -> dict[str, Shape]:
+        """The shapes of what may be among the parameters without being one: running statistics."""
+        return dict(self._state)
+
+    def offsets(self) -> dict[str, Array]:
+        """What the layers add to their initial parameters, which are zero or drawn."""
+        return self._optional("offsets")
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The shape of the output: a network can be a layer of another one."""
+        if shape != self.input_shape:
+            raise ValueError(f"takes {self.input_shape}, got {shape}")
+        return [self.input_shape, *self.out_shapes.values()][-1]
+
+    def without_state(self, params: Params) -> dict[str, Any]:
+        """The parameters without running statistics: what is trained and scored."""
+        return {name: w for name, w in params.items() if name not in self._state}
+
     @property
     def size(self) -> int:
-        """The number of parameters, m."""
-        return sum(map(math.prod, self.shapes().values()))
+        """The number of parameters that can be pruned, m."""
+        return sum(math.prod(self._shapes[name]) for name in self.prunable)
 
     def init(
         self, rng: Rng = None, scheme: str = "glorot", dtype: npt.DTypeLike = np.float32, **options: float
     ) -> dict[str, Array]:
-        """Draw the parameters: weights by the scheme, biases zero.
+        """Draw the parameters: weights by the scheme, biases zero, the weight of a normalization (one axis) 1.
+
+        Gates of a recurrent layer may start open: see `LSTM` and `GRU`.
 
         Parameters
         ----------
@@ -265,8 +311,9 @@ class Sequential:
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
         check_seed(rng)
-        rng = generator(rng)
-        return {name: initialize(rng, shape, scheme, **options).astype(dtype) for name, shape in self.shapes().items()}
+        drawn = initialize_all(generator(rng), self._shapes, scheme, **options)
+        drawn |= {name: drawn[name] + a for name, a in self.offsets().items()}
+        return {name: w.astype(dtype) for name, w in drawn.items()}
 
     @property
     def head(self) -> dict[str, Layer]:
@@ -301,7 +348,7 @@ class Sequential:
         """
         self._check(params, x)
         for name, layer in self.layers.items():
-            x = layer({short: params[long] for short, long in self._names[name].items()}, x)
+            x = layer({short: params[long] for short, long in self._names[name].items() if long in params}, x)
         return x
 
     def _check(self, params: Params, x: Value) -> None:
@@ -311,7 +358,7 @@ class Sequential:
             raise ValueError(
                 f"the network takes a batch of shape ({expected}), got {shape_of(x)}: reshape it (one image: x[:1])"
             )
-        for name, shape in self._shapes.items():
+        for name, shape in (self._shapes | {n: s for n, s in self._state.items() if n in params}).items():
             if name not in params:
                 raise ValueError(f"parameter {name} is missing: got {', '.join(params)}; net.init(rng) makes them all")
             if shape_of(params[name]) != shape:
@@ -319,36 +366,4 @@ class Sequential:
 
     def __repr__(self) -> str:
         """A table of layers, their outputs and numbers of parameters, at most 80 columns wide for the LeNets."""
-        rows = [("name", "layer", "output", "parameters"), ("input", "", str(self.input_shape), "")]
-        for name, layer in self.layers.items():
-            count = sum(map(math.prod, layer.shapes().values()))
-            short = re.sub(r"\b(in|out)_\w+=", "", str(layer))  # Linear(784, 300)
-            rows.append((name, short, str(self.out_shapes[name]), f"{count:,}" if count else ""))
-        rows.append(("total", "", "", f"{self.size:,}"))
-        *widths, last = (max(map(len, column)) for column in zip(*rows, strict=True))
-        return "\n".join("  ".join([*map(str.ljust, row, widths), row[-1].rjust(last)]) for row in rows)
-
-
-KNOWN_LAYERS = (Linear, Conv2d, MaxPool2d, ReLU, Flatten, Select)
-
-
-def known_blocks(net: Sequential, purpose: str) -> list[Block]:
-    """The blocks of a network whose layers are all of this file, for work that must know what each layer does.
-
-    Parameters
-    ----------
-    net : Sequential
-    purpose : str
-        What cannot be done otherwise; ends up in the error: "paths are known".
-
-    Raises
-    ------
-    TypeError
-        If the network is no plain Sequential, or a layer is not one of KNOWN_LAYERS; names it.
-    """
-    if type(net) is not Sequential:
-        raise TypeError(f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only")
-    for name, layer in net.layers.items():
-        if type(layer) not in KNOWN_LAYERS:
-            raise TypeError(f"layer {name} is a {type(layer).__name__}: {purpose} through layers of minisnip.nn only")
-    return net.blocks()
+        return table(self)

@@ -8,7 +8,10 @@ four the answer has the same bytes.
 
 The rule was measured (`python -m tests.benchmarks.sharding`): a network with a convolution is cut into shards of 50
 images or fewer. An MLP is not: our threads would only wait for Python's lock, and every shard would cost one more
-gradient of all the weights. Where no gradient is asked for, it is cut too: each thread takes whole batches.
+gradient of all the weights. Where no gradient is asked for, it is cut too: each thread takes whole batches. A
+recurrent network is cut as a convolution is: the products of one step are too small to be shared.
+
+A network whose layers mix images, as batch normalization does, is never cut: a part of the batch has another loss.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from minisnip.autodiff.engine import Array
 from minisnip.autodiff.threads import Map, blas, equal_parts, in_turn, one_thread, pool, products_by, shared
 from minisnip.mistakes import warn
 from minisnip.nn.layers import Conv2d, Sequential
+from minisnip.nn.recurrent import Recurrent
+from minisnip.nn.residual import Residual
 
 SHARD = 50  # images
 FORWARD = 500  # images that a thread takes through an MLP at a time, where no gradient is asked for
@@ -81,10 +86,13 @@ class Shards:
         Calls a function for each part, in several threads.
     size : int or None
         The most images in a shard; None for one shard of all images.
+    part : int or None
+        In that case, the most images that a thread takes at a time where no gradient is asked for; None for a batch.
     """
 
     spread: Map
     size: int | None = None
+    part: int | None = FORWARD
 
     def __call__(self, f: Callable[[slice], Result], n: int) -> list[Result]:
         """f of each shard of n images, in their order: what a gradient takes."""
@@ -92,7 +100,8 @@ class Shards:
 
     def forward(self, f: Callable[[slice], Array], batches: Sequence[slice]) -> Array:
         """f of all images of the batches, in one array; a thread takes a part from end to end."""
-        parts = [part for batch in batches for part in cut(batch, self.size or FORWARD)]
+        most = self.size or self.part
+        parts = [part for batch in batches for part in (cut(batch, most) if most else [batch])]
         with products_by(None):
             return np.concatenate(self.spread(f, parts))
 
@@ -124,15 +133,22 @@ def sharding(net: Sequential, threads: int | None = None, images: float = math.i
     ------
     Shards
     """
-    convolves = any(isinstance(block.layer, Conv2d) for block in net.blocks())
-    small = not convolves and images * net.size < START
+    long = any(isinstance(block.layer, Conv2d | Recurrent | Residual) for block in net.blocks())
+    small = not long and images * net.size < START
     threads = None if threads is None else checked(threads)
     threads = 1 if small else threads or cores()
     if not blas().lib_controllers:
         warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()
-    with one_thread, (pool if convolves else shared)(threads) as spread:
-        yield Shards(spread, SHARD if convolves else None)
+    shards = long and not net.mixes_images
+    with one_thread, (pool if shards else shared)(threads) as spread:
+        yield Shards(spread, SHARD if shards else None, None if net.mixes_images else FORWARD)
+
+
+def batches(net: Sequential, n: int, size: int) -> list[slice]:
+    """n images in order, `size` at a time, the last batch smaller; all at once if the network mixes images."""
+    size = n if net.mixes_images else size
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 LARGEST = 2**25 - 2**16  # bytes; glibc keeps no blocks of 32 MiB and more

@@ -6,6 +6,7 @@ The higher the score, the sooner a connection is kept. To compare two criteria, 
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.mistakes import Registry, generator, warn
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
-from minisnip.nn.layers import known_blocks
+from minisnip.nn.known import UnknownLayerError, known_blocks, saturating
 from minisnip.pruning import deletion
 from minisnip.pruning.masks import apply_masks, ones
 from minisnip.pruning.sensitivity import check_batch, check_not_all_zero, connection_sensitivity
@@ -28,12 +29,13 @@ class Criterion(Protocol):
     """A score for every parameter, from a network, its parameters and a batch; the higher, the sooner it is kept."""
 
     def __call__(self, net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
-        """Score every parameter.
+        """Score every parameter that can be pruned.
 
         Parameters
         ----------
         net : Sequential
         params : dict of arrays
+            Running statistics are not used: batch normalization takes those of the batch.
         x : (N, *net.input_shape)
         y : (N,) integers
         rng : numpy.random.Generator, seed or None
@@ -41,7 +43,7 @@ class Criterion(Protocol):
 
         Returns
         -------
-        dict of arrays, with the names and shapes of the parameters
+        dict of arrays, with the names and shapes of the prunable parameters
 
         Raises
         ------
@@ -54,6 +56,18 @@ class Criterion(Protocol):
 
 class EstimateWarning(UserWarning):
     """A score is a random estimate, because the exact number is not known for this network."""
+
+
+def _scoring(criterion: Criterion) -> Criterion:
+    """The criterion with the checks of the batch. It sees no running statistics, and only prunable parameters count."""
+
+    @wraps(criterion)
+    def scores(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
+        check_batch(params, x, y)
+        found = criterion(net, net.without_state(params), x, y, rng=rng)
+        return {name: s for name, s in found.items() if name not in net.unpruned}
+
+    return scores
 
 
 def snip(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
@@ -82,6 +96,7 @@ def least_sensitive(net: Sequential, params: Arrays, x: Array, y: Array, *, rng:
     return {name: -s for name, s in connection_sensitivity(net, params, x, y).items()}
 
 
+@_scoring
 def gradient(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """|∂L/∂w_j|, without SNIP's factor |w_j|: a common mistake.
 
@@ -89,27 +104,27 @@ def gradient(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = 
     Without the factor it tells where training would move first, not what a connection does: a weight of zero may score
     highest of all, though nothing changes when it is removed.
     """
-    check_batch(params, x, y)
     scores = {name: np.abs(g) for name, g in weight_gradient(net, params, x, y).items()}
     return check_not_all_zero(scores, "weight gradient")
 
 
+@_scoring
 def random(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """Uniform random numbers: the baseline of every criterion."""
-    check_batch(params, x, y)
     rng = generator(rng)
     return {name: rng.random(w.shape, w.dtype) for name, w in params.items()}
 
 
+@_scoring
 def magnitude(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """|w_j|; before training it knows only the initialization.
 
     Free (Han et al. 2015, arXiv 1506.02626).
     """
-    check_batch(params, x, y)
     return {name: np.abs(w) for name, w in params.items()}
 
 
+@_scoring
 def obd(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """w_j² H_jj / 2 with H_jj = ∂²L/∂w_j²: "Optimal Brain Damage".
 
@@ -126,7 +141,6 @@ def obd(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None)
         If the network has any other layer: then the diagonal is estimated from 100 Hessian-vector products, and may
         be negative. `hutchinson_diagonal` gives its standard error.
     """
-    check_batch(params, x, y)
     try:
         known_blocks(net, "the diagonal of the Hessian is exact")
     except TypeError as reason:
@@ -137,6 +151,7 @@ def obd(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None)
     return check_not_all_zero({name: w**2 * diagonal[name] / 2 for name, w in params.items()}, "w² H_jj")
 
 
+@_scoring
 def grasp(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """w_j (Hg)_j, g = ∇L, H = ∇²L: what gradient flow would lose.
 
@@ -151,12 +166,12 @@ def grasp(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = Non
 
     Hg is exact, from a gradient and a Hessian-vector product: about three backward passes.
     """
-    check_batch(params, x, y)
     g = weight_gradient(net, params, x, y, temperature=TEMPERATURE)
     hg = hessian_product(net, params, x, y, g, temperature=TEMPERATURE)
     return check_not_all_zero({name: w * hg[name] for name, w in params.items()}, "w ⊙ Hg")
 
 
+@_scoring
 def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """∂R/∂c_j at c = 1 with R = Σ net(c ⊙ |w|, input of ones).
 
@@ -168,12 +183,18 @@ def synflow(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = N
 
     These are the scores of one round; the method is a hundred of them, `iterative(synflow, ..., rounds=100)`, which is
     what METHODS["synflow"] does. The images are not used. One backward pass with one input; in float64, because R is
-    a product over layers.
+    a product over layers. Batch normalization has mean 0 and variance 1, as in the authors' code; through a layer that
+    saturates, such as an LSTM or tanh, synflow is not defined (TypeError).
     """
-    check_batch(params, x, y)
+    if layer := saturating(net):
+        raise UnknownLayerError(
+            f"synflow is not defined for {layer}: its output is no sum over paths of products of weights; use another "
+            "criterion, such as snip or grasp"
+        )
     absolute = {name: np.abs(np.asarray(w, np.float64)) for name, w in params.items()}
     c = {name: Tensor(one) for name, one in ones(absolute).items()}
-    flow = ops.sum(net(apply_masks(c, absolute), np.ones((1, *net.input_shape))))
+    unit = {name: np.full(shape, float(name.endswith("running_var"))) for name, shape in net.state_shapes().items()}
+    flow = ops.sum(net(apply_masks(c, absolute) | unit, np.ones((1, *net.input_shape))))
     return check_not_all_zero(grad(flow, c), "share of the flow")
 
 

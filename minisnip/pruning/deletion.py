@@ -36,11 +36,11 @@ import numpy as np
 from tqdm import tqdm
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.conv import im2col
+from minisnip.autodiff.conv import im2col, padded
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.autodiff.threads import Map, in_turn, one_thread, pool
-from minisnip.nn.layers import Block, Conv2d, Layer, Linear, ReLU, Select, Sequential, known_blocks
-from minisnip.nn.losses import cross_entropy
+from minisnip.nn import Block, Conv2d, Layer, Linear, ReLU, Select, Sequential, cross_entropy
+from minisnip.nn.known import known_blocks
 from minisnip.nn.threads import cores
 from minisnip.pruning.masks import apply_masks, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch
@@ -52,10 +52,10 @@ CACHE = 2**24  # bytes for one batch of rows, at most: about what a processor's 
 
 def delta_loss_by_deletion(net: Sequential, params: Arrays, x: Array, y: Array, delta: float = 1.0) -> dict[str, Array]:
     """(L(1 ⊙ w) - L((1 - δ e_j) ⊙ w)) / δ for every connection j, one forward pass each: slow, but plainly right."""
+    params, answer = net.without_state(params), {n: np.empty(w.shape) for n, w in params.items() if n in net.prunable}
     whole = cross_entropy(net(params, x), y)
-    answer = {name: np.empty(w.shape) for name, w in params.items()}
-    for name, w in params.items():
-        for j in np.ndindex(w.shape):
+    for name in answer:
+        for j in np.ndindex(answer[name].shape):
             c = ones(params)
             c[name][j] -= delta
             answer[name][j] = (whole - cross_entropy(net(apply_masks(c, params), x), y)) / delta
@@ -117,13 +117,14 @@ def delta_loss(
            [ 0.  , -0.06]])
     """
     check_batch(params, x, y)
+    known_blocks(net, "ΔL is computed", "delta_loss_of gives it for chosen connections of any network")
     x, y = np.asarray(x, np.float64), np.asarray(y)
     names = [names] if isinstance(names, str) else list(params if names is None else names)
     _check(net, params, x, y, delta, names)
     params = {name: np.asarray(params[name], np.float64) for name in net.shapes()}
     images, size, threads = _shares(net, params, x, y, memory_limit)
     totals = {name: np.zeros(params[name].shape) for name in names}
-    units = sum(len(params[f"{layer}.bias"]) for layer in names_by_layer(names))
+    units = sum(len(params[f"{layer}.weight"]) for layer in names_by_layer(names))
     starts = range(0, len(x), images)
     with (
         tqdm(desc=title, total=units * len(starts), unit="unit", disable=None if title else True) as bar,
@@ -137,12 +138,16 @@ def delta_loss(
 
 
 def _check(net: Sequential, params: Arrays, x: Array, y: Array, delta: float, names: list[str]) -> None:
-    classes = net(params, x[:1]).shape[1]
-    cross_entropy(np.zeros((len(y), classes)), y)  # refuses labels that do not fit
-    if delta == 0 or not math.isfinite(delta):
-        raise ValueError(f"delta {delta} must be finite and not be 0")
+    cross_entropy(np.zeros((len(y), net(params, x[:1]).shape[1])), y)  # refuses labels that do not fit
+    check_delta(delta)
     if not names or not set(names) <= set(net.shapes()):
         raise ValueError(f"names {names} must be one or more of {', '.join(net.shapes())}")
+
+
+def check_delta(delta: float) -> None:
+    """Refuse, with a ValueError, to remove no share of a connection, or an infinite one."""
+    if delta == 0 or not math.isfinite(delta):
+        raise ValueError(f"delta {delta} must be finite and not be 0")
 
 
 def _shares(net: Sequential, params: Arrays, x: Array, y: Array, memory_limit: int) -> tuple[int, int, int]:
@@ -332,14 +337,7 @@ class Stage:
 
 
 def find_stages(net: Sequential, params: Arrays, x: Array, y: Array) -> list[Stage]:
-    """Run the network once, and keep what every perturbation of its layers needs.
-
-    Raises
-    ------
-    TypeError
-        If a layer is not one of minisnip.nn.
-    """
-    blocks = known_blocks(net, "ΔL is computed")
+    """Run the network once, and keep what every perturbation of its layers needs."""
     steps, activations = [], [x]  # each layer with its parameters; activations[i] enters layer i
     for name, layer in net.layers.items():
         own = {short: params[f"{name}.{short}"] for short in layer.shapes()}
@@ -350,14 +348,14 @@ def find_stages(net: Sequential, params: Arrays, x: Array, y: Array) -> list[Sta
     activations.append(logits)  # after the last layer nothing changes them
     starts = [i for i, (_, own) in enumerate(steps) if own]
     tops, stages = logits.max(axis=1), []
-    for block, i, following in zip(blocks, starts, [*starts[1:], len(steps)], strict=True):
-        own, passed = steps[i][1], _passed(steps[following:])
+    for block, i, following in zip(net.blocks(), starts, [*starts[1:], len(steps)], strict=True):
+        w, passed = steps[i][1]["weight"], _passed(steps[following:])
         columns = _columns(block.layer, activations[i])
         stage = Stage(
             block=block,
-            connections=np.column_stack([own["weight"].reshape(len(own["bias"]), -1), own["bias"]]),
+            connections=np.column_stack([w.reshape(len(w), -1), steps[i][1].get("bias", np.zeros(len(w)))]),
             columns=np.ascontiguousarray(columns) if passed else columns,  # as they are read
-            outputs=_rows_last(activations[i + 1]).reshape(len(own["bias"]), -1, len(x)),
+            outputs=_rows_last(activations[i + 1]).reshape(len(w), -1, len(x)),
             entering=np.ascontiguousarray(_rows_last(activations[following])),
             leaving=np.ascontiguousarray(_rows_last(activations[following + 1])),
             later=steps[following:],
@@ -418,8 +416,8 @@ def label_losses(logits: Array, label: int, top: float) -> Array:
 def _columns(layer: Layer, x: Array) -> Array:
     """What the connections of a unit read, in the order of its weights, then the bias: (P, N, K + 1)."""
     if isinstance(layer, Conv2d):
-        padding = ((0, 0), (0, 0), *[(layer.padding, layer.padding)] * 2)
-        columns = im2col(np.pad(x, padding), (layer.kernel, layer.kernel), layer.stride)  # (C·k·k, oh·ow·N)
+        kernel = (layer.kernel, layer.kernel)
+        columns = im2col(padded(x, kernel, layer.stride, layer.padding), kernel, layer.stride)  # (C·k·k, oh·ow·N)
     else:
         columns = x.T
     columns = columns.reshape(len(columns), -1, len(x))

@@ -206,8 +206,9 @@ def kept_per_layer(masks: Arrays) -> dict[str, dict[str, float]]:
 def report(masks: Arrays) -> str:
     """The rows of `kept_per_layer` and their sum as a table for a terminal."""
     rows = kept_per_layer({**masks, "all": flatten(masks)})
-    lines = [f"{name:<14}{r['kept']:>10,}{r['total']:>10,}{r['percent']:>9.2f} %" for name, r in rows.items()]
-    return "\n".join([f"{'parameter':<14}{'kept':>10}{'of':>10}{'':>11}", *lines])
+    left, w = max(14, *(len(name) + 1 for name in rows)), max(10, len(f"{rows['all']['total']:,}") + 1)  # widths
+    lines = [f"{name:<{left}}{r['kept']:>{w},}{r['total']:>{w},}{r['percent']:>9.2f} %" for name, r in rows.items()]
+    return "\n".join([f"{'parameter':<{left}}{'kept':>{w}}{'of':>{w}}{'':>11}", *lines])
 
 
 def emptied_layers(masks: Arrays) -> list[str]:
@@ -224,9 +225,8 @@ def warn_of_collapse(masks: Arrays) -> None:
         At the line of the user's code that led here.
     """
     if layers := emptied_layers(masks):
-        kept = flatten(masks)
         warn(
-            f"at sparsity {1 - np.count_nonzero(kept) / kept.size:.4g} no connection of {', '.join(layers)} is kept: "
+            f"at sparsity {1 - np.mean(flatten(masks) != 0):.4g} no connection of {', '.join(layers)} is kept: "
             "nothing can be learned through an empty layer; choose a lower sparsity",
             LayerCollapseWarning,
         )
@@ -237,7 +237,7 @@ def collapse_sparsity(scores: Arrays) -> float:
 
     The best weight of a layer is kept if κ is at least its rank among all scores. The layer whose best weight has the
     highest rank number, κ*, decides, and the answer is 1 - κ*/m: exact, ties included. With one connection less, that
-    layer is empty. This holds for scores taken once; a schedule that scores again after each cut can go further.
+    layer is empty. This holds for scores taken once; a schedule that scores again after each cut can go further. O(m).
 
     Parameters
     ----------
@@ -259,7 +259,11 @@ def collapse_sparsity(scores: Arrays) -> float:
     0.25
     """
     check_scores(scores)
-    ranks = descending_ranks(flatten(scores))
-    by_name = unflatten(ranks, scores)
-    best = [int(r.min()) for name, r in by_name.items() if r.size and not name.endswith("bias")]
-    return 1 - (1 + max(best, default=0)) / ranks.size
+    flat, first, best = flatten(scores), 0, list[int]()  # the places of the best weights
+    for name, s in unflatten(flat, scores).items():
+        if s.size and not name.endswith("bias"):
+            best.append(first + int(s.argmax()))
+        first += s.size
+    last = min(best, key=lambda place: (flat[place], -place), default=int(flat.argmax()))
+    before = np.count_nonzero(flat > flat[last]) + np.count_nonzero(flat[:last] == flat[last])
+    return 1 - (1 + int(before)) / flat.size

@@ -175,6 +175,11 @@ class StraightThrough:
     def shapes(self) -> dict[str, Shape]:
         return self.layer.shapes()
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("layer", "masks"):  # of an instance that is being copied
+            raise AttributeError(name)
+        return getattr(self.layer, name)  # what only some layers have, such as `mixes_images`
+
     def out_shape(self, shape: Shape) -> Shape:
         return self.layer.out_shape(shape)
 

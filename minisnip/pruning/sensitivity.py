@@ -14,7 +14,7 @@ from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.mistakes import check_batch_order
 from minisnip.nn.layers import Sequential
 from minisnip.nn.losses import cross_entropy
-from minisnip.nn.threads import sharding
+from minisnip.nn.threads import batches, sharding
 from minisnip.pruning.masks import apply_masks, ones
 
 
@@ -36,13 +36,14 @@ def mask_gradient(
     x : (N, *net.input_shape)
     y : (N,) integers
     batch_size : int
-        How many images are held in memory at a time. L is the mean over all N, so the answer does not depend on it.
+        How many images are held in memory at a time. L is the mean over all N, so the answer does not depend on it. A
+        network with batch normalization always takes all N at once.
     biases : bool
         False leaves the biases unmasked and out of the answer.
 
     Returns
     -------
-    dict of arrays, signed, with the shapes and dtypes of the parameters
+    dict of arrays, signed, with the shapes and dtypes of the prunable parameters
 
     Raises
     ------
@@ -63,7 +64,8 @@ def mask_gradient(
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size} must be at least 1")
 
-    masks = ones(params, biases)
+    params = net.without_state(params)
+    masks = ones({name: w for name, w in params.items() if name not in net.unpruned}, biases)
 
     def gradient(images: Array, labels: Array, part: slice) -> Any:
         c = {name: Tensor(one, copy=False) for name, one in masks.items()}
@@ -72,9 +74,8 @@ def mask_gradient(
 
     total = {name: np.zeros_like(one) for name, one in masks.items()}
     with sharding(net, images=len(x)) as shards:
-        for start in range(0, len(x), batch_size):
-            images, labels = (a[start : start + batch_size] for a in (x, y))
-            for g in shards(partial(gradient, images, labels), len(labels)):
+        for batch in batches(net, len(x), batch_size):
+            for g in shards(partial(gradient, x[batch], y[batch]), len(y[batch])):
                 for name in total:
                     total[name] += g[name]
     return total

@@ -21,13 +21,14 @@ from minisnip.autodiff.engine import Array, Arrays, Tensor, grad, hvp
 from minisnip.mistakes import generator
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.init import Rng
+from minisnip.nn.threads import batches
+from minisnip.pruning.deletion import check_delta
 from minisnip.pruning.masks import apply_masks, flatten, keep_top, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch, mask_gradient
 
 IMAGES = 100  # held in memory at a time; L is a mean over images, so no answer depends on it
-DELTAS = tuple(10.0 ** (-k / 2) for k in range(25))  # 1 to 1e-12
-
 Connection: TypeAlias = tuple[str, tuple[int, ...]]  # the name of the parameter, and the index in it
+DELTAS = tuple(10.0 ** (-k / 2) for k in range(25))  # 1 to 1e-12
 
 
 def agreement(
@@ -135,9 +136,9 @@ def _mean_over_images(
 ) -> dict[str, Array]:
     """derivative(L, w), a few images at a time; the last batch is smaller and counts for less."""
     total: dict[str, Array] = {}
-    for start in range(0, len(x), IMAGES):
-        images, labels = x[start : start + IMAGES], y[start : start + IMAGES]
-        w = {name: Tensor(p) for name, p in params.items()}
+    for batch in batches(net, len(x), IMAGES):
+        images, labels = x[batch], y[batch]
+        w = {name: Tensor(p) for name, p in net.without_state(params).items()}
         share = len(images) / len(x)
         for name, a in derivative(cross_entropy(net(w, images) / temperature, labels), w).items():
             total[name] = total.get(name, np.zeros_like(a)) + share * a
@@ -153,10 +154,71 @@ def mask_curvature(net: Sequential, params: Arrays, x: Array, y: Array, connecti
     -------
     (len(connections),) array
     """
+    params = net.without_state(params)
     c = {name: Tensor(one) for name, one in ones(params).items()}
     loss = cross_entropy(net(apply_masks(c, params), x), y)
     g = grad(loss, c, create_graph=True)
     return np.array([grad(g[name][j], c[name])[j] for name, j in connections])
+
+
+def delta_loss_of(
+    net: Sequential, params: Arrays, x: Array, y: Array, connections: Sequence[Connection], delta: float = 1.0
+) -> Array:
+    """(L(1 ⊙ w) - L((1 - δ e_j) ⊙ w)) / δ for chosen connections of any network, one forward pass each.
+
+    Parameters
+    ----------
+    net, params, x, y
+        As in `mask_gradient`.
+    connections : sequence of (name, index)
+        Such as [("fc1.weight", (0, 3))].
+    delta : float
+        The share of the connection that is removed.
+
+    Returns
+    -------
+    (len(connections),) array of float64
+
+    Raises
+    ------
+    ValueError
+        If the batch is empty, an image or a parameter is not finite, a connection is not there, or δ is 0.
+
+    Examples
+    --------
+    >>> from minisnip.nn import Linear, Sequential
+    >>> from minisnip.pruning import delta_loss_of
+    >>> net, w = Sequential((2,), fc=Linear(2, 2)), np.array([[1.0, -2.0], [0.0, 3.0]])
+    >>> params, x, y = {"fc.weight": w, "fc.bias": np.zeros(2)}, np.eye(2), np.array([0, 1])  # two images
+    >>> delta_loss_of(net, params, x, y, [("fc.weight", (0, 0)), ("fc.weight", (1, 1))]).round(2)
+    array([-0.19, -0.06])
+    """
+    check_batch(params, x, y)
+    check_delta(delta)
+    params = {name: np.array(w, np.float64) for name, w in net.without_state(params).items()}
+    _check_connections(params, connections)
+
+    def loss() -> float:
+        return float(cross_entropy(net(params, x), y))
+
+    whole, answer = loss(), np.empty(len(connections))
+    for i, (name, j) in enumerate(connections):
+        w = params[name][j]
+        params[name][j] = w * (1 - delta)
+        answer[i] = (whole - loss()) / delta
+        params[name][j] = w
+    return answer
+
+
+def _check_connections(params: Arrays, connections: Sequence[Connection]) -> None:
+    shapes = {name: w.shape for name, w in params.items()}
+    for name, j in connections:
+        fits = name in shapes and isinstance(j, tuple) and len(j) == len(shapes[name])
+        if not fits or not all(0 <= i < n for i, n in zip(j, shapes[name], strict=True)):
+            raise ValueError(
+                f"there is no connection {(name, j)}: expected a parameter, and a tuple with a number for each of its "
+                'axes, such as ("fc1.weight", (0, 3))'
+            )
 
 
 def fisher_diagonal(net: Sequential, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
@@ -186,7 +248,7 @@ def fisher_diagonal(net: Sequential, params: Arrays, x: Array, y: Array) -> dict
         If the batch is empty, or an image or a parameter is NaN or infinite.
     """
     check_batch(params, x, y)
-    params, x = _as(np.float64, params, x)
+    params, x = _as(np.float64, net.without_state(params), x)
     w = {name: Tensor(p) for name, p in params.items()}
     diagonal = {name: np.zeros(p.shape) for name, p in params.items()}
     for image in x[:, None]:  # (1, *net.input_shape) each
@@ -226,7 +288,7 @@ def hutchinson_diagonal(
     check_batch(params, x, y)
     if probes < 2:
         raise ValueError(f"{probes} probes have no standard error: take at least 2, better 100")
-    rng, (params, x) = generator(rng), _as(np.float64, params, x)
+    rng, (params, x) = generator(rng), _as(np.float64, net.without_state(params), x)
     total, squares = ({name: np.zeros(p.shape) for name, p in params.items()} for _ in range(2))
     for _ in range(probes):
         v = {name: rng.choice([-1.0, 1.0], p.shape) for name, p in params.items()}
@@ -288,7 +350,7 @@ def difference_errors(
     exact = mask_gradient(net, *_as(np.float64, params, x), y)
     if not connections or not all(exact[name][j] for name, j in connections) or not all(deltas):
         raise ValueError("difference_errors needs connections with a derivative other than 0, and no δ of 0")
-    params, x = _as(dtype, params, x)
+    params, x = _as(dtype, net.without_state(params), x)
 
     def loss(connection: Connection, change: complex) -> complex:
         """L with c_j = 1 + change."""
@@ -332,6 +394,7 @@ def joint_deletion(
     list of dict, one for each sparsity
         sparsity; true, L(1 ⊙ w) - L(c ⊙ w); linear, Σ g_j over the connections with c_j = 0.
     """
+    params = net.without_state(params)
     g = mask_gradient(net, params, x, y)
     whole = float(cross_entropy(net(params, x), y))
     rows = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class TrainState:
 
 
 _GROUPS = ("params", "optimizer_state", "best")
+_ADDED = r"optimizer_state/|best/.*running_(mean|var)$"  # arrays that are made in training
 _DIFFERENCES = {  # settings that are too long to be printed
     "network": "the network differs: `compact` may have been another",
     "start": "the weights, masks or seed differ",
@@ -80,10 +82,10 @@ def _refuse_another_run(path: Path, found: dict[str, str], settings: dict[str, s
 
 
 def _state(arrays: dict[str, Array], facts: Any, start: TrainState) -> TrainState:
-    """The state, with arrays as the run began with; only an optimizer may have added some."""
+    """The state, with arrays as the run began with; only an optimizer and batch normalization may have added some."""
     expected = _arrays(start)
     for key in {**expected, **arrays}:
-        if _kind(arrays, key) != _kind(expected, key) and (key in expected or not key.startswith("optimizer_state/")):
+        if _kind(arrays, key) != _kind(expected, key) and (key in expected or not re.match(_ADDED, key)):
             raise ValueError(f"{key}: found {_kind(arrays, key)}, expected {_kind(expected, key)}")
     groups: dict[str, dict[str, Array]] = {group: {} for group in _GROUPS}
     for key, a in arrays.items():

@@ -20,9 +20,9 @@ from tqdm import tqdm
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
 from minisnip.data.dataset import Dataset, Split
 from minisnip.mistakes import Registry, check_evaluation, check_settings, check_training, generator
+from minisnip.nn import Flatten, Select, Sequential, cross_entropy
 from minisnip.nn.init import Rng
-from minisnip.nn.layers import Flatten, Select, Sequential
-from minisnip.nn.losses import cross_entropy
+from minisnip.nn.normalization import fixed_subset, running_statistics
 from minisnip.nn.threads import Shards, sharding
 from minisnip.pruning.masks import apply_masks, warn_of_collapse
 from minisnip.training.augment import Augmentation
@@ -115,8 +115,8 @@ class TrainResult:
     Attributes
     ----------
     params : dict of arrays
-        The parameters of the epoch with the lowest validation error, the first one if several are equal. If no epoch
-        was finished, the initial ones.
+        The parameters of the epoch with the lowest validation error, the first one if several are equal; with the
+        running statistics of each BatchNorm, if there is one. If no epoch was finished, the initial ones.
     history : list of dict
         One row per finished epoch: epoch, iterations, learning_rate, train_loss, train_error_percent, validation_loss,
         validation_error_percent; losses in nats.
@@ -235,8 +235,8 @@ def train(
         The initial parameters; they are not changed.
     dataset : Dataset
     masks : dict of arrays of 0 and 1, or None
-        Pruned connections are exactly zero at every step. None or {} trains the dense network. Every parameter has a
-        mask, or every one but the biases, which are then all kept.
+        Pruned connections are exactly zero at every step. None or {} trains the dense network. Every prunable
+        parameter has a mask, or every one but the biases, which are then all kept.
     epochs, batch_size : int
         Each epoch leaves out the images that do not fill a batch; the random order decides which.
     optimizer : Optimizer
@@ -309,7 +309,7 @@ def train(
     augmentation = None if augment is None else Augmentation.parse(augment).fit(dataset)
     if average:
         recipe = replace(recipe, optimizer=Averaged(optimizer, average))
-    masks, watch, small = masks or {}, watch or {}, None
+    params, masks, watch, small = net.without_state(params), masks or {}, watch or {}, None
     warn_of_collapse(masks)
     if compact:
         from minisnip.pruning import cut  # here, so that the rest of the loop can be read without it
@@ -401,12 +401,12 @@ def train_step(
 
 
 def evaluated(run: Run, state: TrainState) -> dict[str, Array]:
-    """The parameters that are evaluated and kept: those of the last step, or their average."""
+    """The parameters that are evaluated and kept: those of the last step, or their average; and running statistics."""
     params = dict(state.params)
     for name, average in averages(state.optimizer_state).items():
         params[name] = params[name].copy()
         params[name].reshape(-1)[run.kept.get(name, slice(None))] = average.reshape(-1)
-    return params
+    return params | running_statistics(run.net, params, fixed_subset(run.splits["train"].images, run.recipe.batch_size))
 
 
 def kept_connections(masks: Arrays) -> Kept:
@@ -445,7 +445,8 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (percent of wrong answers) over all images of a split.
 
-    `threads` is the number of threads, None for one per core; the answer does not depend on it.
+    `threads` is the number of threads, None for one per core; the answer does not depend on it. Batch normalization
+    uses the running statistics among the parameters; without them, those of each `batch_size` images.
 
     Raises
     ------

@@ -21,7 +21,8 @@ from minisnip.data import Dataset
 from minisnip.mistakes import check_training
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
-from minisnip.nn.layers import Params, Shape, Stateless, known_blocks
+from minisnip.nn.known import known_blocks
+from minisnip.nn.layers import Params, Shape, Stateless
 from minisnip.pruning import LayerCollapseWarning, count_kept, effective_masks, keep_top
 from minisnip.pruning.masks import check_sparsity, descending_ranks, flatten, unflatten
 from minisnip.pruning.schedules import Keep, removed_last, sparsity_of_round
@@ -67,7 +68,12 @@ def magnitude_after_training(
     """
     check_sparsity(sparsity)  # before the work
     trained = train(net, params, dataset, **training).params
-    return Ticket(keep({name: np.abs(w) for name, w in trained.items()}, sparsity), trained)
+    return Ticket(keep(_magnitudes(net, trained), sparsity), trained)
+
+
+def _magnitudes(net: Sequential, params: Arrays) -> dict[str, Array]:
+    """|w| of what can be pruned."""
+    return {name: np.abs(w) for name, w in params.items() if name in net.prunable}
 
 
 def lottery_ticket(
@@ -119,13 +125,13 @@ def lottery_ticket(
     if not 0 < rate < 1:
         raise ValueError(f"rate {rate} is not in (0, 1): a round removes this share of the remaining connections")
     rounds = max(1, math.ceil(math.log(1 - sparsity) / math.log(1 - rate) - 1e-9))
-    scores = {name: np.abs(w) for name, w in params.items()}  # the first round keeps everything
+    scores = _magnitudes(net, params)  # the first round keeps everything
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LayerCollapseWarning)  # the last masks are those of the ticket
         for t in range(rounds):
             masks = keep(scores, sparsity_of_round(sparsity, t, rounds))
             trained = train(net, params, dataset, masks=masks, **training).params
-            scores = removed_last({name: np.abs(w) for name, w in trained.items()}, masks)
+            scores = removed_last(_magnitudes(net, trained), masks)
     return Ticket(keep(scores, sparsity), {name: w.copy() for name, w in params.items()})
 
 
@@ -250,7 +256,7 @@ def gated(net: Sequential, params: Arrays) -> Sequential:
         If a layer is not one of minisnip.nn.
     """
     layers = net.head
-    *hidden, last = known_blocks(net, "units are pruned")
+    *hidden, last = known_blocks(net, "units are pruned", "prune connections, by another method")
     for block in (*hidden, last):
         weights = {short: params[f"{block.name}.{short}"] for short in block.layer.shapes()}
         layers[block.name] = Frozen(block.layer, weights)

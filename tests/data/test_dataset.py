@@ -53,7 +53,13 @@ def test_images_are_float32_and_labels_int64_and_the_callers_arrays_stay_as_they
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("mnist", "MNIST"), ("fashion-mnist", "Fashion-MNIST"), ("glyphs", "glyphs (not MNIST)")]
+    ("name", "label"),
+    [
+        ("mnist", "MNIST"),
+        ("fashion-mnist", "Fashion-MNIST"),
+        ("cifar-10", "CIFAR-10"),
+        ("glyphs", "glyphs (not MNIST)"),
+    ],
 )
 def test_the_label_says_which_data_set_it_is(name: str, label: str) -> None:
     assert split(name=name).label == label

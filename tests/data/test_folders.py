@@ -20,11 +20,12 @@ def test_the_order_is_directory_then_environment_then_cache(
     assert search_folders("mnist", asked) == [asked / "mnist", asked, named / "mnist", named, cache / "mnist"]
 
 
-def test_the_environments_folder_itself_holds_mnist_and_not_fashion_mnist(
+def test_the_environments_folder_itself_holds_every_data_set_but_fashion_mnist(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MINISNIP_DATA", str(tmp_path))
     assert search_folders("fashion-mnist") == [tmp_path / "fashion-mnist", cache / "fashion-mnist"]
+    assert search_folders("cifar-10") == [tmp_path / "cifar-10", tmp_path, cache / "cifar-10"]
 
 
 def test_a_folder_that_the_environment_names_and_that_does_not_exist_is_an_error(

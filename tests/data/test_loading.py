@@ -83,10 +83,17 @@ def test_what_is_unavailable_is_told_with_urls_cache_and_the_way_by_hand(
 
 
 @pytest.mark.usefixtures("cache")
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_without_download_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("mnist", "train-images-idx3-ubyte.gz"),
+        ("fashion-mnist", "train-images-idx3-ubyte.gz"),
+        ("cifar-10", "cifar-10-binary.tar.gz"),
+    ],
+)
+def test_without_download_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch, name: str, file: str) -> None:
     monkeypatch.delattr("pooch.retrieve")
-    with pytest.raises(DataUnavailableError, match=r"train-images-idx3-ubyte\.gz is missing and download=False"):
+    with pytest.raises(DataUnavailableError, match=f"{file} is missing and download=False"):
         load(name, download=False)
 
 
@@ -98,11 +105,13 @@ def test_a_damaged_file_is_an_error_and_neither_downloaded_again_nor_unavailable
 
 
 @pytest.mark.usefixtures("cache")
-@pytest.mark.parametrize("name", ["cifar-10", "", "MNIST"])
+@pytest.mark.parametrize("name", ["cifar-100", "", "MNIST"])
 def test_an_unknown_data_set_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(DataError, match=f"no data set '{name}': the known ones are mnist, fashion-mnist, glyphs"):
+    with pytest.raises(
+        DataError, match=f"no data set '{name}': the known ones are mnist, fashion-mnist, cifar-10, glyphs"
+    ):
         load(name)
-    assert NAMES == ("mnist", "fashion-mnist", "glyphs")
+    assert NAMES == ("mnist", "fashion-mnist", "cifar-10", "glyphs", "noise")
 
 
 def fewer_labels(contents: Contents) -> None:

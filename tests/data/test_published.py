@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from minisnip.data.published import PUBLISHED
+from minisnip.data.published import FASHION_MNIST, IMAGES, LABELS, MNIST, Publication
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_the_files_are_images_and_labels_to_train_and_to_test(name: str) -> None:
-    files = PUBLISHED[name].files
+@pytest.mark.parametrize("publication", [MNIST, FASHION_MNIST], ids=lambda publication: publication.name)
+def test_the_files_are_images_and_labels_to_train_and_to_test(publication: Publication) -> None:
+    files = publication.files
     assert [file.name.partition("-")[0] for file in files] == ["train", "train", "t10k", "t10k"]
-    assert [file.dimensions for file in files] == [3, 1, 3, 1]
-    assert [f"idx{file.dimensions}" in file.name for file in files] == [True] * 4
-    assert {len(bytes.fromhex(file.sha256)) for file in files} == {32}
+    assert [file.read for file in files] == [IMAGES, LABELS] * 2
+    assert (IMAGES.keywords, LABELS.keywords) == ({"dimensions": 3}, {"dimensions": 1})
+    assert ["idx3" in file.name for file in files] == [True, False] * 2
+    assert {len(bytes.fromhex(file.checksum)) for file in files} == {32}

@@ -13,9 +13,9 @@ CONTENTS = small_contents()
 
 
 @pytest.mark.usefixtures("cache")
-def test_on_an_empty_machine_all_eight_files_are_missing() -> None:
+def test_on_an_empty_machine_all_nine_files_are_missing() -> None:
     rows = status()
-    assert [row.dataset for row in rows] == ["mnist"] * 4 + ["fashion-mnist"] * 4
+    assert [row.dataset for row in rows] == ["mnist"] * 4 + ["fashion-mnist"] * 4 + ["cifar-10"]
     assert [row.file for row in rows[:4]] == [f"{name}.gz" for name in CONTENTS]
     assert all((row.path, row.size, row.state) == (None, 0, "missing") for row in rows)
 

@@ -37,7 +37,7 @@ def test_a_plain_file_is_accepted_whatever_its_name(tmp_path: Path, name: str) -
 def test_sound_idx_with_another_checksum_is_refused_with_both_checksums(tmp_path: Path) -> None:
     other = idx_bytes(np.roll(LABELS, 1))
     path = written(tmp_path, gzip.compress(other))
-    with pytest.raises(DataError, match=f"{spec_of(NAME, other).sha256}, expected {SPEC.sha256}") as caught:
+    with pytest.raises(DataError, match=f"{spec_of(NAME, other).checksum}, expected {SPEC.checksum}") as caught:
         read_file(path, SPEC)
     assert str(path) in str(caught.value)
     assert f"Put the original {NAME}.gz in its place" in str(caught.value)

@@ -30,7 +30,7 @@ DIGESTS = {
     "3.4": "3d2a30bf036c",
     "4.1": "ce97fa462636",
     "4.2": "1414e0f4662c",
-    "4.3": "32e168681421",
+    "4.3": "b8a8b0a4d941",
     "4.4": "398fb51bfe98",
     "5.1": "c9c4e5fe3a72",
     "5.2": "0b1bf8e002e8",
@@ -47,8 +47,11 @@ DIGESTS = {
     "8.2": "ca447f756cba",
     "8.3": "2281bb9dc55f",
     "8.4": "64bfbe0c093d",
+    "9.1": "c2aa63f3279c",
+    "9.2": "ab75ed50288b",
+    "9.3": "c5f95e84117b",
 }
-LESSONS = [import_module(f"minisnip.exercises.lesson_{number}") for number in range(1, 9)]
+LESSONS = [import_module(f"minisnip.exercises.lesson_{number}") for number in range(1, 10)]
 EXERCISES = [e for lesson in LESSONS for e in vars(lesson).values() if isinstance(e, Exercise) and e is not layers]
 
 

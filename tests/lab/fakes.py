@@ -10,6 +10,15 @@ import numpy as np
 
 from minisnip.lab.experiment import IF_TEST_CHOSE, Experiment
 from minisnip.lab.report import Case, rows_of
+from minisnip.lab.reproduce.recipes import RECURRENT
+
+
+def count(kept: int, total: int) -> dict[str, float]:
+    return {"kept": kept, "total": total, "percent": 100 * kept / total}
+
+
+KEPT = {"fc1.weight": count(30, 90), "fc1.bias": count(0, 10), "fc2.weight": count(4, 16)}
+GATES = {f"rnn.weight_{kind}": {g: count(i, 10) for i, g in enumerate("ifgo", start=1)} for kind in ("ih", "hh")}
 
 
 def fake(config: Experiment) -> dict[str, Any]:
@@ -31,6 +40,8 @@ def fake(config: Experiment) -> dict[str, Any]:
         IF_TEST_CHOSE: None if tested is None else tested - 0.05,
         "diverged": "",
         "seconds": 0.5,
+        "kept_per_layer": KEPT | ({name: count(10, 40) for name in GATES} if config.model in RECURRENT else {}),
+        "kept_by_gate": GATES if config.model in RECURRENT else {},
         "first_layer": pixels.tolist(),
         "history": epochs,
     }

@@ -100,6 +100,14 @@ FIGURES: dict[str, Callable[[str], Figure]] = {
     "deletion_scatter, five of six": lambda title: plots.deletion_scatter(FIVE, {**FIVE, "a": FIVE["a"] / 2}, title),
     "difference_curves, two panels": lambda title: plots.difference_curves(DIFFERENCES, title),
     "error_curves, seven methods": lambda title: plots.error_curves(METHODS, 90.0, title),
+    "kept_by_gate, two networks": lambda title: plots.kept_by_gate(
+        {name: {k: {"a": i, "b": 9 * i} for i, k in enumerate(("weight", "bias"))} for name in "xy"}, title
+    ),
+    "kept_of_networks, five": lambda title: plots.kept_of_networks(
+        {name: {f"layer{j}": 9.0 * j for j in range(4 + i)} for i, name in enumerate("abcde")},
+        dict.fromkeys("abcde", ("layer1",)),
+        title,
+    ),
     "kept_per_layer, no bias": lambda title: plots.kept_per_layer(BIASES, title),
     "kept_pixels, half of them": lambda title: plots.kept_pixels(np.array([[0, 3], [7, 0]]), title),
     "memorization, two networks": lambda title: plots.memorization(MEMORIZED, title),

@@ -45,6 +45,41 @@ def test_a_run_of_one_epoch_can_be_drawn() -> None:
     assert figure.axes[0].lines[0].get_marker() == "o"  # a line of one point would be invisible
 
 
+def test_kept_by_gate_labels_every_bar_and_draws_all_of_them_equally_wide() -> None:
+    gates = {"LSTM": {"w": {"i": 0.0, "f": 0.03, "g": 9.96, "o": 7.0}}, "GRU": {"w": {"r": 0.6, "z": 86.2, "n": 100.0}}}
+    figure = drawn(plots.kept_by_gate(gates, "a title"))
+    labels = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert labels == [["0", "0", "10", "7.0"], ["0.6", "86", "100"]]
+    widths = [bar.get_window_extent().width for axes in figure.axes for bar in axes.patches]
+    assert max(widths) < 1.05 * min(widths)
+    for axes in figure.axes:
+        assert all(text.get_window_extent().y1 < axes.get_window_extent().y1 for text in axes.texts)
+
+
+def test_the_biases_of_gates_have_a_scale_of_their_own_below_the_weights() -> None:
+    parts = {
+        "rnn.weight_ih": {"i": 0.6, "f": 1.5},
+        "rnn.weight_hh": {"i": 0.2, "f": 0.5},
+        "rnn.bias": {"i": 0.0, "f": 86.0},
+    }
+    figure = drawn(plots.kept_by_gate({"LSTM": parts}, "a title"))
+    weights, biases = figure.axes
+    assert (weights.get_ylabel(), biases.get_ylabel()) == ("weights kept (%)", "biases kept (%)")
+    assert weights.get_ylim()[1] < 2 < 86 < biases.get_ylim()[1]
+    assert (weights.get_title(), biases.get_xlabel()) == ("LSTM", "gate")
+    assert len({round(bar.get_window_extent().width) for axes in (weights, biases) for bar in axes.patches}) == 1
+
+
+@pytest.mark.parametrize(("count", "columns"), [(3, 3), (5, 5), (8, 4), (13, 5)])
+def test_the_last_row_of_networks_is_as_full_as_it_can_be(count: int, columns: int) -> None:
+    networks = {f"network {i}": {"fc1": 3.0, "fc2": 9.0} for i in range(count)}
+    figure = plots.kept_of_networks(networks, dict.fromkeys(networks, ()), "a title")
+    places = figure.axes[0].get_gridspec()
+    assert places is not None
+    assert (places.nrows, places.ncols) == (-(-count // columns), columns)
+    assert [axes.get_title() for axes in figure.axes if axes.axison] == [*networks]
+
+
 def test_kept_per_layer_shows_the_counts_of_each_bar_inside_the_frame() -> None:
     rows = {
         "fc1.weight": {"kept": 8000, "total": 235_200, "percent": 3.4},
@@ -313,6 +348,12 @@ EXAMPLES: dict[str, Callable[[str], Figure]] = {
     ),
     "error_curves": lambda title: plots.error_curves({"snip": METHOD, "random": METHOD}, 90.0, title),
     "joint_curves": lambda title: plots.joint_curves(JOINT, title),
+    "kept_by_gate": lambda title: plots.kept_by_gate(
+        {"LSTM-s": {"rnn.weight_ih": dict(zip("ifgo", (1.0, 2.0, 30.5, 0.0), strict=True))}}, title
+    ),
+    "kept_of_networks": lambda title: plots.kept_of_networks(
+        {"MLP": {"fc1": 3.4, "fc2": 100.0}, "WRN": {"conv": 90.0, "bn": 50.0}}, {"MLP": (), "WRN": ("bn",)}, title
+    ),
     "kept_per_layer": lambda title: plots.kept_per_layer(
         {"fc1.weight": {"kept": 9, "total": 9, "percent": 100.0}}, title
     ),

@@ -70,7 +70,8 @@ def test_what_is_shipped_has_the_seeds_that_its_claims_need() -> None:
 def test_results_that_compare_settings_are_shorter() -> None:
     found = {name: LONG.of(name).iterations[CONVNET] for name in ("table1", "figure1", "ingredients")}
     assert found == {"table1": 28_800, "figure1": 28_800, "ingredients": 4_800}
-    assert LONG.with_seeds(1).of("ingredients").iterations == {MLP: 32_400, CONVNET: 4_800, RELU: 4_800}
+    shorter = LONG.with_seeds(1).of("ingredients").iterations
+    assert [shorter[model] for model in (MLP, CONVNET)] == [32_400, 4_800]
     assert BUDGETS["paper"].of("table3").iterations[CONVNET] == 100_000
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from minisnip.nn import MODELS, Flatten, Linear, ReLU, Select, Sequential, lenet_5_caffe, lenet_300_100
-from minisnip.nn.layers import known_blocks
+from minisnip.nn.known import known_blocks
 
 
 @pytest.mark.parametrize("model", MODELS)

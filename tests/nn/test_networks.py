@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minisnip.nn import (
-    MODELS,
+    LENETS,
     Conv2d,
     Flatten,
     Linear,
@@ -66,9 +66,9 @@ def test_its_relative_has_a_relu_after_each_convolution_and_the_same_parameters(
     assert net.shapes() == lenet_5_caffe().shapes()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 def test_a_lenet_maps_a_batch_of_images_to_ten_logits_and_keeps_the_dtype(model: str) -> None:
-    net = MODELS[model]()
+    net = LENETS[model]()
     for dtype in (np.float32, np.float64):
         logits = net(net.init(np.random.default_rng(0), dtype=dtype), np.zeros((3, 1, 28, 28), dtype))
         assert logits.shape == (3, 10)

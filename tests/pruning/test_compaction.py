@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from minisnip import Tensor, grad
 from minisnip.autodiff.engine import Array
-from minisnip.nn import MODELS, Linear, ReLU, Sequential, cross_entropy
+from minisnip.nn import LENETS, Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import (
     LayerCollapseWarning,
     alive_units,
@@ -159,9 +159,9 @@ def test_with_everything_pruned_the_logits_are_a_constant_and_one_unit_of_each_l
 
 
 @pytest.mark.parametrize("kind", ["random", "snip"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 def test_both_lenets_at_98_percent_become_small_and_stay_the_same(model: str, kind: str) -> None:
-    net, rng = MODELS[model](), np.random.default_rng(0)
+    net, rng = LENETS[model](), np.random.default_rng(0)
     params = net.init(rng, dtype=np.float64)
     x, y = rng.standard_normal((20, 1, 28, 28)) * (rng.random((1, 1, 28, 28)) < 0.7), rng.integers(0, 10, 20)
     scores = connection_sensitivity(net, params, x, y)
@@ -219,7 +219,7 @@ def test_what_does_not_fit_is_refused(make: Any) -> None:
 
 
 def test_expand_refuses_what_is_not_of_the_small_network() -> None:
-    net = MODELS["lenet-300-100"]()
+    net = LENETS["lenet-300-100"]()
     small = compact(net, net.init(np.random.default_rng(0)), {})
     with pytest.raises(ValueError, match=r"fc1.bias has shape \(1,\), the small network's is \(300,\)"):
         small.expand({"fc1.bias": np.ones(1)})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tqdm import tqdm
 
 from minisnip.autodiff.engine import Array
-from minisnip.nn import MODELS, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential, cross_entropy
+from minisnip.nn import LENETS, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential, cross_entropy
 from minisnip.pruning import cut, deletion, delta_loss, delta_loss_by_deletion, mask_gradient
 from tests.autodiff.budget import examples
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
@@ -98,9 +98,9 @@ def test_a_selection_may_be_anywhere_and_take_a_number_twice_or_not_at_all() -> 
         assert fast[name].any()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 def test_it_equals_the_definition_on_300_connections_of_the_real_lenets(model: str) -> None:
-    net, rng = MODELS[model](), np.random.default_rng(0)
+    net, rng = LENETS[model](), np.random.default_rng(0)
     params = net.init(rng, dtype=np.float64)
     x, y = rng.standard_normal((4, 1, 28, 28)), rng.integers(0, 10, 4)
     whole, fast = cross_entropy(net(params, x), y), delta_loss(net, params, x, y)
@@ -126,7 +126,7 @@ def test_the_size_of_the_chunks_does_not_matter(net: Sequential, monkeypatch: py
 
 def peak(model: str, name: str, memory_limit: int) -> int:
     """The most bytes that ΔL of one parameter holds, for 100 images."""
-    net, rng = MODELS[model](), np.random.default_rng(0)
+    net, rng = LENETS[model](), np.random.default_rng(0)
     params = net.init(rng, dtype=np.float64)
     x, y = rng.standard_normal((100, 1, 28, 28)), rng.integers(0, 10, 100)
     tracemalloc.start()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minisnip.autodiff.engine import Array
-from minisnip.nn import MODELS
+from minisnip.nn import LENETS
 from minisnip.pruning import LayerCollapseWarning, count_kept, keep_top_per_layer
 from tests.pruning.test_masks import sparsities, tied_scores
 
@@ -30,10 +30,10 @@ def keep_quietly(scores: dict[str, Array], sparsity: float) -> dict[str, Array]:
         return keep_top_per_layer(scores, sparsity)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 @pytest.mark.parametrize("sparsity", [0.5, 0.9, 0.95, 0.98, 0.99, 0.999])
 def test_each_layer_of_a_lenet_keeps_exactly_its_share(model: str, sparsity: float) -> None:
-    net = MODELS[model]()
+    net = LENETS[model]()
     scores = {name: np.abs(w) for name, w in net.init(np.random.default_rng(0)).items()}
     sizes = kept({name: np.ones(s.shape) for name, s in scores.items()})
     counts = kept(keep_top_per_layer(scores, sparsity))

@@ -182,6 +182,12 @@ def test_the_report_tells_kept_total_and_percent_for_each_layer_and_in_all() -> 
     ]
 
 
+def test_the_report_keeps_its_columns_apart_for_long_names_and_large_networks() -> None:
+    lines = report({"block1_1.body.conv1.weight": np.ones(17_116_634, bool)}).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[1].split() == ["block1_1.body.conv1.weight", "17,116,634", "17,116,634", "100.00", "%"]
+
+
 def test_a_complex_mask_stays_complex_as_the_complex_step_needs() -> None:
     net, rng = small_mlp(), np.random.default_rng(0)
     params, (x, y) = random_params(net, rng), random_batch(net, rng)

@@ -23,6 +23,7 @@ SCORES: dict[str, Callable[[], Any]] = {
     **{name: partial(f, NET, *BATCH, rng=0) for name, f in CRITERIA.items()},
     "weight_gradient": lambda: pruning.weight_gradient(NET, *BATCH),
     "hessian_product": lambda: pruning.hessian_product(NET, *BATCH, BATCH[0]),
+    "delta_loss_of": lambda: pruning.delta_loss_of(NET, *BATCH, [CONNECTION]),
     "mask_curvature": lambda: pruning.mask_curvature(NET, *BATCH, [CONNECTION]),
     "fisher_diagonal": lambda: pruning.fisher_diagonal(NET, *BATCH),
     "hutchinson_diagonal": lambda: pruning.hutchinson_diagonal(NET, *BATCH, rng=0, probes=2),

@@ -10,7 +10,7 @@ import pytest
 
 from minisnip import Tensor, grad
 from minisnip.autodiff.engine import Array
-from minisnip.nn import MODELS, Linear, ReLU, Sequential, cross_entropy
+from minisnip.nn import LENETS, Linear, ReLU, Sequential, cross_entropy
 from minisnip.pruning import apply_masks, connection_sensitivity, keep_top, mask_gradient, ones
 from tests.networks import random_batch, random_params, small_convnet, small_mlp
 
@@ -32,9 +32,9 @@ def test_mask_gradient_is_weight_times_weight_gradient(name: str) -> None:
         np.testing.assert_allclose(g, params[key] * by_weight[key], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 def test_mask_gradient_is_weight_times_weight_gradient_on_the_real_lenets(model: str) -> None:
-    net, rng = MODELS[model](), np.random.default_rng(0)
+    net, rng = LENETS[model](), np.random.default_rng(0)
     params = net.init(rng, dtype=np.float64)
     x, y = rng.standard_normal((5, 1, 28, 28)), rng.integers(0, 10, 5)
     by_weight = weight_gradient(net, params, x, y)
@@ -98,7 +98,7 @@ def test_the_gradient_of_many_images_does_not_depend_on_how_they_are_split() -> 
 def test_ten_thousand_scoring_images_take_no_more_memory_than_a_few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """LeNet-5-Caffe: all at once, the columns of the second convolution alone would be 12.8 GB."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # when two threads hold most at once is chance
-    net, rng = MODELS["lenet-5-caffe"](), np.random.default_rng(0)
+    net, rng = LENETS["lenet-5-caffe"](), np.random.default_rng(0)
     params, y = net.init(rng), rng.integers(0, 10, 1000)
     x = rng.standard_normal((1000, 1, 28, 28), np.float32)
     peaks = []
@@ -127,10 +127,10 @@ def test_sensitivities_are_normalized_absolute_gradients() -> None:
         np.testing.assert_allclose(s[name], np.abs(g[name]) / total, rtol=1e-12)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LENETS)
 @pytest.mark.parametrize("sparsity", [0.5, 0.95, 0.98])
 def test_biases_that_start_at_zero_are_all_pruned_as_in_the_authors_code(model: str, sparsity: float) -> None:
-    net, rng = MODELS[model](), np.random.default_rng(0)
+    net, rng = LENETS[model](), np.random.default_rng(0)
     x, y = rng.standard_normal((20, 1, 28, 28)).astype(np.float32), rng.integers(0, 10, 20)
     masks = keep_top(connection_sensitivity(net, net.init(rng), x, y), sparsity)
     assert [name for name, c in masks.items() if name.endswith("bias") and c.any()] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Patch
 
 from minisnip.autodiff.engine import Array, Arrays, Tensor, backward_order
-from minisnip.lab.plots.style import BLUE, GRAY, ORANGE, panels, styled, titled_figure
+from minisnip.lab.plots.style import BLUE, COLORS, GRAY, ORANGE, panels, styled, titled_figure
 from minisnip.pruning.masks import flatten
 
 SHADES = LinearSegmentedColormap.from_list("blue to orange", ["#9CC7E4", "#FFFFFF", "#F2B48C"])
@@ -183,6 +183,88 @@ def kept_per_layer(rows: Mapping[str, Mapping[str, float]], title: str) -> Figur
     _draw_bars(axes, percents, [f"{row['kept']:,} of {row['total']:,}" for row in shown.values()])
     axes.set(xlabel="connections kept (%)", xlim=(0, max(*percents.values(), 1)))
     return figure
+
+
+@styled
+def kept_of_networks(
+    networks: Mapping[str, Mapping[str, float]], normalizations: Mapping[str, Collection[str]], title: str
+) -> Figure:
+    """A panel for each network: the share of each layer that is kept, from the first layer to the last.
+
+    There are four or five panels in a row, whichever leaves fewer places empty.
+
+    Parameters
+    ----------
+    networks : dict of dicts of float
+        Percent, by the name of the layer; by the panel's title.
+    normalizations : dict of collections of str
+        The layers whose bars are gray, by the panel's title.
+    title : str
+    """
+    columns = min(len(networks), *sorted((4, 5), key=lambda n: -len(networks) % n)[:1])
+    rows = -(-len(networks) // columns)
+    figure = titled_figure(2.5 * columns + 0.4, 2.1 * rows + 1.0, f"{title}\ngray: batch normalization")
+    figure.supylabel("connections kept (%)")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes, (name, layers) in zip(grid, networks.items(), strict=False):
+        colors = [GRAY if layer in normalizations[name] else BLUE for layer in layers]
+        axes.bar(range(1, len(layers) + 1), list(layers.values()), color=colors, width=0.8)
+        few = len(layers) <= 5
+        axes.set_title(name, fontsize="small")
+        axes.set_xticks(range(1, len(layers) + 1) if few else [1, len(layers)], list(layers) if few else None)
+        axes.grid(visible=False, axis="x")
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in grid[len(networks) :]:
+        axes.set_axis_off()
+    return figure
+
+
+@styled
+def kept_by_gate(networks: Mapping[str, Mapping[str, Mapping[str, float]]], title: str) -> Figure:
+    """A panel for each network: the share of each gate's weights that is kept, for each parameter of the layer.
+
+    The bias, of which a gate keeps far more, is below, on a scale of its own.
+
+    Parameters
+    ----------
+    networks : dict of dicts of dicts of float
+        Percent, by the letter of the gate; by the name of the parameter; by the panel's title.
+    """
+    parts = dict.fromkeys(part for own in networks.values() for part in own)
+    rows = {"weights": [p for p in parts if not p.endswith("bias")], "biases": [p for p in parts if p.endswith("bias")]}
+    rows = {what: row for what, row in rows.items() if row}
+    gates = [max(map(len, own.values())) for own in networks.values()]  # a panel is as wide as it has gates
+    figure = titled_figure(0.9 * sum(gates) + 0.6, 2.0 + 1.6 * len(rows), title)
+    options: dict[str, Any] = {"sharex": "col", "sharey": "row", "width_ratios": gates}
+    grid = figure.subplots(len(rows), len(networks), squeeze=False, height_ratios=(2, 1)[: len(rows)], **options)
+    colors, width = dict(zip(parts, COLORS, strict=False)), 0.8 / max(map(len, rows.values()))
+    for line, (what, row) in zip(grid, rows.items(), strict=True):
+        for axes, own in zip(line, networks.values(), strict=True):
+            _draw_gates(axes, {part: own[part] for part in row if part in own}, colors, width)
+        line[0].set_ylabel(f"{what} kept (%)")
+    for top, bottom, name in zip(grid[0], grid[-1], networks, strict=True):
+        top.set_title(name)
+        bottom.set_xlabel("gate")
+    handles = [Patch(color=color, label=part) for part, color in colors.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw_gates(axes: Axes, parts: Mapping[str, Mapping[str, float]], colors: Mapping[str, str], width: float) -> None:
+    """Bars of this width at each gate, side by side, with their numbers."""
+    for i, (part, gates) in enumerate(parts.items()):
+        places = np.arange(len(gates)) + (i - (len(parts) - 1) / 2) * width
+        bars = axes.bar(places, list(gates.values()), width, color=colors[part])
+        axes.bar_label(bars, [_short(share) for share in gates.values()], size="x-small")
+        axes.set_xticks(range(len(gates)), list(gates))
+    axes.margins(0.02, 0.1)
+    axes.grid(visible=False, axis="x")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _short(percent: float) -> str:
+    """Two digits at most, as a label must fit on its bar."""
+    return f"{percent:.1f}" if 0.05 <= percent < 9.95 else f"{percent:.0f}"
 
 
 def _draw_bars(axes: Axes, lengths: Mapping[str, float], labels: Sequence[str]) -> None:

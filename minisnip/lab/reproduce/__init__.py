@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minisnip.lab.report import Case, Row, as_csv, cells_of, numerics, rows_of, save
-from minisnip.lab.reproduce import choices, costs, figures, tables, yardstick
+from minisnip.lab.reproduce import choices, costs, figures, table2, tables, yardstick
 from minisnip.lab.reproduce.recipes import BUDGETS, Budget
 from minisnip.lab.runs import commit, commits, versions
 from minisnip.mistakes import unknown
@@ -52,6 +52,7 @@ RESULTS = {  # the most important first: whoever has too little time cuts from t
     "figure3": Result(figures.plan_figure3, figures.text_figure3, figures.draw_figure3),
     "figure4": Result(figures.plan_figure4, figures.text_figure4, figures.draw_figure4, figures.lines_figure4),
     "table3": Result(tables.plan_table3, tables.table3),
+    "table2": Result(table2.plan, table2.table, table2.draw, table2.lines),
     "yardstick": Result(yardstick.plan, yardstick.table),
 }
 

@@ -17,6 +17,7 @@ from minisnip.nn.models import TITLES
 
 KIND = ("model", "sparsity", "compact", "optimizer", "augment", "training_images")  # what decides the time of a step
 FEW, MORE = 5, 205  # steps of the two runs that are timed
+SLOW, ENOUGH = 1.0, 15  # seconds of the first of them, from which on the second has no more steps than this
 Seconds = dict[tuple[Any, ...], tuple[float, float]]  # by kind: of a step, its part of an evaluation included; of a run
 
 
@@ -43,7 +44,7 @@ def table(plans: Mapping[str, Sequence[Case]], runs: Path) -> str:
 
 def _cells(new: Collection[Experiment], left: Collection[Experiment], known: Seconds) -> Row:
     """Iterations, runs, those that are not finished, and the milliseconds of a step."""
-    milliseconds = [1000 * known[kind(vars(e))][0] for e in left]
+    milliseconds = [1000 * known[kind(vars(e))][0] for e in left if steps(e)]
     return {
         "iterations": _range([steps(e) for e in new], ",d"),
         "runs": len(new),
@@ -68,8 +69,8 @@ def _per_epoch(experiment: Experiment) -> int:
 
 
 def kind(config: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What runs with the same time of a step have in common."""
-    return tuple(config.get(name) for name in KIND)
+    """What runs with the same time of a step have in common; runs that only prune are of another kind."""
+    return (*(config.get(name) for name in KIND), config.get("iterations") == 0)
 
 
 def finished(runs: Path) -> Seconds:
@@ -97,7 +98,10 @@ def _timed(experiment: Experiment) -> tuple[float, float]:
     """From two short runs of SNIP: the difference is steps; the rest, mostly the evaluation, comes once per epoch."""
     per_epoch = _per_epoch(experiment)  # first, as it loads the data: that belongs to no step
     usual = replace(experiment, criterion="snip", average=0.0)
-    few, more = (record(replace(usual, iterations=n))["seconds"] for n in (FEW, MORE))
-    step = max(0.0, more - few) / (MORE - FEW)
+    if not steps(experiment):
+        return 0.0, float(record(usual)["seconds"])
+    few = record(replace(usual, iterations=FEW))["seconds"]
+    count = ENOUGH if few > SLOW else MORE
+    step = max(0.0, record(replace(usual, iterations=count))["seconds"] - few) / (count - FEW)
     rest = max(0.0, few - FEW * step)
     return step + rest / per_epoch, rest

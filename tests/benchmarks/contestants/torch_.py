@@ -12,6 +12,7 @@ import numpy as np
 from minisnip.nn import MODELS, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from minisnip.pruning.masks import count_kept
 from tests.benchmarks.problem import BATCH, MOMENTUM, RATE, WEIGHT_DECAY, Problem, problem, scores, shortened
+from tests.table2 import forward
 
 torch: Any = import_module("torch")
 prune: Any = import_module("torch.nn.utils.prune")
@@ -27,13 +28,23 @@ MODULES: dict[type, Callable[[Any], Any]] = {
 
 
 def network(problem: Problem) -> Any:
-    """The same network, with the same weights under the same names."""
+    """The same network, with the same weights; under the same names if it is made of modules."""
+    if not all(type(layer) in MODULES for layer in problem.net.layers.values()):
+        return of_functions(problem)
     modules = OrderedDict((name, MODULES[type(layer)](layer)) for name, layer in problem.net.layers.items())
     network = nn.Sequential(modules)
     network.load_state_dict({name: torch.tensor(w) for name, w in problem.params.items()})
     for name, c in problem.masks.items():
         layer, parameter = name.split(".")
         prune.custom_from_mask(modules[layer], parameter, torch.tensor(c))
+    return network
+
+
+def of_functions(problem: Problem) -> Any:
+    """A module that calls PyTorch's functions: its own LSTM and batch normalization, and residuals."""
+    names, network = [*problem.params], nn.Module()
+    network.weights = nn.ParameterList(torch.tensor(w) for w in problem.params.values())
+    network.forward = lambda x: forward(torch, problem.net.layers, dict(zip(names, network.weights, strict=True)), x)
     return network
 
 
@@ -95,7 +106,7 @@ def evaluation(problem: Problem) -> Callable[[], float]:
 def scoring(problem: Problem) -> Callable[[], float]:
     """|w ∂L/∂w|, divided by their sum; the result is the last weights' share."""
     net, images, labels = network(problem), torch.tensor(problem.images), torch.tensor(problem.labels)
-    params = list(net.parameters())
+    params = [w for name, w in zip(problem.params, net.parameters(), strict=True) if name in problem.net.prunable]
 
     def work() -> float:
         gradients = torch.autograd.grad(F.cross_entropy(net(images), labels), params)
