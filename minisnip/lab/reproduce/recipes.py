@@ -72,6 +72,7 @@ def _by_network(
 
 
 CHOOSING = {"ingredients": 3, "lengths": 3, "rates": 3}
+PARTS = {MLP: 2, CONVNET: 6}  # of the iterations, in results that compare settings
 BUDGETS = {
     budget.name: budget
     for budget in (
@@ -95,7 +96,7 @@ BUDGETS = {
             _by_network(64_800, 28_800, recurrent=5_400, residual=1_350, cifar=0),
             memorized=10_000,
             fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 5},
-            shorter=dict.fromkeys(("ingredients", "rates", "figure3", "figure4", "table3"), {MLP: 2, CONVNET: 6}),
+            shorter={name: PARTS for name in ("ingredients", "rates", "figure3", "figure4", "table3")},
         ),
         Budget(
             "paper",
