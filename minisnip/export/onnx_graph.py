@@ -5,13 +5,13 @@ Each layer becomes one node, or a few; weights are initializers under our names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from minisnip.autodiff.conv import border
 from minisnip.autodiff.engine import Array, Arrays

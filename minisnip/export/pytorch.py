@@ -169,7 +169,9 @@ def _module(layer: Layer, shape: Shape, name: str = "shortcut") -> nn.Module:
 
 def _sequential(net: Sequential) -> nn.Module:
     shapes = [net.input_shape, *net.out_shapes.values()]
-    found = ((name, _module(layer, shape, name)) for (name, layer), shape in zip(net.layers.items(), shapes, strict=False))
+    found = (
+        (name, _module(layer, shape, name)) for (name, layer), shape in zip(net.layers.items(), shapes, strict=False)
+    )
     return nn.Sequential(OrderedDict(found))
 
 
@@ -226,6 +228,8 @@ def to_torch(net: Sequential, params: Arrays, masks: Arrays | None = None) -> nn
     for name, value in state.items():
         if name.endswith(SECOND_BIAS):
             value.zero_()
+        if name.endswith("num_batches_tracked") and name.replace("num_batches_tracked", "running_mean") in params:
+            value.fill_(1)
     for name, w in params.items():
         state[theirs[name]].copy_(torch.from_numpy(np.array(w)))
     for name, mask in (masks or {}).items():
@@ -279,7 +283,9 @@ def from_torch(
     """
     if isinstance(source, str | Path):
         source = load_state(Path(source))
-    state = {name: _array(name, a) for name, a in (source.state_dict() if isinstance(source, nn.Module) else source).items()}
+    state = {
+        name: _array(name, a) for name, a in (source.state_dict() if isinstance(source, nn.Module) else source).items()
+    }
     masks = {name.removesuffix("_mask"): a for name, a in state.items() if name.endswith("_mask")}
     state = {name.removesuffix("_orig"): a for name, a in state.items() if not name.endswith("_mask")}
     for name, mask in masks.items():

@@ -31,9 +31,17 @@ from minisnip.data import Dataset, load
 from minisnip.data.dataset import TITLES as DATASETS
 from minisnip.nn import MODELS
 from minisnip.nn.models import TITLES
-from minisnip.pruning import CRITERIA, Overlap, input_connections, keep_top, kept_per_layer, mask_gradient, overlap
+from minisnip.pruning import (
+    CRITERIA,
+    Overlap,
+    input_connections,
+    keep_top,
+    kept_per_layer,
+    mask_gradient,
+    overlap,
+    scoring_batch,
+)
 from minisnip.pruning import random_labels as drawn_labels
-from minisnip.pruning import scoring_batch
 
 ALL = "all"  # classes
 
@@ -155,7 +163,9 @@ def _of_class(knobs: Knobs, data: Dataset) -> tuple[Array, Array]:
 
 def page(knobs: Knobs, dataset: Dataset, other: str = "") -> str:
     """The page for one setting, as HTML; with another criterion beside it, if one is named."""
-    views = {name: view(replace(knobs, criterion=name), dataset) for name in dict.fromkeys([knobs.criterion, other]) if name}
+    views = {
+        name: view(replace(knobs, criterion=name), dataset) for name in dict.fromkeys([knobs.criterion, other]) if name
+    }
     parts = [_panel(name, found) for name, found in views.items()]
     below = f"<code>{html.escape(knobs.line(dataset.name))}</code>"
     if len(views) == 2:
@@ -207,8 +217,12 @@ def show(dataset: str = "mnist") -> Any:
     kept = widgets.FloatLogSlider(5.0, base=10, min=-1, max=2, step=0.01, description="kept, %", readout_format=".3g")
     choices = {
         "criterion": widgets.Dropdown(options=[*CRITERIA], value="snip", description="criterion"),
-        "other": widgets.Dropdown(options=[("none", ""), *((c, c) for c in CRITERIA)], value="", description="beside it"),
-        "model": widgets.Dropdown(options=[(TITLES[m], m) for m in MODELS], value="lenet-300-100", description="network"),
+        "other": widgets.Dropdown(
+            options=[("none", ""), *((c, c) for c in CRITERIA)], value="", description="beside it"
+        ),
+        "model": widgets.Dropdown(
+            options=[(TITLES[m], m) for m in MODELS], value="lenet-300-100", description="network"
+        ),
         "label": widgets.Dropdown(options=[ALL, *data.class_names], value=ALL, description="class"),
         "images": widgets.Dropdown(options=[1, 10, 100, 1000], value=100, description="images"),
         "random_labels": widgets.Checkbox(False, description="random labels"),
