@@ -25,7 +25,11 @@ from minisnip.nn.residual import AvgPool2d, GlobalAvgPool, Residual
 
 OPSET = 17
 IR_VERSION = 9  # what a runtime of 2023 reads
-GATES = {LSTM: (0, 3, 1, 2), GRU: (1, 0, 2), RNN: (0,)}  # ONNX's order: i, o, f, c; z, r, h
+GATES: dict[type, tuple[int, ...]] = {
+    LSTM: (0, 3, 1, 2),
+    GRU: (1, 0, 2),
+    RNN: (0,),
+}  # ONNX's order: i, o, f, c; z, r, h
 
 
 class Graph:
@@ -115,11 +119,11 @@ def _recurrent(graph: Graph, name: str, layer: Recurrent, shape: Shape, x: str) 
     inputs = [graph.constant(f"{name}.{short}", w[None]) for short, w in weights.items()]
     steps = graph.node("Transpose", f"{name}.steps", [x], perm=[1, 0, 2])
     outputs = [f"{name}.states", f"{name}.last"]
-    reset = {"linear_before_reset": 0} if isinstance(layer, GRU) else {}
+    attributes: dict[str, Any] = {"hidden_size": layer.hidden_size}
+    if isinstance(layer, GRU):
+        attributes["linear_before_reset"] = 0
     kind = type(layer).__name__
-    graph.nodes.append(
-        helper.make_node(kind, [steps, *inputs], outputs, name=f"{name}.{kind}", hidden_size=layer.hidden_size, **reset)
-    )
+    graph.nodes.append(helper.make_node(kind, [steps, *inputs], outputs, name=f"{name}.{kind}", **attributes))
     if not layer.all_states:
         return graph.node("Squeeze", name, [outputs[1], graph.constant(f"{name}.axis", np.array([0]))])
     states = graph.node("Squeeze", f"{name}.squeezed", [outputs[0], graph.constant(f"{name}.axis", np.array([1]))])

@@ -25,6 +25,8 @@ from minisnip.nn.normalization import EPSILON, BatchNorm
 from minisnip.nn.recurrent import GRU, LSTM, RNN, EachStep, Recurrent, Rows, Sigmoid, Tanh
 from minisnip.nn.residual import AvgPool2d, GlobalAvgPool, Residual
 
+custom_from_mask: Callable[..., Any] = prune.custom_from_mask
+
 # ---- Modules that PyTorch lacks --------------------------------------------------------------------------------------
 
 
@@ -32,12 +34,15 @@ class SameConv2d(nn.Conv2d):
     """A convolution with TensorFlow's "same" padding, for any stride: one more zero after than before, if odd."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rows, columns = border(x.shape[2:], self.kernel_size, self.stride[0], "same")
+        kernel = self.kernel_size[0], self.kernel_size[1]
+        rows, columns = border(x.shape[2:], kernel, self.stride[0], "same")
         return super().forward(nn.functional.pad(x, (*columns, *rows)))
 
 
 class Select(nn.Module):
     """Some places of a vector."""
+
+    places: torch.Tensor
 
     def __init__(self, places: Array) -> None:
         super().__init__()
@@ -71,18 +76,19 @@ class Sum(nn.Module):
             self.shortcut = shortcut
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.body(x) + (self.shortcut(x) if hasattr(self, "shortcut") else x)
+        y: torch.Tensor = self.body(x) + (self.shortcut(x) if hasattr(self, "shortcut") else x)
+        return y
 
 
 class States(nn.Module):
     """What a recurrent module of PyTorch answers: all states, or the last one."""
 
-    def __init__(self, size: tuple[int, int], kind: type[nn.RNNBase], all_states: bool) -> None:
+    def __init__(self, cell: nn.RNN | nn.LSTM, all_states: bool) -> None:
         super().__init__()
-        self.cell, self.all_states = kind(*size, batch_first=True), all_states
+        self.cell, self.all_states = cell, all_states
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        states, _ = self.cell(x)
+        states: torch.Tensor = self.cell(x)[0]
         return states if self.all_states else states[:, -1]
 
 
@@ -98,7 +104,7 @@ class ChoGRU(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         size = self.weight_hh.shape[1]
-        (gates, new), h = self.weight_hh.split([2 * size, size]), x.new_zeros(len(x), size)
+        gates, new, h = self.weight_hh[: 2 * size], self.weight_hh[2 * size :], x.new_zeros(len(x), size)
         states = []
         for given in nn.functional.linear(x, self.weight_ih, self.bias).unbind(1):
             r, z = torch.sigmoid(given[:, : 2 * size] + h @ gates.T).chunk(2, 1)
@@ -118,7 +124,8 @@ def _recurrent(layer: Recurrent) -> nn.Module:
     size = (layer.input_size, layer.hidden_size)
     if isinstance(layer, GRU):
         return ChoGRU(*size, layer.all_states)
-    return States(size, nn.LSTM if isinstance(layer, LSTM) else nn.RNN, layer.all_states)
+    cell = nn.LSTM(*size, batch_first=True) if isinstance(layer, LSTM) else nn.RNN(*size, batch_first=True)
+    return States(cell, layer.all_states)
 
 
 def _conv2d(layer: ours.Conv2d) -> nn.Module:
@@ -234,7 +241,7 @@ def to_torch(net: Sequential, params: Arrays, masks: Arrays | None = None) -> nn
         state[theirs[name]].copy_(torch.from_numpy(np.array(w)))
     for name, mask in (masks or {}).items():
         for layer, short in _places(theirs[name]):
-            prune.custom_from_mask(module.get_submodule(layer), short, torch.from_numpy(np.array(mask)))
+            custom_from_mask(module.get_submodule(layer), short, torch.from_numpy(np.array(mask)))
     return module.train(net.mixes_images and not set(net.state_shapes()) & set(params))
 
 

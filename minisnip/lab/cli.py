@@ -265,6 +265,21 @@ def agree_command(options: argparse.Namespace) -> None:
     _print(options, f"{report.for_terminal(agree.summary(result.report))}\n\n{report.files_in(folder)}")
 
 
+def export_command(options: argparse.Namespace) -> None:
+    """Write the network of a finished run as one file for PyTorch or ONNX.
+
+    RUN is the folder of `minisnip train`. torch (the default) and safetensors hold the state dict, with the masks as
+    torch.nn.utils.prune names them. onnx holds the smaller network that the masks leave: it computes the same.
+    """
+    with wrong_options(options):
+        try:
+            from minisnip.export import export_run  # here, because it takes PyTorch
+        except ImportError as error:
+            options.parser.error(str(error))
+        path = export_run(options.run, options.format, options.out)
+    _print(options, f"wrote {path} ({path.stat().st_size:,} bytes)")
+
+
 def data_command(options: argparse.Namespace) -> int:
     """Show and verify the data sets on this machine.
 
@@ -343,6 +358,7 @@ def _parser() -> Parser:
     _add_compare(_add(commands, "compare", compare_command))
     _add_reproduce(_add(commands, "reproduce", reproduce_command))
     _add_agree(_add(commands, "agree", agree_command))
+    _add_export(_add(commands, "export", export_command))
     _add(commands, "data", data_command)
     return parser
 
@@ -400,6 +416,13 @@ def _add_agree(parser: Parser) -> None:
     parser.add_argument("--batch", metavar="N", type=int, dest="scoring_images", help="the same as --scoring-images")
     _add_places(parser)
     _add_threads(parser)
+
+
+def _add_export(parser: Parser) -> None:
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a finished run")
+    kinds = "torch, safetensors, or onnx (default: %(default)s)"
+    parser.add_argument("--format", metavar="NAME", default="torch", help=kinds)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the file (default: model.* in the folder)")
 
 
 def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:

@@ -8,8 +8,8 @@
     >>> found.pixels.shape
     (28, 28)
 
-`show()` puts sliders beside it in a notebook; `minisnip explore` opens that notebook. All that the page shows is made by
-`view` and `page`, which need neither widgets nor a browser.
+`show()` puts sliders beside it in a notebook; `minisnip explore` opens that notebook. All that the page shows is made
+by `view` and `page`, which need neither widgets nor a browser.
 """
 
 from __future__ import annotations
