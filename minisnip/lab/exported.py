@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from minisnip.autodiff.engine import Arrays
-from minisnip.export.onnx_graph import to_onnx
-from minisnip.export.pytorch import to_torch
-from minisnip.export.states import save_state
+from minisnip.export import save_state, to_onnx, to_torch
 from minisnip.files import load_arrays
 from minisnip.lab.report import read_result
 from minisnip.nn import MODELS, Sequential
