@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from minisnip.data import Dataset, Split
 from minisnip.lab.report import as_markdown
 from minisnip.nn import LENETS, Flatten, Linear, Sequential
-from tests.benchmarks import agreement, architectures, big, growth, import_time, race, training_step, turns
+from tests.benchmarks import agreement, architectures, big, exported, growth, import_time, race, training_step, turns
 from tests.benchmarks import problem as benchmark_of_problem
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.growth import Series
@@ -98,6 +98,26 @@ def test_the_shipped_architectures_are_the_tables_of_their_numbers() -> None:
     record = json.loads((architectures.OUT / "architectures.json").read_text(encoding="utf-8"))
     for name, lines in architectures.tables(record["rows"]).items():
         assert (architectures.OUT / f"{name}.md").read_text(encoding="utf-8") == "\n".join(lines) + "\n"
+
+
+def test_exported_networks_are_measured_and_every_one_is_in_the_tables() -> None:
+    pytest.importorskip("minisnip.export", reason="pip install '.[export]'")
+    rows = list(exported.measure(SMOKE))
+    assert len(rows) == 2 * 4
+    for row in rows:
+        assert row["bytes"]["masked"] == row["bytes"]["dense"] > row["bytes"]["compacted"]
+        assert {kind: len(ms) for kind, ms in row["turns_ms"]["1 image"].items()} == dict.fromkeys(exported.KINDS, 2)
+    found = exported.tables(rows)
+    assert [len(lines) for lines in found.values()] == [2 + 2 + 8] * 3
+    assert "LeNet-300-100 | 90 % | 1,0" in found["1_sizes"][4]
+
+
+def test_the_shipped_exports_are_the_tables_of_their_numbers() -> None:
+    if not exported.OUT.exists():
+        pytest.skip("not measured yet: python -m tests.benchmarks.exported")
+    record = json.loads((exported.OUT / "exported.json").read_text(encoding="utf-8"))
+    for name, lines in exported.tables(record["rows"]).items():
+        assert (exported.OUT / f"{name}.md").read_text(encoding="utf-8") == "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize(("name", "package"), [("torch_:selection", "torch"), ("argsort_:selection", "numpy")])

@@ -68,7 +68,7 @@ def test_a_wrong_option_has_a_sentence(
 def test_without_the_extra_it_says_what_to_install(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("minisnip.export")]:
+    for name in [name for name in sys.modules if name.startswith(("minisnip.export", "minisnip.lab.exported"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(SystemExit, match="2"):
