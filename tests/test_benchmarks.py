@@ -110,6 +110,7 @@ def test_exported_networks_are_measured_and_every_one_is_in_the_tables() -> None
     found = exported.tables(rows)
     assert [len(lines) for lines in found.values()] == [2 + 2 + 8] * 3
     assert "LeNet-300-100 | 90 % | 1,0" in found["1_sizes"][4]
+    assert len(exported.for_lesson(rows).splitlines()) == 3 + 8
 
 
 def test_the_shipped_exports_are_the_tables_of_their_numbers() -> None:

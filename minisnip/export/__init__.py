@@ -1,6 +1,7 @@
 """Take a network, its weights and its masks to PyTorch and to ONNX, and weights back.
 
->>> from minisnip import export, lenet_300_100
+>>> from minisnip import export
+>>> from minisnip.nn import lenet_300_100
 >>> net = lenet_300_100()
 >>> module = export.to_torch(net, net.init(0))
 >>> [name for name, _ in module.named_parameters()][:2]

@@ -187,9 +187,11 @@ def to_onnx(net: Sequential, params: Arrays, path: str | Path) -> None:
 
     Examples
     --------
-    >>> from minisnip import lenet_300_100
+    >>> from tempfile import TemporaryDirectory
+    >>> from minisnip.nn import lenet_300_100
     >>> net = lenet_300_100()
-    >>> to_onnx(net, net.init(0), "lenet.onnx")
+    >>> with TemporaryDirectory() as folder:
+    ...     to_onnx(net, net.init(0), f"{folder}/lenet.onnx")
     """
     if missing := [name for name in net.shapes() if name not in params]:
         raise ValueError(f"parameter {missing[0]} is missing: net.init(rng) makes them all")

@@ -220,7 +220,7 @@ def to_torch(net: Sequential, params: Arrays, masks: Arrays | None = None) -> nn
     Examples
     --------
     >>> import numpy as np, torch
-    >>> from minisnip import lenet_300_100, one_shot, snip
+    >>> from minisnip.nn import lenet_300_100
     >>> net, x = lenet_300_100(), np.random.default_rng(0).normal(size=(5, 1, 28, 28)).astype(np.float32)
     >>> params = net.init(0)
     >>> module = to_torch(net, params)

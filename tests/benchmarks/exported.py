@@ -3,7 +3,7 @@
     python -m tests.benchmarks.exported [--pairs 7] [--steps 50]
 
 SNIP's masks on MNIST (glyphs where it cannot be had), untrained weights; float32; one image and a batch of 100. Needs
-`'.[export]'`. Writes tests/benchmarks/results/exported, which the site shows.
+`'.[export]'`. Writes tests/benchmarks/results/exported, which the site shows, and lesson 10's table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minisnip.autodiff.engine import Arrays
+from minisnip.autodiff.engine import Array, Arrays
+from minisnip.files import save_text
 from minisnip.nn import Sequential
 from minisnip.nn.models import TITLES
 from minisnip.pruning import apply_masks, compact
@@ -23,12 +24,18 @@ from tests.benchmarks.command import told
 from tests.benchmarks.compaction import COMPACTED, DENSE, KINDS, MASKED, snip
 from tests.benchmarks.problem import PAPERS, first, mnist_or_glyphs
 from tests.benchmarks.race import Row
-from tests.benchmarks.table import RESULTS, lines, ms_cell, ratio_cell, write_result
+from tests.benchmarks.table import RESULTS, lines, milliseconds, ms_cell, ratio_cell, spread, write_result
 from tests.benchmarks.turns import SLOW, Effort, Entry, take_turns
 
+ROOT = Path(__file__).parents[2]
 OUT = RESULTS / "exported"
 SPARSITIES = (0.9, 0.95, 0.98, 0.99)
 BATCHES = {"1 image": 1, "100 images": 100}
+LESSON = Path("tutorials") / "data" / "10_onnxruntime.csv"
+LESSON_HEADER = """# Milliseconds of onnxruntime for 100 MNIST images under SNIP's masks:
+# python -m tests.benchmarks.exported; the site has the whole table
+network,sparsity_percent,dense,masked,compacted
+"""
 INFERENCE = "tests.benchmarks.contestants.onnxruntime_:inference"
 
 
@@ -62,7 +69,7 @@ def onnx_bytes(net: Sequential, params: Arrays) -> bytes:
         return path.read_bytes()
 
 
-def race(files: Mapping[str, bytes], images: np.ndarray, effort: Effort) -> dict[str, list[float]]:
+def race(files: Mapping[str, bytes], images: Array, effort: Effort) -> dict[str, list[float]]:
     """The milliseconds of the turns.
 
     Raises
@@ -98,6 +105,13 @@ def _times(row: Row, batch: str) -> list[str]:
     return [row["network"], row["sparsity"], *(ms_cell(turns, kind) for kind in KINDS), *ratios]
 
 
+def for_lesson(rows: Sequence[Row]) -> str:
+    """The milliseconds for 100 images, as CSV."""
+    medians = ([milliseconds(spread(row["turns_ms"]["100 images"][kind])[0]) for kind in KINDS] for row in rows)
+    cells = ([row["network"], row["sparsity"].strip(" %"), *ms] for row, ms in zip(rows, medians, strict=True))
+    return LESSON_HEADER + "".join(",".join(line) + "\n" for line in cells)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print the tables, and write them, unless it is a smoke run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -108,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not effort.smoke:
         label = mnist_or_glyphs().label
         write_result(OUT, tables(rows), command="-m tests.benchmarks.exported", data=label, rows=rows)
+        save_text(ROOT / LESSON, for_lesson(rows))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ DIGESTS = {
     "9.2": "ab75ed50288b",
     "9.3": "c5f95e84117b",
 }
-LESSONS = [import_module(f"minisnip.exercises.lesson_{number}") for number in range(1, 10)]
+LESSONS = [import_module(f"minisnip.exercises.lesson_{number}") for number in range(1, 11)]
 EXERCISES = [e for lesson in LESSONS for e in vars(lesson).values() if isinstance(e, Exercise) and e is not layers]
 
 
