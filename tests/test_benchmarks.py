@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from minisnip.data import Dataset, Split
 from minisnip.lab.report import as_markdown
 from minisnip.nn import LENETS, Flatten, Linear, Sequential
-from tests.benchmarks import agreement, architectures, big, exported, growth, import_time, race, training_step, turns
+from tests.benchmarks import agreement, architectures, big, compaction, exported, growth, import_time, race, training_step, turns
 from tests.benchmarks import problem as benchmark_of_problem
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.growth import Series
@@ -106,7 +106,7 @@ def test_exported_networks_are_measured_and_every_one_is_in_the_tables() -> None
     assert len(rows) == 2 * 4
     for row in rows:
         assert row["bytes"]["masked"] == row["bytes"]["dense"] > row["bytes"]["compacted"]
-        assert {kind: len(ms) for kind, ms in row["turns_ms"]["1 image"].items()} == dict.fromkeys(exported.KINDS, 2)
+        assert {kind: len(ms) for kind, ms in row["turns_ms"]["1 image"].items()} == dict.fromkeys(compaction.KINDS, 2)
     found = exported.tables(rows)
     assert [len(lines) for lines in found.values()] == [2 + 2 + 8] * 3
     assert "LeNet-300-100 | 90 % | 1,0" in found["1_sizes"][4]
