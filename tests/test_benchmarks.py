@@ -18,7 +18,18 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from minisnip.data import Dataset, Split
 from minisnip.lab.report import as_markdown
 from minisnip.nn import LENETS, Flatten, Linear, Sequential
-from tests.benchmarks import agreement, architectures, big, compaction, exported, growth, import_time, race, training_step, turns
+from tests.benchmarks import (
+    agreement,
+    architectures,
+    big,
+    compaction,
+    exported,
+    growth,
+    import_time,
+    race,
+    training_step,
+    turns,
+)
 from tests.benchmarks import problem as benchmark_of_problem
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.growth import Series
