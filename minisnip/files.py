@@ -23,6 +23,7 @@ from minisnip.autodiff.engine import Array, Arrays
 
 END_OF_ZIP = b"PK\5\6"  # the record that ends an archive; ten bytes later it says how many files there are
 NPY_VERSION = (1, 0)  # of all plain arrays
+PLAIN = "biufcSU"  # kinds of dtype
 REASON = 200  # characters of an error's text that are shown
 
 
@@ -78,8 +79,8 @@ def save_arrays(path: Path, arrays: Arrays, note: str = "") -> None:
 
 
 def save_text(path: Path, text: str) -> None:
-    """Write text in UTF-8."""
-    write_atomically(path, lambda file: file.write(text.encode()))
+    """Write text in UTF-8; what is none, as a file name of other bytes, becomes an escape."""
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 # Read
@@ -129,6 +130,8 @@ def _array(content: bytes) -> Array:
     if (version := np.lib.format.read_magic(file)) != NPY_VERSION:
         raise ValueError(f"the .npy format has version {version}, expected {NPY_VERSION}")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.kind not in PLAIN or not dtype.itemsize:  # an object would be a pointer into the memory of this process
+        raise ValueError(f"it has an array of dtype {dtype}, expected plain numbers or text")
     declared, there = math.prod(shape) * dtype.itemsize, len(content) - file.tell()
     if declared != there:
         raise ValueError(f"an array of shape {shape} and dtype {dtype} has {declared:,} bytes, there are {there:,}")

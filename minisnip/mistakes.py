@@ -123,6 +123,15 @@ def check_seed(rng: object) -> None:
         raise TypeError(f"rng {rng!r} is a str, expected a seed or a Generator: net.init(seed, scheme={rng!r})")
 
 
+def generator(seed: Any) -> np.random.Generator:
+    """`np.random.default_rng(seed)`, with a sentence on what is no seed."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        expected = "expected a whole number, 0 or more, or a np.random.Generator"
+        raise type(error)(f"{seed!r} is no seed: {expected}") from None
+
+
 def check_no_split(*arguments: object) -> None:
     """Refuse, with a TypeError, a split or a data set in place of its images."""
     for kind in (type(given).__name__ for given in arguments if hasattr(given, "__dataclass_fields__")):

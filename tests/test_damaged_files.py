@@ -243,6 +243,29 @@ def test_an_array_that_claims_other_bytes_than_there_are_is_refused_before_memor
     assert peak < 2_000_000
 
 
+@pytest.mark.parametrize(
+    ("descr", "shape", "content"),
+    [
+        ("|O", (2,), bytes(16)),  # two pointers to nowhere
+        ([("a", "|O")], (2,), bytes(16)),
+        ("|V0", (10**12,), b""),  # nothing, a trillion times
+        ([("a", "<f8", (0,))], (10**15,), b""),
+        ("|S0", (10**12,), b""),
+        ("<M8[s]", (1,), bytes(8)),
+        ([("a", "<f4")], (1,), bytes(4)),
+    ],
+)
+def test_an_array_of_anything_but_numbers_and_text_is_refused_at_once(
+    tmp_path: Path, descr: Any, shape: tuple[int, ...], content: bytes
+) -> None:
+    file, header = tmp_path / "a.npz", io.BytesIO()
+    save_arrays(file, {"a": np.zeros(1)})
+    np.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": shape})
+    rewrite(file, lambda _: header.getvalue() + content)
+    with pytest.raises(UnreadableFileError, match=r"a\.npz cannot be read .*dtype .*, expected plain numbers or text"):
+        load_arrays(file)
+
+
 def test_a_damaged_header_is_a_sentence_whatever_numpy_makes_of_it(tmp_path: Path) -> None:
     file, rng = tmp_path / "a.npz", np.random.default_rng(1)
     save_arrays(file, {"a": np.arange(5, dtype=np.float32)})

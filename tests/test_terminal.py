@@ -75,7 +75,7 @@ def test_the_version_of_the_package_is_that_of_the_results() -> None:
         (["--sparsity", "95"], "sparsity 95.0 is not in [0, 1)"),
         (["--learning-rate", "fast"], "'fast' is not a number"),
         (["--criterion", "snipp"], "from-scratch; did you mean 'snip'?"),
-        (["--model", "lenet-300"], "gru-s, gru-b; did you mean 'lenet-300-100'?"),
+        (["--model", "lenet-300"], "gru-b, wrn-10-1; did you mean 'lenet-300-100'?"),
     ],
 )
 def test_a_wrong_option_says_what_to_write(
@@ -254,6 +254,13 @@ def test_closed_streams_are_no_error(tmp_path: Path, line: str, code: int) -> No
     assert done.returncode == code
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_closed_streams_are_no_error_of_other_processes(tmp_path: Path) -> None:
+    options = "--dataset glyphs --criteria random --sparsities 0.9 --seeds 2 --epochs 1 --jobs 2"
+    line = f"{sys.executable} -m minisnip compare {options} --out {tmp_path} 2>&-"
+    assert subprocess.run(["sh", "-c", line], capture_output=True).returncode == 0
+    assert (tmp_path / "tables.md").exists()
 
 
 @pytest.mark.parametrize("module", ["numpy", "minisnip.lab.cli", "argparse"])

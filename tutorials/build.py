@@ -24,7 +24,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 HERE = Path(__file__).parent
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the last digits depend on the threads of BLAS
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # cells that call NumPy alone: the same last digits
 KEY_FIGURE = "key-figure"  # the tag of the cell whose picture stands under the title
 
 

@@ -5,11 +5,12 @@
     >>> report = check_grads(lambda x, y: ops.tanh(x @ y), [np.ones((2, 3)), np.ones((3, 2))])
 
 Order 1 compares the gradient of s(x) = ⟨f(x), u⟩, u a random cotangent, with differences of s along random directions.
-`comparison.py` says how, and `differences.py` how exact a difference is.
+`directions.py` says which, `comparison.py` how, `differences.py` how exact a difference is, and `diagnosis.py` what a
+disagreement suggests.
 
-Order 2 is order 1 of the gradient, as in HIPS autograd. It takes the function ⟨∇s(x), v⟩ of x and of u, and compares
-its derivatives: those by x are Hessian-vector products; those by u show that every VJP is linear in its cotangent.
-Order 3 is order 2 of the gradient, and so on.
+Order 2 is order 1 of the gradient, as in HIPS autograd. It takes the function ⟨∇s(x), v⟩ of x and of the cotangent u,
+and compares its derivatives: those by x are Hessian-vector products; those by u show that every VJP is linear in its
+cotangent. Order 3 is order 2 of the gradient, and so on.
 """
 
 from __future__ import annotations
@@ -23,17 +24,13 @@ import numpy as np
 import numpy.typing as npt
 
 from minisnip.autodiff import ops
-from minisnip.autodiff.comparison import (
-    COTANGENT,
-    PRECISION,
-    CheckError,
-    Comparison,
-    Point,
-    check_point,
-    random_direction,
-)
+from minisnip.autodiff.comparison import COTANGENT, PRECISION, Comparison, Point, random_direction
+from minisnip.autodiff.diagnosis import CheckError
+from minisnip.autodiff.directions import check_point
 from minisnip.autodiff.engine import Array, Tensor, backward_order, leaves_of, value_of
 from minisnip.autodiff.functions import Function, call, check_callable, gradients, tensor_of
+
+ROUNDED = " To the digits of float32 it is right: if df computes in float32, pass dtype=np.float32."
 
 Scalar: TypeAlias = Callable[[list[Tensor], bool], Any]  # Tensors, and whether to record -> one number, or its Tensor
 
@@ -49,22 +46,25 @@ def check_grads(
         A function made of ops. It takes Tensors, and returns one of any shape. Written with a VJP in plain NumPy, it
         has order 1 only.
     inputs : array, or list or tuple of arrays, or dict of arrays
-        The point to check at, away from kinks: f(array), f(*arrays) or f(dict).
+        The point to check at: f(array), f(*arrays) or f(dict). It must not be a kink, or a place where f changes in its
+        last digits only, as a softmax does with a logit of 36. An element of the gradient is not seen if it is 1e-12 of
+        the largest, or 1e-7 without the complex step: of exp at [0, 28], only the second is checked. Where the gradient
+        is zero, as at a minimum, no factor can be seen.
     order : int
         1 for gradients, 2 for Hessian-vector products as well, and so on.
     seed : int
         Seed of the random directions and cotangents.
     dtype : float64 or float32
         The precision in which `grad` computes. The differences are always computed in float64. In float32, a tolerance
-        up to 1e-2 of the derivative is conclusive, and f itself is compared with f in float64, to 1e-3 of its largest
-        element.
+        up to 1e-2 of the derivative is conclusive, so one wrong element of more than a thousand may not be seen; and f
+        itself is compared with f in float64, to 1e-3 of its largest element.
 
     Returns
     -------
     list of Comparison
         One for each order, input and method ("central difference" or "complex step"). From order 2 on, the cotangent
-        is an input too. Of several directions, the one that comes closest to its tolerance is listed. That the
-        negative cotangent gives the negative gradient is checked, too, and has no entry.
+        is an input too. Of several directions, the one that comes closest to its tolerance is listed. That -u gives the
+        negative gradient is checked too, without an entry.
 
     Raises
     ------
@@ -78,14 +78,14 @@ def check_grads(
     """
     __tracebackhide__ = True  # pytest shows the caller's line
     check_callable("check_grads(f, inputs)", f=f)
-    if not isinstance(order, int | np.integer) or order < 1:
+    if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < 1:
         raise ValueError(f"check_grads: order is {order}, expected 1 for gradients, 2 for their derivatives too, ...")
     precision = _checked_dtype("check_grads", dtype)
     try:
         return _check_orders(f, inputs, order, seed, precision)
     except CheckError as error:
-        message = f"{error}{_wrong_op(f, inputs, error, precision)}"
-        repeat = f"{_name(f, 'f')}, {_literal(inputs)}, order={error.point.order}, seed={seed}"
+        message = error.found + (_inside(f, inputs, error, precision) or error.advice)
+        repeat = f"{_name(f, 'f')}, {_literal(inputs)}, order={error.point.order}, seed={_seed(seed)}"
     raise _failed("check_grads", message, repeat, precision)
 
 
@@ -134,10 +134,10 @@ def check_gradient(
         computed_by=_name(df, "df"),
     )
     try:
-        return check_point(point, np.random.default_rng(seed))
+        return check_point(point, _generator("check_gradient", seed))
     except CheckError as error:
-        message = str(error)
-    repeat = f"{_name(f, 'f')}, {_name(df, 'df')}, {_literal(x)}, seed={seed}"
+        message = str(error) + (ROUNDED if error.wrong and _rounded(point) else "")
+    repeat = f"{_name(f, 'f')}, {_name(df, 'df')}, {_literal(x)}, seed={_seed(seed)}"
     raise _failed("check_gradient", message, repeat, precision)
 
 
@@ -145,7 +145,7 @@ def check_gradient(
 
 
 def _check_orders(f: Function, inputs: Any, order: int, seed: int, dtype: np.dtype[Any]) -> list[Comparison]:
-    arrays, rng = _float_arrays("check_grads", inputs, dtype), np.random.default_rng(seed)
+    arrays, rng = _float_arrays("check_grads", inputs, dtype), _generator("check_grads", seed)
     cotangent = random_direction(np.ones(_shape_of_output(f, inputs, arrays, dtype)), rng).astype(dtype)
 
     def contracted(xs: list[Tensor], record: bool) -> Any:
@@ -234,23 +234,34 @@ def _gradient(scalar: Scalar, dtype: np.dtype[Any], arrays: list[Array]) -> list
     return gradients(scalar(tensors, True), tensors)
 
 
+def _rounded(point: Point) -> bool:
+    """Whether the gradient has the digits of float32, and is right to these."""
+    try:
+        single = all(np.array_equal(g, g.astype(np.float32)) for g in point.slopes())
+        return single and bool(check_point(point._replace(dtype=np.dtype(np.float32)), np.random.default_rng(0)))
+    except CheckError:
+        return False
+
+
 # ---- What the message says -------------------------------------------------------------------------------------------
 
 
-def _wrong_op(f: Function, inputs: Any, failure: CheckError, dtype: np.dtype[Any]) -> str:
-    """A sentence on the first op of the computation that is wrong by itself, at the arrays that it met."""
+def _inside(f: Function, inputs: Any, failure: CheckError, dtype: np.dtype[Any]) -> str:
+    """A sentence on the first op of the computation that rounds, or is wrong by itself at the arrays that it met."""
     if not failure.wrong:
         return ""
     tensors = [Tensor(x) for x in failure.point.arrays[: len(leaves_of(inputs))]]
     for node in reversed(list(backward_order(call(f, inputs, tensors)))):
         if node.op is None:
             continue
+        if node.dtype.itemsize < max(parent.dtype.itemsize for _, parent in node.parents):
+            return f"f computes in {node.dtype} from the op {node.op.__name__} on, so it rounds: pass dtype=np.float32."
         try:
             alone, values = partial(_applied, node), [parent.value for _, parent in node.parents]
             _check_orders(alone, values, failure.point.order, 0, dtype)
         except CheckError as found:
             if found.wrong:
-                return f" The op {node.op.__name__}, here of shape {node.shape}, is wrong by itself."
+                return f"The op {node.op.__name__}, here of shape {node.shape}, is wrong by itself. {found.advice}"
     return ""
 
 
@@ -284,6 +295,10 @@ def _literal(inputs: Any) -> str:
     return f"[{', '.join(words)}]" if isinstance(inputs, list | tuple) else words[0]
 
 
+def _seed(seed: Any) -> Any:
+    return seed if isinstance(seed, int | np.integer) else "seed"
+
+
 def _name(f: Function, otherwise: str) -> str:
     """The name that a `def` gave; other names, as that of a lambda or an op, may mean something else to the caller."""
     return f.__name__ if isinstance(f, FunctionType) and f.__name__.isidentifier() else otherwise
@@ -301,23 +316,37 @@ def _checked_dtype(caller: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     raise ValueError(f"{caller}: dtype is {dtype!r}, expected np.float32 or np.float64")
 
 
+def _generator(caller: str, seed: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        expected = "expected a whole number, 0 or more, or a np.random.Generator"
+        raise type(error)(f"{caller}: {seed!r} is no seed: {expected}") from None
+
+
 def _float_arrays(caller: str, inputs: Any, dtype: np.dtype[Any]) -> list[Array]:
     """The inputs in float64, rounded to the dtype."""
     leaves = leaves_of(inputs)
     if not leaves:
         raise ValueError(f"{caller}: no inputs: pass an array, or a list or dict of arrays")
-    if isinstance(inputs, list | tuple) and all(isinstance(x, int | float) for x in leaves):
+    if isinstance(inputs, list | tuple) and all(isinstance(x, int | float | list | tuple) for x in leaves):
         raise TypeError(
-            f"{caller}: the inputs are a list of numbers: pass np.array({leaves}) for one vector, or a list of arrays, "
-            "one for each argument of f"
+            f"{caller}: the inputs are a list of numbers: pass np.array({_plain(leaves)}) for one array, or a list of "
+            "arrays, one for each argument of f"
         )
-    arrays = [np.asarray(value_of(x)) for x in leaves]
+    arrays = [np.asanyarray(value_of(x)) for x in leaves]
     for name, x in zip(_names(inputs), arrays, strict=True):
+        if np.ma.isMaskedArray(x):
+            raise TypeError(f"{caller}: {name} is a masked array, whose mask would be lost: fill it, x.filled(0.0)")
         if x.dtype.kind not in "fiub":
             raise TypeError(f"{caller}: {name} has dtype {x.dtype}, expected an array of real numbers")
         if not np.all(np.isfinite(x)):
             raise ValueError(f"{caller}: {name} is not finite: check where f has a derivative")
-    return [x.astype(dtype).astype(np.float64) for x in arrays]
+    return [np.asarray(x.astype(dtype), np.float64) for x in arrays]
+
+
+def _plain(numbers: list[Any]) -> list[Any]:
+    return [x.item() if isinstance(x, np.generic) else x for x in numbers]
 
 
 def _number(out: Any) -> Any:
@@ -350,6 +379,12 @@ def _gradients_given(found: Any, inputs: Any, arrays: list[Array]) -> list[Array
         names = f"a dict with the keys {[*inputs]}" if isinstance(inputs, dict) else "no dict, as the inputs are none"
         given = f"the keys {[*found]}" if isinstance(found, dict) else f"a {type(found).__name__}"
         raise ValueError(f"check_gradient: df gives {given}, expected {names}")
+    numbers = isinstance(found, list | tuple) and found and all(isinstance(g, int | float) for g in found)
+    if numbers and not isinstance(inputs, list | tuple):
+        raise TypeError(
+            f"check_gradient: df gives a {type(found).__name__} of {len(found)} numbers, expected an array of shape "
+            f"{arrays[0].shape}: return np.array(...)"
+        )
     gradients = [
         _as_array("df", g) for g in ([found[key] for key in inputs] if isinstance(inputs, dict) else leaves_of(found))
     ]

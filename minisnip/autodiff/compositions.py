@@ -192,7 +192,7 @@ def _product(rows: Value) -> Any:
 def prod(x: Value, axis: Axis = None, keepdims: bool = False) -> Any:
     """The product over axes. Made of `multiply`, so its derivatives are right where factors are 0, to any order.
 
-    They are NaN where ∞ meets 0.
+    They are NaN where ∞ meets 0. In PyTorch they are NaN at each infinite factor too, and all of them if one is NaN.
 
     Shapes: as `max`.
     """

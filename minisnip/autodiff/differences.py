@@ -26,6 +26,7 @@ TINY_STEPS = [1e-8, 1e-9, 1e-10]  # to find a kink at x
 LADDER = [10.0**k for k in range(-1, -15, -1)]  # where those decide nothing
 LONG_LADDER = [10.0**k for k in range(14, -27, -1)]  # at x = 0, which says nothing about the scale of x
 COMPLEX_STEP = 1e-20
+RESOLVED = 0.1  # a step that knows the slope so well sees what larger steps jump over
 
 
 class Slope(NamedTuple):
@@ -45,11 +46,12 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
     R(h). Round-off grows as 1/h, so the changes at smaller steps bound it too, and so does 10 ε (|s| + `rounded`) / h.
 
     The slopes on both sides of 0 differ by O(h) if s is smooth, by O(1/h) through round-off, and by O(1) at a kink. A
-    step that shows a kink is not used, nor one at which s is not finite or does not change.
+    step that shows a kink is not used, nor one at which s is not finite or does not change. Nor is a step that jumps
+    over what s does: sin(1e8 t) looks flat at large steps, but a smaller step that is resolved shows it steeper.
     """
     with np.errstate(all="ignore"):
         h, center = np.array(steps), s(0.0)
-        up, down = np.array([(_or_nan(s, t), _or_nan(s, -t)) for t in steps]).T
+        up, down = np.array([(or_nan(s, t), or_nan(s, -t)) for t in steps]).T
         change = np.maximum(abs(up - center), abs(down - center))
         steep, bend, coarse = change / h, abs(up - 2 * center + down) / h, (up - down) / (2 * h)
         slopes = coarse[1:] + np.diff(coarse) / 99
@@ -60,6 +62,8 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
         kinked = (bend[2:] > 0.5 * bend[1:-1]) & (bend[2:] < 2 * bend[1:-1]) & (bend[2:] > 1e-4 * seen)
         unseen = (change[2:] == 0) & change.any() | (steep[2:] > 5 * steep[1:-1])
         error[kinked | unseen | ~np.isfinite(gaps)] = np.inf
+        resolved = np.where(error < RESOLVED * seen, steep[2:], 0.0)
+        error[np.maximum.accumulate(resolved[::-1])[::-1] > 5 * steep[2:]] = np.inf
         rank = error / seen if steps[0] > 1.0 else error  # at x = 0 the best step may be of any size
         best = np.argmin(np.nan_to_num(rank, nan=np.inf))  # NaN comes last
         if abs(slopes[1:][best]) <= error[best] < np.inf:  # zero: small beside what s does at larger steps
@@ -68,7 +72,7 @@ def central_difference(s: Line, steps: Sequence[float], rounded: float = 0.0) ->
     return Slope(float(slopes[1:][best]), float(error[best]), float(seen[best]), bends)
 
 
-def _or_nan(s: Line, t: float) -> Any:
+def or_nan(s: Line, t: float) -> Any:
     """s(t), or NaN where it raises: x + t d may be outside the domain of f."""
     try:
         return s(t)

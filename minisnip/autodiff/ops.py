@@ -151,7 +151,7 @@ add = elementwise(np.add, lambda g, out, a, b: g, lambda g, out, a, b: g)
 subtract = elementwise(np.subtract, lambda g, out, a, b: g, lambda g, out, a, b: -g)
 multiply = elementwise(np.multiply, lambda g, out, a, b: g * b, lambda g, out, a, b: g * a)
 divide = elementwise(np.divide, lambda g, out, a, b: g / b, lambda g, out, a, b: -g * out / b)
-# d(x**p)/dp is 0 where x <= 0, as log x is not defined there; in PyTorch it is -∞ at x = 0 > p, and NaN where x < 0
+# d(x**p)/dp: log x counts as 0 where x <= 0, so it is NaN at x = 0 > p; in PyTorch it is -∞ there, and NaN where x < 0
 power = elementwise(
     np.power,
     lambda g, out, x, p: g * p * x ** _less_one(p, x),
@@ -175,7 +175,7 @@ sqrt = elementwise(np.sqrt, lambda g, out, x: g * 0.5 / out)
 tanh = elementwise(np.tanh, lambda g, out, x: g * (1.0 - out * out))
 sigmoid: Op = elementwise(_sigmoid, lambda g, out, x: g * out * (1.0 - out))
 relu = elementwise(_relu, lambda g, out, x: _select(g, ~(x <= 0)))  # ReLU'(0) = 0
-abs = elementwise(_abs, lambda g, out, x: g * np.sign(value_of(x).real))
+abs = elementwise(_abs, lambda g, out, x: g * np.sign(value_of(x).real))  # at NaN it is NaN; in PyTorch it is 0
 sign = elementwise(_sign, lambda g, out, x: where(True, 0, g))  # sign(NaN) is NaN, as in NumPy; in PyTorch it is 0
 
 
@@ -253,7 +253,8 @@ _log_softmax_op: Op = primitive(_log_softmax, lambda g, out, x, axis: g - exp(ou
 def log_softmax(x: Value, axis: int = -1) -> Any:
     """Logarithm of the softmax, x - logsumexp(x), finite for logits of any size and exact to the last digits.
 
-    Shapes: out has the shape of x; the softmax is taken along one axis. VJP: g - softmax(x) Σ g.
+    Shapes: out has the shape of x; the softmax is taken along one axis. VJP: g - softmax(x) Σ g. The answer is NaN
+    at a logit of ∞, and -∞ at the others (in PyTorch NaN at all).
     """
     return _log_softmax_op(x, axis=axis)
 

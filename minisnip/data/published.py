@@ -99,6 +99,8 @@ def _read_shape(content: BufferedIOBase, dimensions: int) -> tuple[int, ...]:
     length = 4 + 4 * dimensions
     start = content.read(length)
     refuse_web_page(start)
+    if not start:
+        raise DataError("is empty")
     if start[:4] != magic:
         raise DataError(f"begins with {start[:4]!r}, not with the magic number {magic!r} of {dimensions}-D idx")
     if len(start) < length:

@@ -123,9 +123,11 @@ def _print(options: argparse.Namespace, text: str) -> None:
 
 def _open_streams() -> None:
     """Let no output stop the work: what a terminal cannot show is replaced, and a closed stream takes everything."""
-    for name in ("stdout", "stderr"):
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:  # minisnip train >&-
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            os.dup2(getattr(sys, name).fileno(), descriptor)
+            os.set_inheritable(descriptor, True)  # the processes of --jobs write there, too
         if isinstance(stream := getattr(sys, name), TextIOWrapper):
             stream.reconfigure(errors="transliterate")  # LC_ALL=C: d in place of Δ
 

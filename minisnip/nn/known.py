@@ -29,16 +29,16 @@ def known_blocks(
     ----------
     net : Sequential
     purpose : str
-        What cannot be done otherwise; ends up in the error: "paths are known".
+        What needs known layers, for the error: "paths are known".
     remedy : str
         What to do instead; ends the error.
     known : tuple of types
-        Of a Residual, the layers of both parts must be known too.
+        The layers in a Residual must be known too.
 
     Raises
     ------
     UnknownLayerError
-        If the network is no plain Sequential, or a layer is not known; names it.
+        If the network is not a plain Sequential, or a layer is not known; names it.
     """
     remedy = remedy and f"; {remedy}"
     if type(net) is not Sequential:

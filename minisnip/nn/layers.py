@@ -29,7 +29,7 @@ from minisnip.autodiff import ops
 from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
 from minisnip.autodiff.engine import Array, Value, shape_of
 from minisnip.autodiff.threads import one_thread
-from minisnip.mistakes import check_arrays, check_seed
+from minisnip.mistakes import check_arrays, check_seed, generator
 from minisnip.nn.init import Rng, initialize_all
 from minisnip.nn.printing import table
 
@@ -302,7 +302,7 @@ class Sequential:
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype {np.dtype(dtype)} cannot hold weights: use float32 or float64")
         check_seed(rng)
-        drawn = initialize_all(np.random.default_rng(rng), self._shapes, scheme, **options)
+        drawn = initialize_all(generator(rng), self._shapes, scheme, **options)
         drawn |= {name: drawn[name] + a for name, a in self.offsets().items()}
         return {name: w.astype(dtype) for name, w in drawn.items()}
 

@@ -203,9 +203,9 @@ def recurrent_network(layer: type[LSTM | GRU | RNN] = LSTM, units: int = 128) ->
 
 
 def wrn_10_1_mnist() -> Sequential:
-    """WRN-10-1 for MNIST's images, wide_resnet(10, 1, 16, (1, 28, 28)); 77,562 parameters.
+    """WRN-10-1 for MNIST's images; 77,562 parameters.
 
-    No network of the paper: small enough to be trained, pruned, in minutes.
+    wide_resnet(10, 1, 16, (1, 28, 28)). No network of the paper: small enough to be trained, pruned, in minutes.
     """
     return wide_resnet(10, 1, 16, MNIST_SHAPE)
 

@@ -1,8 +1,8 @@
 """Batch normalization: every channel of a batch gets the mean β and the standard deviation γ.
 
 Ioffe and Szegedy 2015 (arXiv 1502.03167). The mean and the variance are those of the batch, so an image's output
-depends on the other images. Once a network is trained, running statistics take their place. They are no parameters:
-they are in the same dict under PyTorch's names, and are neither masked nor counted nor trained.
+depends on the other images. Once a network is trained, running statistics replace them. These are in the same dict as
+the parameters, under PyTorch's names, but are neither masked nor counted nor trained.
 
     >>> import numpy as np
     >>> from minisnip.nn import BatchNorm, Linear, Sequential, running_statistics
@@ -144,15 +144,20 @@ def _statistics(params: Params, x: Value) -> tuple[Any, Any]:
         )
     mean, squares = _mean(x), variance(x)
     if (found := _measured.get()) is not None:
-        n = math.prod(shape_of(x)) // shape_of(x)[1]
-        found += [np.asarray(value_of(mean)), np.asarray(value_of(squares)) * (n / (n - 1))]
+        found += [np.asarray(value_of(mean)), _unbiased(squares, x)]
     return mean, squares
+
+
+def _unbiased(squares: Value, x: Value) -> Array:
+    """The variances with n - 1 in place of n, the count of numbers in a channel."""
+    n = math.prod(shape_of(x)) // shape_of(x)[1]
+    return np.asarray(value_of(squares)) * (n / (n - 1))
 
 
 def running_statistics(net: Sequential, params: Arrays, batches: Iterable[Array]) -> dict[str, Array]:
     """The mean over some batches of the statistics of each BatchNorm of a network.
 
-    As PyTorch's with `momentum=None`: the running variance is the mean of the unbiased ones, Σ (x - μ)² / (n - 1).
+    As PyTorch's with `momentum=None`: the running variance is the mean of the unbiased variances, Σ (x - μ)² / (n - 1).
 
     Parameters
     ----------
@@ -160,7 +165,7 @@ def running_statistics(net: Sequential, params: Arrays, batches: Iterable[Array]
     params : dict of arrays
         Running statistics among them are not used.
     batches : iterable of (N, *net.input_shape)
-        At least one, of at least 2 images each.
+        At least one batch; each has at least 2 images.
 
     Returns
     -------
@@ -177,22 +182,28 @@ def running_statistics(net: Sequential, params: Arrays, batches: Iterable[Array]
         return {}
     total: list[Array] = []
     for i, x in enumerate(batches, start=1):
-        found: list[Array] = []
-        token = _measured.set(found)
-        try:
-            net(net.without_state(params), x)
-        finally:
-            _measured.reset(token)
+        found = _measure(net, params, x)
         total = [a + (b - a) / i for a, b in zip(total, found, strict=True)] if total else found
     if not total:
         raise ValueError("running_statistics got no batch: pass a list with at least one batch of images")
     return dict(zip(names, total, strict=True))
 
 
-def fixed_subset(images: Array, size: int) -> Iterator[Array]:
-    """A fixed subset of the images, to measure running statistics on: ten batches of a size, or as many as there are.
+def _measure(net: Sequential, params: Arrays, x: Array) -> list[Array]:
+    """The mean and the unbiased variance of each BatchNorm in turn, for one batch."""
+    found: list[Array] = []
+    token = _measured.set(found)
+    try:
+        net(net.without_state(params), x)
+    finally:
+        _measured.reset(token)
+    return found
 
-    Each is spread over all images, which may be sorted by class.
+
+def fixed_subset(images: Array, size: int) -> Iterator[Array]:
+    """Up to ten batches of the given size, always the same, to measure running statistics on.
+
+    Each is spread over all images, as these may be sorted by class.
     """
     count = min(10, len(images) // size)
     rows = np.arange(count * size) * len(images) // (count * size)

@@ -1,6 +1,6 @@
 """Recurrent layers, which read a sequence step by step: RNN, LSTM, GRU; unrolled by the engine.
 
-A sequence is (N, steps, features). Names, layouts and the order of the gates are PyTorch's, but for one bias per gate.
+A sequence is (N, steps, features). Names, layouts and the order of the gates are PyTorch's; but each gate has one bias.
 
     >>> import numpy as np
     >>> from minisnip.nn import LSTM, EachStep, Linear, Rows, Sequential
@@ -8,9 +8,9 @@ A sequence is (N, steps, features). Names, layouts and the order of the gates ar
     >>> net(net.init(0), np.zeros((5, 1, 28, 28), np.float32)).shape  # an image is a sequence of its rows
     (5, 10)
 
-Inside, samples are last in memory, as everywhere in the package: the state is (hidden_size, N), and the gates are
-blocks of rows one after the other. A step has one matrix product, [W_ih W_hh b] [x; h; 1], and few other ops, because
-each op costs as much as a thousand multiplications.
+Inside, samples are last in memory, as everywhere in the package: the state is (hidden_size, N), and each gate is a
+block of rows. A step has one matrix product, [W_ih W_hh b] [x; h; 1], and few other ops: they are so small that calling
+them takes most of the time.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from minisnip.nn.layers import Layer, Params, Sequential, Shape, Stateless
 
 
 class _Collected:
-    """A gradient to which every step contributes, put together once.
+    """A gradient that collects what each step contributes, and adds it all at once.
 
-    The engine adds contributions as they come: of T steps, it would add T arrays of the size of all weights, or of the
-    whole sequence. This one only collects them. Recorded gradients (`create_graph=True`) are added as usual.
+    The engine would add T arrays for T steps, each as large as all weights or as the whole sequence. Recorded gradients
+    (`create_graph=True`) are added as usual.
     """
 
     def __init__(self, make: Callable[[Shape, list[Any]], Array], shape: Shape, contributions: list[Any]) -> None:
@@ -75,7 +75,7 @@ def _by_weights(g: Any, out: Any, w: Any, v: Any) -> Any:
     return g @ v.T if recorded else _Collected(_sum_products, w.shape, [(g, v)])
 
 
-# `shared` is what every step uses; it puts the collected gradient together
+# `shared` wraps what every step uses; its VJP adds up the collected gradient
 shared: Op = primitive(lambda x: x[...], lambda g, out, x: g.whole() if isinstance(g, _Collected) else g, name="shared")
 step: Op = primitive(lambda x, i: x[i], _by_steps, name="step")
 product: Op = primitive(lambda w, v: w @ v, _by_weights, lambda g, out, w, v: w.T @ g, name="product")
@@ -94,8 +94,8 @@ def _part(i: int) -> VJP:
 joined: Op = primitive(lambda *parts: np.concatenate(parts), *map(_part, range(4)), name="joined")  # up to 4 parts
 
 
-# σ(z) = (1 + t) / 2 with t = tanh(z / 2). So all gates of a step are one tanh, of weights that are halved for σ, and t
-# stands for σ until it is used. ½ is a power of two: nothing is rounded; and tanh cannot overflow.
+# σ(z) = (1 + t) / 2 with t = tanh(z / 2). So one tanh computes all gates of a step, from weights that are halved for σ;
+# t becomes σ where it is used. Halving does not round, and tanh cannot overflow.
 opened: Op = elementwise(
     lambda t, x: 0.5 * (1 + t) * x, lambda g, out, t, x: 0.5 * g * x, lambda g, out, t, x: opened(t, g)
 )
@@ -143,8 +143,8 @@ output: Op = primitive(_output, _output_vjp)  # [c; o] -> o ⊙ tanh(c)
 class Recurrent:
     """One layer over a sequence: (N, steps, input_size) -> (N, hidden_size), the last state.
 
-    With `all_states`, the answer has the state after each step: (N, steps, hidden_size). The first state is zero.
-    weight_ih (G·H, input_size), weight_hh (G·H, hidden_size), bias (G·H,), G blocks of H rows for G gates.
+    With `all_states`, it returns the state after each step: (N, steps, hidden_size). The first state is zero.
+    weight_ih (G·H, input_size), weight_hh (G·H, H), bias (G·H,): H rows for each of the G gates.
     """
 
     input_size: int
@@ -207,14 +207,17 @@ class LSTM(Recurrent):
 
     Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. (N, steps, input_size) -> (N,
     hidden_size), the last h. weight_ih (4H, input_size), weight_hh (4H, H), bias (4H,); the blocks of rows are i, f, g,
-    o, as in PyTorch, which has two biases. The initial bias of f is 1, as in TensorFlow (Gers et al.; Jozefowicz et al.
-    2015): f = σ(0) would halve the memory at every step, and SNIP removes nearly all that could change it.
+    o, as in PyTorch, which has two biases.
+
+    The initial bias of f is 1 (Jozefowicz et al. 2015): f = σ(0) would halve the memory at every step, and SNIP removes
+    nearly all connections that could change f. TensorFlow's BasicLSTMCell also adds 1 (`forget_bias=1.0` in
+    tensorflow/python/ops/rnn_cell_impl.py). There it is a constant; here it is part of a parameter that SNIP scores.
 
     Parameters
     ----------
     input_size, hidden_size : int
     all_states : bool
-        Answer with h after each step, (N, steps, hidden_size).
+        Return h after each step, (N, steps, hidden_size).
 
     Examples
     --------
@@ -242,8 +245,8 @@ class GRU(Recurrent):
     """h ← (1 - z) ⊙ n + z ⊙ h with r, z = σ(W_ih x + W_hh h + b) and n = tanh(W_ih x + W_hh (r ⊙ h) + b).
 
     Cho et al. 2014 (arXiv 1406.1078). The reset r comes before the product, as in the paper and in TensorFlow; PyTorch
-    applies it after. The initial biases of r and z are 1, as in TensorFlow. Parameters, shapes and names as `LSTM`,
-    with three blocks of rows: r, z, n.
+    applies it after. The initial biases of r and z are 1, as those of TensorFlow's GRUCell (tensorflow/python/ops/
+    rnn_cell_impl.py). Parameters, shapes and names as `LSTM`, with three blocks of rows: r, z, n.
     """
 
     gates: ClassVar[str] = "sst"
@@ -261,13 +264,13 @@ class GRU(Recurrent):
 
 
 def by_gate(net: Sequential, arrays: Arrays) -> dict[str, dict[str, Array]]:
-    """The rows of each gate, for each parameter of the recurrent layers of a network: masks, scores or weights.
+    """Split the masks, scores or weights of a network's recurrent layers by gate.
 
     Returns
     -------
     dict of dicts of arrays
-        By the name of the parameter, then by the letter of the gate: i, f, g, o of an LSTM, r, z, n of a GRU, h of an
-        RNN. What `arrays` lacks is left out.
+        By the name of the parameter, then by the letter of the gate: i, f, g, o for an LSTM, r, z, n for a GRU, h for
+        an RNN. Parameters that are not in `arrays` are left out.
 
     Examples
     --------

@@ -16,6 +16,7 @@ A network whose layers mix images, as batch normalization does, is never cut: a 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ from minisnip.nn.residual import Residual
 
 SHARD = 50  # images
 FORWARD = 500  # images that a thread takes through an MLP at a time, where no gradient is asked for
+START = 2**25  # parameters times images: for less work of an MLP it takes longer to start a thread than it saves
 
 Result = TypeVar("Result")
 asked: ContextVar[int | None] = ContextVar("asked", default=None)  # threads; None for one per core
@@ -115,7 +117,7 @@ def cut(images: slice, size: int) -> list[slice]:
 
 
 @contextmanager
-def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
+def sharding(net: Sequential, threads: int | None = None, images: float = math.inf) -> Iterator[Shards]:
     """How threads share the work of a network, see `Shards`; inside, they share the large products of an MLP.
 
     Parameters
@@ -123,17 +125,21 @@ def sharding(net: Sequential, threads: int | None = None) -> Iterator[Shards]:
     net : Sequential
         Whether the batch is cut depends on the layers alone.
     threads : int or None
-        The number of threads; None for one per core.
+        The number of threads, at most; None for one per core.
+    images : int
+        How many images there will be, if that is known: an MLP takes a few of them in one thread.
 
     Yields
     ------
     Shards
     """
-    threads = cores() if threads is None else checked(threads)
+    long = any(isinstance(block.layer, Conv2d | Recurrent | Residual) for block in net.blocks())
+    small = not long and images * net.size < START
+    threads = None if threads is None else checked(threads)
+    threads = 1 if small else threads or cores()
     if not blas().lib_controllers:
         warn("the threads of NumPy's BLAS cannot be limited here: the last digits may depend on how many there are")
     keep_freed_memory()
-    long = any(isinstance(block.layer, Conv2d | Recurrent | Residual) for block in net.blocks())
     shards = long and not net.mixes_images
     with one_thread, (pool if shards else shared)(threads) as spread:
         yield Shards(spread, SHARD if shards else None, None if net.mixes_images else FORWARD)

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.mistakes import warn
+from minisnip.mistakes import generator, warn
 from minisnip.nn.init import Rng
-from minisnip.pruning.masks import flatten, unflatten
+from minisnip.pruning.masks import check_scores, flatten, unflatten
 
 
 def shuffle_masks(masks: Arrays, rng: Rng = None) -> dict[str, Array]:
@@ -39,7 +39,7 @@ def shuffle_masks(masks: Arrays, rng: Rng = None) -> dict[str, Array]:
     UserWarning
         If a weight's mask is all ones or all zeros; names it.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     stuck = [name for name, c in masks.items() if c.all() or not c.any()]
     if len(stuck) == len(masks):
         raise ValueError("a shuffle would change nothing: every mask is all ones or all zeros; prune first")
@@ -71,7 +71,7 @@ def random_masks(params: Arrays, counts: Mapping[str, int], rng: Rng = None) -> 
         if name not in params or not 0 <= count <= params[name].size:
             found = f"has {params[name].size} elements" if name in params else "is no parameter"
             raise ValueError(f"a count of {count} for {name}, which {found}: give a number from 0 to its size")
-    rng, masks = np.random.default_rng(rng), {}
+    rng, masks = generator(rng), {}
     for name, count in counts.items():
         flat = np.zeros(params[name].size, params[name].dtype)
         flat[rng.permutation(flat.size)[:count]] = 1
@@ -83,19 +83,25 @@ def invert(scores: Arrays) -> dict[str, Array]:
     """The scores in reverse order: what would be kept first is removed first.
 
     -s of floats; ~s of integers and booleans, which cannot overflow.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a score is NaN, or no real number.
     """
+    check_scores(scores)
     flat = flatten(scores)  # one dtype for all
     return unflatten(-flat if flat.dtype.kind == "f" else ~flat, scores)
 
 
 def random_labels(y: Array, classes: int, rng: Rng = None) -> Array:
     """As many random labels, each class equally likely: they are independent of the images."""
-    return np.random.default_rng(rng).integers(0, classes, len(y), dtype=np.int64)
+    return generator(rng).integers(0, classes, len(y), dtype=np.int64)
 
 
 def noise_images(x: Array, rng: Rng = None) -> Array:
     """As many images of normal noise, with the mean 0 and the standard deviation 1 of standardized pixels."""
-    return np.random.default_rng(rng).standard_normal(x.shape).astype(x.dtype)
+    return generator(rng).standard_normal(x.shape).astype(x.dtype)
 
 
 def scoring_batch(images: Array, labels: Array, size: int, rng: Rng = None) -> tuple[Array, Array]:
@@ -108,7 +114,7 @@ def scoring_batch(images: Array, labels: Array, size: int, rng: Rng = None) -> t
     """
     if not 1 <= size <= len(images):
         raise ValueError(f"a scoring batch of {size}, but there are {len(images):,} images: take 1 or more of them")
-    batch = np.random.default_rng(rng).permutation(len(labels))[:size]
+    batch = generator(rng).permutation(len(labels))[:size]
     return images[batch], labels[batch]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad
-from minisnip.mistakes import Registry, warn
+from minisnip.mistakes import Registry, generator, warn
 from minisnip.nn import Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.known import UnknownLayerError, known_blocks, saturating
@@ -111,7 +111,7 @@ def gradient(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = 
 @_scoring
 def random(net: Sequential, params: Arrays, x: Array, y: Array, *, rng: Rng = None) -> dict[str, Array]:
     """Uniform random numbers: the baseline of every criterion."""
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     return {name: rng.random(w.shape, w.dtype) for name, w in params.items()}
 
 

@@ -26,10 +26,11 @@ can switch, whichever connection of a unit is removed.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from tqdm import tqdm
@@ -37,7 +38,7 @@ from tqdm import tqdm
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import im2col, padded
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.autodiff.threads import one_thread, pool
+from minisnip.autodiff.threads import Map, in_turn, one_thread, pool
 from minisnip.nn import Block, Conv2d, Layer, Linear, ReLU, Select, Sequential, cross_entropy
 from minisnip.nn.known import known_blocks
 from minisnip.nn.threads import cores
@@ -45,7 +46,8 @@ from minisnip.pruning.masks import apply_masks, names_by_layer, ones
 from minisnip.pruning.sensitivity import check_batch
 
 IMAGES = 100  # at a time, at most
-CACHE = 2**23  # bytes for one batch of rows, at most: about what a processor's cache holds
+Changes: TypeAlias = "Callable[[Stage, int, slice], Array]"  # of a unit of a stage, for some of its connections
+CACHE = 2**24  # bytes for one batch of rows, at most: about what a processor's cache holds
 
 
 def delta_loss_by_deletion(net: Sequential, params: Arrays, x: Array, y: Array, delta: float = 1.0) -> dict[str, Array]:
@@ -120,14 +122,18 @@ def delta_loss(
     names = [names] if isinstance(names, str) else list(params if names is None else names)
     _check(net, params, x, y, delta, names)
     params = {name: np.asarray(params[name], np.float64) for name in net.shapes()}
-    images, size = _shares(net, params, x, y, memory_limit)
+    images, size, threads = _shares(net, params, x, y, memory_limit)
     totals = {name: np.zeros(params[name].shape) for name in names}
     units = sum(len(params[f"{layer}.weight"]) for layer in names_by_layer(names))
     starts = range(0, len(x), images)
-    with tqdm(desc=title, total=units * len(starts), unit="unit", disable=None if title else True) as bar:
+    with (
+        tqdm(desc=title, total=units * len(starts), unit="unit", disable=None if title else True) as bar,
+        pool(threads) as spread,
+    ):
         for start in starts:
             part = slice(start, start + images)
-            _add_changes(totals, find_stages(net, params, x[part], y[part]), delta, size, bar)
+            stages = find_stages(net, params, x[part], y[part])
+            _add_changes(totals, stages, partial(Stage.unit_changes, delta=delta, size=size), spread, bar)
     return {name: 0.0 - total / (delta * len(x)) for name, total in totals.items()}
 
 
@@ -139,35 +145,41 @@ def _check(net: Sequential, params: Arrays, x: Array, y: Array, delta: float, na
         raise ValueError(f"names {names} must be one or more of {', '.join(net.shapes())}")
 
 
-def _shares(net: Sequential, params: Arrays, x: Array, y: Array, memory_limit: int) -> tuple[int, int]:
-    """The number of images at a time, and the bytes for the rows of one thread, so that the limit is kept."""
+def _shares(net: Sequential, params: Arrays, x: Array, y: Array, memory_limit: int) -> tuple[int, int, int]:
+    """The images at a time, the bytes for the rows of one thread, and the threads, so that the limit is kept.
+
+    The limit decides the threads last, so that a sum has the same order, and the answer the same bytes, for any number.
+    """
     stages = find_stages(net, params, x[:1], y[:1])
-    fixed = 3 * sum(w.nbytes for w in params.values())  # the float64 copy, that of the stages, the answer
-    fixed += cores() * max(stage.copied_bytes() for stage in stages)
+    weights = 3 * sum(w.nbytes for w in params.values())  # the float64 copy, that of the stages, the answer
+    copied, row = max(s.copied_bytes() for s in stages), max(s.row_bytes() for s in stages)
     image = sum(2 * (s.columns.nbytes + s.outputs.nbytes + s.entering.nbytes + s.leaving.nbytes) for s in stages)
-    row = cores() * max(stage.row_bytes() for stage in stages)
-    images = min(IMAGES, len(x), (memory_limit - fixed) // (image + row))
+    images = min(IMAGES, len(x), (memory_limit - weights - copied) // (image + row))
     if images < 1:
-        least = fixed + image + row
+        least = weights + copied + image + row
         raise ValueError(f"memory_limit {memory_limit:,} bytes is too little, this network needs at least {least:,}")
-    return images, min(CACHE, (memory_limit - fixed - images * image) // cores())
+    left = memory_limit - weights - images * image
+    size = max(images * row, min(CACHE, left - copied))
+    return images, size, min(cores(), left // (copied + size))
 
 
-def _add_changes(totals: dict[str, Array], stages: list[Stage], delta: float, size: int, bar: tqdm) -> None:
-    """Add the changes of the loss, summed over the images of the stages; each thread takes one unit at a time."""
+def _add_changes(totals: dict[str, Array], stages: list[Stage], changes: Changes, spread: Map, bar: tqdm) -> None:
+    """Add the changes of the loss, summed over the images of the stages; each thread takes one unit at a time.
 
-    def one_unit(task: tuple[Stage, int]) -> None:
-        stage, unit = task
+    Where later layers are passed image by image, most of the work is Python's, and threads would wait for its lock.
+    """
+
+    def one_unit(stage: Stage, unit: int) -> None:
         for short, which in (("weight", slice(0, -1)), ("bias", slice(-1, None))):
             total = totals.get(f"{stage.block.name}.{short}")
             if total is not None:
-                total.reshape(len(total), -1)[unit] += stage.unit_changes(unit, which, delta, size)
+                total.reshape(len(total), -1)[unit] += changes(stage, unit, which)
         bar.update()
 
     layers = names_by_layer(totals)
-    tasks = [(stage, unit) for stage in stages if stage.block.name in layers for unit in range(len(stage.outputs))]
-    with pool(cores()) as spread:
-        spread(one_unit, tasks)
+    for stage in (stage for stage in stages if stage.block.name in layers):
+        each = in_turn if stage.passed else spread
+        each(partial(one_unit, stage), range(len(stage.outputs)))
 
 
 @dataclass(frozen=True)

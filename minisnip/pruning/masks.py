@@ -183,11 +183,13 @@ def names_by_layer(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def check_scores(scores: Arrays) -> None:
-    """Refuse scores that cannot be ranked, with a ValueError, and what is not a dict of them, with a TypeError."""
+    """Refuse scores that cannot be ranked: NaN with a ValueError; with a TypeError what is no dict of real arrays."""
     check_arrays("keep_top(scores, sparsity)", scores=scores)
     if not any(s.size for s in scores.values()):
         raise ValueError("there are no scores to choose from: pass a dict with at least one non-empty array")
     for name, s in scores.items():
+        if s.dtype.kind not in "fiub":
+            raise TypeError(f"the scores of {name} have dtype {s.dtype}, expected real numbers")
         if np.isnan(s).any():
             raise ValueError(
                 f"{np.count_nonzero(np.isnan(s))} scores of {name} are NaN and cannot be ranked: "
@@ -235,7 +237,7 @@ def collapse_sparsity(scores: Arrays) -> float:
 
     The best weight of a layer is kept if κ is at least its rank among all scores. The layer whose best weight has the
     highest rank number, κ*, decides, and the answer is 1 - κ*/m: exact, ties included. With one connection less, that
-    layer is empty. This holds for scores taken once; a schedule that scores again after each cut can go further.
+    layer is empty. This holds for scores taken once; a schedule that scores again after each cut can go further. O(m).
 
     Parameters
     ----------
@@ -257,7 +259,11 @@ def collapse_sparsity(scores: Arrays) -> float:
     0.25
     """
     check_scores(scores)
-    ranks = descending_ranks(flatten(scores))
-    by_name = unflatten(ranks, scores)
-    best = [int(r.min()) for name, r in by_name.items() if r.size and not name.endswith("bias")]
-    return 1 - (1 + max(best, default=0)) / ranks.size
+    flat, first, best = flatten(scores), 0, list[int]()  # the places of the best weights
+    for name, s in unflatten(flat, scores).items():
+        if s.size and not name.endswith("bias"):
+            best.append(first + int(s.argmax()))
+        first += s.size
+    last = min(best, key=lambda place: (flat[place], -place), default=int(flat.argmax()))
+    before = np.count_nonzero(flat > flat[last]) + np.count_nonzero(flat[:last] == flat[last])
+    return 1 - (1 + int(before)) / flat.size

@@ -20,7 +20,7 @@ import numpy as np
 
 from minisnip.autodiff.describe import OfInstance
 from minisnip.autodiff.engine import Array, Arrays, Value, value_of
-from minisnip.mistakes import Registry, check_arrays, check_no_split
+from minisnip.mistakes import Registry, check_arrays, check_no_split, generator
 from minisnip.nn import Layer, Sequential
 from minisnip.nn.init import Rng
 from minisnip.nn.layers import Params, Shape
@@ -68,7 +68,7 @@ def one_shot(
     LayerCollapseWarning
         If no weight of a layer is kept.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     return _in_rounds(lambda _: criterion(net, params, x, y, rng=rng), params, sparsity, 1, keep)
 
 
@@ -90,7 +90,7 @@ def iterative(
 
     Parameters, returns, raises and warns as `one_shot`; the criterion is called `rounds` times.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
 
     def score(masks: Arrays) -> dict[str, Array]:
         return removed_last(criterion(net, apply_masks(masks, params), x, y, rng=rng), masks)
@@ -121,7 +121,7 @@ def force(
     not made of derivatives says nothing new about a removed connection: "delta-loss" is refused (TypeError) if there is
     more than one round.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
 
     def score(masks: Arrays) -> dict[str, Array]:
         pruned = net if all(c.all() for c in masks.values()) else straight_through(net, masks)

@@ -73,7 +73,7 @@ def mask_gradient(
         return grad(loss * (len(labels[part]) / len(x)), c)  # the share of these images in the mean
 
     total = {name: np.zeros_like(one) for name, one in masks.items()}
-    with sharding(net) as shards:
+    with sharding(net, images=len(x)) as shards:
         for batch in batches(net, len(x), batch_size):
             for g in shards(partial(gradient, x[batch], y[batch]), len(y[batch])):
                 for name in total:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Tensor, grad, hvp
+from minisnip.mistakes import generator
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.init import Rng
 from minisnip.nn.threads import batches
@@ -279,7 +280,7 @@ def hutchinson_diagonal(
     check_batch(params, x, y)
     if probes < 2:
         raise ValueError(f"{probes} probes have no standard error: take at least 2, better 100")
-    rng, (params, x) = np.random.default_rng(rng), _as(np.float64, net.without_state(params), x)
+    rng, (params, x) = generator(rng), _as(np.float64, net.without_state(params), x)
     total, squares = ({name: np.zeros(p.shape) for name, p in params.items()} for _ in range(2))
     for _ in range(probes):
         v = {name: rng.choice([-1.0, 1.0], p.shape) for name, p in params.items()}

@@ -295,7 +295,8 @@ def test_a_backward_pass_written_by_hand_is_checked() -> None:
     assert {c.method for c in report} == {"central difference", "complex step"}
     assert all(c.agrees for c in report)
     with pytest.raises(
-        AssertionError, match=r"(?s)^check_gradient: .*hasty gives .*0\.50.*repeat: check_gradient\(loss, hasty"
+        AssertionError,
+        match=r"(?s)^check_gradient: .*hasty gives .*1/2 of.*repeat: check_gradient\(loss, hasty",
     ):
         check_gradient(loss, hasty, np.ones((3, 2)))
 
@@ -480,3 +481,111 @@ def test_a_vjp_that_is_not_linear_in_the_sign_of_g_never_passes(vjp: Any, around
     for seed in range(40):
         with pytest.raises(AssertionError, match=r"The op thrice.* is wrong by itself"):
             check_grads(lambda x: around(wrong(x)), np.array([2.0, 0.5]), order=1, seed=seed)
+
+
+def decades(low: int, high: int) -> Array:
+    return 10.0 ** np.arange(low, high + 1)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (ops.sqrt, [1e-12, 1.0]),
+        (ops.log, [1e-19, 1.0]),
+        (ops.log, [1e-14, 1.0]),
+        (ops.log, [1e-8, 1e8]),
+        (ops.sqrt, decades(-15, 15)),
+        (lambda x: ops.power(x, 0.3), decades(-9, 9)),
+        (lambda x: ops.sum(ops.log(x) * ops.sqrt(x)), decades(-10, 10)),
+        *((op, [10.0**k]) for op in (ops.sin, ops.cos) for k in range(3, 12)),
+        *((ops.sin, [10.0**k, 1.0]) for k in range(3, 12)),
+    ],
+)
+def test_x_of_any_scales_is_judged_right_if_it_is(f: Any, x: Any) -> None:
+    for seed in range(10):
+        check_grads(f, np.array(x), order=2, seed=seed)
+
+
+@pytest.mark.parametrize("scales", [[1e-12, 1.0], [1e-8, 1e8], decades(-12, 12)])
+def test_a_wrong_element_is_found_at_each_scale_where_whole_arrays_decide_nothing(scales: Any) -> None:
+    x = np.array(scales)
+    for wrong in range(len(x)):
+        factor = np.where(np.arange(len(x)) == wrong, 1.01, 1.0)
+        one_off = primitive(np.sqrt, partial(scaled, factor, lambda x: 0.5 / np.sqrt(x)))
+        for seed in range(3):
+            with pytest.raises(AssertionError, match="wrong by itself"):
+                check_grads(one_off, x, order=1, seed=seed)
+
+
+@pytest.mark.parametrize("k", range(3, 12))
+def test_a_wrong_gradient_of_a_fast_oscillation_is_no_jump(k: int) -> None:
+    wrong = primitive(np.sin, lambda g, out, x: g * 1.001 * np.cos(value_of(x)), name="sine")
+    words = message_of(check_grads, wrong, np.array([10.0**k]), order=1)
+    assert "The op sine, here of shape (1,), is wrong by itself" in words
+
+
+def test_a_gradient_that_cancels_exactly_is_right() -> None:
+    exact = np.array([0.171875, 1.078125, -1.25])  # its sum is 0
+    for seed in range(50):
+        check_grads(lambda a, b: ops.einsum("i,i->", a, b), [exact, np.zeros(1)], seed=seed)
+    with pytest.raises(AssertionError):
+        check_gradient(
+            lambda a, b: np.sum(a) * b, lambda a, b: [np.full(3, b), np.sum(a) + 1e-13], [exact, np.float64(0.0)]
+        )
+
+
+@pytest.mark.parametrize("error", [1e-3, 1e-5, 2.0, -1.0])
+def test_one_wrong_element_is_not_called_a_factor(error: float) -> None:
+    factor = np.ones(1000)
+    factor[123] += error
+    one_off = primitive(np.exp, lambda g, out, x: g * out * factor)
+    for seed in range(20):
+        x = np.random.default_rng(seed).standard_normal(1000)
+        assert "some elements are wrong" in message_of(check_grads, one_off, x, order=1, seed=seed)
+
+
+@pytest.mark.parametrize(("f", "x"), [(np.exp, [1e-3, 2e-3]), (lambda x: x * x + 1, [0.02, 0.03])])
+def test_float32_finds_a_thousandth_beside_a_constant(f: Any, x: list[float]) -> None:
+    slope = np.exp if f is np.exp else lambda x: 2 * x
+    right, wrong = (
+        primitive(f, lambda g, out, x, part=part: g * slope(value_of(x)) * part) for part in (1.0, np.float32(1.001))
+    )
+    for seed in range(20):
+        check_grads(right, np.array(x), order=1, seed=seed, dtype=np.float32)
+        assert "a factor" in message_of(check_grads, wrong, np.array(x), order=1, seed=seed, dtype=np.float32)
+
+
+def test_a_function_that_rounds_to_float32_is_told_so() -> None:
+    def f(x: Any) -> Any:
+        return ops.exp(x.astype(np.float32)).astype(np.float64)
+
+    words = message_of(check_grads, f, np.array([0.3, 0.7]))
+    assert "f computes in float32 from the op astype on, so it rounds: pass dtype=np.float32" in words
+    assert "wrong" not in words
+    check_grads(f, np.array([0.3, 0.7]), dtype=np.float32)
+
+
+@pytest.mark.parametrize(("f", "x"), [(lambda x: x * 2.0, 5e-324), (lambda x: x * 1e300, 1e5)])
+def test_numbers_at_the_limits_of_float64_are_not_blamed_on_an_op(f: Any, x: float) -> None:
+    words = message_of(check_grads, f, np.array([x]), order=1)
+    assert not words or ("too close to the limits of float64" in words and "wrong" not in words)
+
+
+@pytest.mark.parametrize(("real", "x"), [(False, [23.0, 0.0]), (False, [0.0, 3.0, 23.0]), (True, [14.0, 0.0])])
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1.1, 2.0])
+def test_a_wrong_element_is_found_beside_a_much_larger_one(x: list[float], factor: float, real: bool) -> None:
+    def forward(x: Any) -> Any:
+        return np.exp(np.real(x) if real else x)
+
+    wrong = np.where(np.array(x) < 1.0, factor, 1.0)
+    one_off = primitive(forward, partial(scaled, wrong, np.exp))
+    right = primitive(forward, partial(scaled, np.ones(len(x)), np.exp))
+    for seed in range(5):
+        assert not message_of(check_grads, right, np.array(x), order=1, seed=seed)
+        assert "wrong by itself" in message_of(check_grads, one_off, np.array(x), order=1, seed=seed)
+
+
+def test_a_wrong_gradient_that_grows_fast_is_not_taken_for_one_that_cancels() -> None:
+    wrong = primitive(np.exp, lambda g, out, x: 0.96 * g * out)
+    words = message_of(check_grads, lambda x: ops.sum(wrong((x * x) ** 3 * 0.4)), np.array([1.9, -2.2, 0.7]), order=1)
+    assert "0.96 times the difference" in words or "some elements" in words

@@ -85,7 +85,7 @@ def test_a_web_page_is_recognized(pack: Callable[[bytes], bytes]) -> None:
 
 
 def test_an_empty_file_is_refused() -> None:
-    with pytest.raises(DataError, match="begins with b''"):
+    with pytest.raises(DataError, match="is empty"):
         read(b"")
 
 

@@ -51,3 +51,11 @@ def test_a_comparison_without_mnist_is_one_of_glyphs(tmp_path: Path, monkeypatch
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     with (tmp_path / "results.csv").open(encoding="utf-8") as file:
         assert [(row["dataset"], row["label"]) for row in csv.DictReader(file)] == [("glyphs", "glyphs (not MNIST)")]
+
+
+def test_a_folder_whose_name_is_no_text_does_not_cost_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "record", fake)
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    options = ["--dataset", "glyphs", "--criteria", "snip", "--sparsities", "0.9", "--seeds", "1", "--jobs", "1"]
+    assert main(["compare", *options, "--out", folder]) == 0
+    assert "\\udcff" in Path(folder, "tables.md").read_text(encoding="utf-8")

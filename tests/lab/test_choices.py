@@ -19,7 +19,7 @@ def lengths(errors: dict[int, float]) -> list[dict[str, Any]]:
         row for row in rows(choices.plan_lengths(BUDGET, "glyphs")) if (row["model"], row["sparsity"]) == (MLP, 0.95)
     ]
     for row in found:
-        row["validation_error_percent"] = errors[row["iterations"]] + (row["seed"] - 1001) / 10
+        row["validation_error_percent"] = errors[row["iterations"]] + (row["seed"] - 1003) / 10
     return found
 
 
@@ -56,19 +56,21 @@ def test_the_figure_of_lengths_draws_the_means_on_a_logarithmic_axis() -> None:
 
 
 def ingredients(gains: dict[str, float]) -> list[dict[str, Any]]:
-    """Algorithm 1 has 5 %, our best recipe 3 %; a case gains what it says, or is worse by 0.2."""
+    """Algorithm 1 has 5 %, our best recipe 3 %; another case has 5.2 %, or less by what it gains."""
     found = rows(choices.plan_ingredients(BUDGET, "glyphs"))
     for row in found:
-        base = {"Algorithm 1": 5.0, "best": 3.0}.get(row["case"], 3.2 if row["case"].startswith("best") else 5.2)
+        base = {"Algorithm 1": 5.0, "best": 3.0}.get(row["case"], 5.2)
         row["validation_error_percent"] = base - gains.get(row["case"], 0.0)
     return found
 
 
-def test_each_ingredient_has_its_worth_added_and_taken_away() -> None:
-    text = RESULTS["ingredients"].text(ingredients({"cosine schedule": 0.5, "best without: cosine schedule": -0.1}))
-    assert "| none | 5.00 ± 0.00 | 3.00 ± 0.00 |" in text
-    assert "| cosine schedule | 4.70 ± 0.00 (-0.30) | 3.30 ± 0.00 (+0.30) |" in text
-    assert "| scored in rounds | 5.20 ± 0.00 (+0.20) | – |" in text
+def test_each_ingredient_has_its_worth_alone_and_all_of_our_recipe_have_theirs_together() -> None:
+    text = RESULTS["ingredients"].text(ingredients({"cosine schedule": 0.5}))
+    assert "| none: Algorithm 1 | 5.00 ± 0.00 | 5.00 ± 0.00 |" in text
+    assert "| cosine schedule | 4.70 ± 0.00 (-0.30) | 4.70 ± 0.00 (-0.30) |" in text
+    assert "| scored in rounds | 5.20 ± 0.00 (+0.20) |" in text
+    assert "| together: *best* | 3.00 ± 0.00 (-2.00) | 3.00 ± 0.00 (-2.00) |" in text
+    assert f"- *best*, LeNet-300-100: {', '.join(BEST[MLP])}" in text
 
 
 def test_what_helps_must_help_on_every_seed() -> None:
@@ -84,6 +86,21 @@ def test_what_helps_must_help_on_every_seed() -> None:
     assert "LeNet-5-Caffe, 99 %: alone, lower on every seed than Algorithm 1 are FORCE." in RESULTS["ingredients"].text(
         found
     )
+
+
+def test_the_table_of_rates_has_a_line_for_each_and_names_what_diverged() -> None:
+    plan = choices.plan_rates(BUDGETS["long"].of("rates"), "glyphs")
+    assert {(c.model, c.sparsity, c.test_split) for _, c in plan} == {(CONVNET, s, "never") for s in (0.0, 0.98, 0.99)}
+    found = rows(plan)
+    for row in found:
+        row["validation_error_percent"] = 1.0 + row["learning_rate"] + row["sparsity"]
+        if row["case"] == "0.1" and (row["sparsity"] == 0.0 or row["seed"] == 1000):
+            diverge(row)
+    text = RESULTS["rates"].text(found)
+    assert "| 0.02 | 1.02 ± 0.00 | 2.00 ± 0.00 | 2.01 ± 0.00 |" in text
+    assert "| 0.1 | diverged | 2.08 ± 0.00 (2 of 3) | 2.09 ± 0.00 (2 of 3) |" in text
+    assert "| 0.1 after a warm-up | 1.10 ± 0.00 | 2.08 ± 0.00 |" in text
+    assert "Not averaged, as the loss became infinite, in 5 runs" in text
 
 
 def test_our_recipe_is_made_of_ingredients() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,9 @@ from minisnip.lab.reproduce import costs
 from tests.lab.fakes import fake
 
 SECOND = Experiment(dataset="glyphs", iterations=10_000, compact=True)  # 1 ms a step: see `finished`
+
+ODD = ["{", "{}", '{"config": 3}', '{"config": [], "result": []}', '{"config": {"iterations": "a"}, "result": {}}']
+ODD += [json.dumps({"config": {"model": [], "iterations": 10_000}, "result": {"diverged": None, "seconds": 1.0}})]
 
 
 def finished(folder: Path, experiment: Experiment, seconds: float) -> None:
@@ -49,7 +53,8 @@ def test_runs_of_another_network_sparsity_or_compaction_do_not_tell_the_time() -
 def test_short_runs_diverged_ones_and_damaged_files_do_not_tell_the_time(tmp_path: Path) -> None:
     finished(tmp_path, replace(SECOND, iterations=100), 90.0)
     runs.save(tmp_path, replace(SECOND, seed=1), {**fake(SECOND), "seconds": 90.0, "diverged": "inf"})
-    (tmp_path / "0.json").write_text("{")
+    for number, text in enumerate(ODD):
+        (tmp_path / f"{number}.json").write_text(text)
     assert costs.finished(tmp_path) == {}
 
 

@@ -29,7 +29,7 @@ NONSENSE = [
     ("learning_rate", "-1", "learning_rate -1.0 must be above 0 and finite"),
     ("batch_size", "0", "batch_size 0 must be above 0 and finite"),
     ("weight_decay", "nan", "weight_decay nan must be finite and not negative"),
-    ("schedule", "linear", "unknown schedule 'linear': choose one of constant, step, cosine"),
+    ("schedule", "linear", "unknown schedule 'linear': choose one of constant, step, cosine, warmup, warmup_cosine"),
 ]
 
 

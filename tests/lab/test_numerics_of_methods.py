@@ -75,6 +75,8 @@ GOLDEN: dict[str, float] = {
     "schedule constant": 10.0,
     "schedule step": 3.232,
     "schedule cosine": 5.5,
+    "schedule warmup": 3.2319999999999993,
+    "schedule warmup_cosine": 5.5,
     "compact": 1.389998973,
 }
 

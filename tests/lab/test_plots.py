@@ -45,6 +45,17 @@ def test_a_run_of_one_epoch_can_be_drawn() -> None:
     assert figure.axes[0].lines[0].get_marker() == "o"  # a line of one point would be invisible
 
 
+def test_kept_by_gate_labels_every_bar_and_draws_all_of_them_equally_wide() -> None:
+    gates = {"LSTM": {"w": {"i": 0.0, "f": 0.03, "g": 9.96, "o": 7.0}}, "GRU": {"w": {"r": 0.6, "z": 86.2, "n": 100.0}}}
+    figure = drawn(plots.kept_by_gate(gates, "a title"))
+    labels = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert labels == [["0", "0", "10", "7.0"], ["0.6", "86", "100"]]
+    widths = [bar.get_window_extent().width for axes in figure.axes for bar in axes.patches]
+    assert max(widths) < 1.05 * min(widths)
+    for axes in figure.axes:
+        assert all(text.get_window_extent().y1 < axes.get_window_extent().y1 for text in axes.texts)
+
+
 def test_kept_per_layer_shows_the_counts_of_each_bar_inside_the_frame() -> None:
     rows = {
         "fc1.weight": {"kept": 8000, "total": 235_200, "percent": 3.4},

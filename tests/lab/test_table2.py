@@ -51,6 +51,17 @@ def test_short_trains_the_networks_of_mnist_with_three_seeds_and_scores_the_othe
     assert {case for case, _ in plan} == {"dense", "90 %", "95 %", "97 %"}
 
 
+def test_smoke_scores_every_network_on_four_images_and_trains_those_of_mnist_for_four_steps() -> None:
+    """Which takes less than a minute of one core."""
+    plan = [config for _, config in table2.plan(BUDGETS["smoke"].of("table2"), "glyphs")]
+    assert {config.model for config in plan if config.sparsity} == {*recipes.TABLE_2, RESIDUAL}
+    assert {(config.seed, config.scoring_images) for config in plan} == {(0, 4)}
+    trained = [config for config in plan if config.iterations]
+    assert {config.model for config in trained if not config.sparsity} == {*RECURRENT, RESIDUAL}
+    assert {config.model for config in trained} == {*RECURRENT, RESIDUAL}
+    assert {(c.dataset, c.iterations, c.training_images, c.batch_size) for c in trained} == {("glyphs", 4, 4_000, 100)}
+
+
 def test_cifar_10_is_scored_where_it_is_and_trained_by_the_papers_protocol(cifar: None) -> None:
     assert {c.dataset for _, c in table2.plan(SHORT, "mnist") if not c.iterations} == {"cifar-10"}
     plan = [c for _, c in table2.plan(PAPER, "mnist") if c.model in CIFAR]
@@ -104,7 +115,7 @@ def test_the_papers_row_is_beside_ours_and_says_what_was_scored() -> None:
 def test_kept_of_each_layer_and_of_each_gate_is_printed_for_all_networks() -> None:
     text = table2.table(found_for())
     assert text.count("\n- ") == 13
-    assert f"\n- WRN-22-8: fc1 30.0, fc2 25.0 (scored on 128 images of {NOISE})\n" in text
+    assert f"\n- WRN-22-8: fc1 30.0, fc2 25.0 (scored on 128 images: {NOISE})\n" in text
     assert "| GRU-b | rnn.weight_hh | i 10.0, f 20.0, g 30.0, o 40.0 |" in text
     assert text.count("| rnn.weight_ih |") == 4
 

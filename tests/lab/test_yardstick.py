@@ -74,12 +74,12 @@ def test_the_command_prints_it(
     assert "\n\nYardstick of 0.95\n\nFiles in" in capsys.readouterr().out
 
 
-def test_the_table_has_a_line_for_each_network_and_sparsity() -> None:
+def test_the_table_has_a_line_for_each_sparsity() -> None:
     text = RESULTS["yardstick"].text(rows(yardstick.plan(BUDGETS["long"].with_seeds(3), "glyphs")))
-    assert "| LeNet-5-Caffe | 98 % | 0.10 ± 0.10 | 5.00 ± 0.10 | 5.00 ± 0.10 |" in text
+    assert "| 98 % | 0.10 ± 0.10 | 5.00 ± 0.10 | 5.00 ± 0.10 |" in text
     assert "glyphs (not MNIST), 30 epochs, 3 seeds" in text
     smoke = RESULTS["yardstick"].text(rows(yardstick.plan(BUDGETS["smoke"], "glyphs")))
-    assert "100 iterations or 40 iterations, 1 seed" in smoke
+    assert "100 iterations, 1 seed" in smoke
 
 
 @pytest.mark.skipif(not yardstick.FILE.exists(), reason="no yardstick is shipped yet")

@@ -283,7 +283,39 @@ def test_running_statistics_need_a_batch_and_there_are_none_without_batch_norm()
     assert running_statistics(Sequential((3,), fc=Linear(3, 2)), {}, []) == {}
 
 
-def test_the_gates_that_remember_start_open_as_in_tensorflow() -> None:
+@pytest.mark.parametrize("shape", [(2,), (2, 3, 4)])
+def test_running_statistics_are_the_mean_over_batches_of_means_and_unbiased_variances(shape: tuple[int, ...]) -> None:
+    rng, net = np.random.default_rng(0), Sequential(shape, bn=BatchNorm(2))
+    batches = [rng.standard_normal((n, *shape)) + n for n in (2, 5, 9)]
+    axes = (0, *range(2, len(shape) + 1))
+    expected = {
+        "bn.running_mean": np.mean([x.mean(axes) for x in batches], axis=0),
+        "bn.running_var": np.mean([x.var(axes, ddof=1) for x in batches], axis=0),
+    }
+    params = net.init(0, dtype=np.float64)
+    stale = {"bn.running_mean": np.full(2, 7.0), "bn.running_var": np.full(2, 7.0)}
+    for given in (params, params | stale):
+        found = running_statistics(net, given, iter(batches))
+        assert [*found] == [*expected]
+        for name, a in expected.items():
+            np.testing.assert_allclose(found[name], a, rtol=1e-13)
+    single = running_statistics(net, net.init(0), [x.astype(np.float32) for x in batches])
+    assert {a.dtype for a in single.values()} == {np.dtype(np.float32)}
+
+
+def test_one_image_has_no_running_statistics_and_needs_them() -> None:
+    net = Sequential((3, 2, 2), bn=BatchNorm(3))
+    params, x = net.init(0, dtype=np.float64), np.random.default_rng(0).standard_normal((6, 3, 2, 2))
+    stats = running_statistics(net, params, [x])
+    for batches in ([x[:1]], [x, x[:1]]):
+        with pytest.raises(ValueError, match="a batch of one image"):
+            running_statistics(net, params | stats, batches)
+    np.testing.assert_allclose(net(params | stats, x[:1]), net(params | stats, x)[:1], rtol=1e-13)
+    smaller = np.sqrt(23 / 24)  # the unbiased variance of 24 numbers a channel is larger than the batch's
+    np.testing.assert_allclose(net(params | stats, x), net(params, x) * smaller, rtol=1e-5)
+
+
+def test_the_gates_that_remember_start_open() -> None:
     inner = Sequential((4, 3), rnn=LSTM(3, 3, all_states=True))
     net = Sequential(
         (4, 3), block=Residual(inner), gru=GRU(3, 2, all_states=True), each=EachStep(Linear(2, 2)), rnn=RNN(2, 2)

@@ -162,14 +162,30 @@ def wide_mlp() -> Sequential:
     )  # fmt: skip
 
 
-def test_the_number_of_threads_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    net, rng = wide_mlp(), np.random.default_rng(0)
-    params, x, y = random_params(net, rng), rng.standard_normal((20, 30)), rng.integers(0, 4, 20)
-    answers = []
-    for threads in (1, 2, 4):
+def convnet() -> Sequential:
+    return Sequential(
+        (1, 9, 9), conv1=Conv2d(1, 3, 3), conv2=Conv2d(3, 4, 3), relu=ReLU(), flatten=Flatten(), fc=Linear(100, 4)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("net", [wide_mlp(), convnet()], ids=["MLP", "convnet"])
+@pytest.mark.parametrize("factor", [1, 1.5, 4, 30, 10_000])
+def test_the_number_of_threads_changes_no_byte(net: Sequential, factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, answers = np.random.default_rng(0), set()
+    params, x, y = random_params(net, rng), rng.standard_normal((20, *net.input_shape)), rng.integers(0, 4, 20)
+    limit = round(factor * least(net, params, x, y))
+    for threads in (1, 2, 4, 64):
         monkeypatch.setattr(deletion, "cores", lambda threads=threads: threads)
-        answers.append(b"".join(d.tobytes() for d in delta_loss(net, params, x, y).values()))
-    assert answers[0] == answers[1] == answers[2]
+        found = delta_loss(net, params, x, y, memory_limit=limit)
+        answers.add(b"".join(d.tobytes() for d in found.values()))
+    assert len(answers) == 1
+
+
+def least(net: Sequential, params: dict[str, Array], x: Array, y: Array) -> int:
+    """What the sentence on too little memory says is needed."""
+    with pytest.raises(ValueError, match="needs at least") as raised:
+        delta_loss(net, params, x, y, memory_limit=1)
+    return int(re.findall(r"[\d,]+$", str(raised.value))[0].replace(",", ""))
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -179,10 +195,7 @@ def test_the_memory_limit_holds_in_an_mlp_down_to_the_least(threads: int, monkey
     monkeypatch.setattr(deletion, "CACHE", 2**40)  # so that nothing else bounds the batches
     net, rng = wide_mlp(), np.random.default_rng(0)
     params, x, y = random_params(net, rng), rng.standard_normal((10, 30)), rng.integers(0, 4, 10)
-    with pytest.raises(ValueError, match="needs at least") as raised:
-        delta_loss(net, params, x, y, memory_limit=1)
-    least = int(re.findall(r"[\d,]+$", str(raised.value))[0].replace(",", ""))
-    for limit in (least, 4 * least):
+    for limit in (least(net, params, x, y), 4 * least(net, params, x, y)):
         tracemalloc.start()
         delta_loss(net, params, x, y, delta=20.0, names=["fc1.weight"], memory_limit=limit)
         _, most = tracemalloc.get_traced_memory()

@@ -235,6 +235,13 @@ def test_collapse_is_found_in_unsigned_scores_too() -> None:
     assert collapse_sparsity(scores) == 0.25
 
 
+@pytest.mark.parametrize("use", [invert, lambda s: keep_top(s, 0.5), lambda s: keep_top_per_layer(s, 0.5)])
+@pytest.mark.parametrize("scores", [np.array(["a"]), np.array([1j]), np.array([None])])
+def test_scores_that_are_no_real_numbers_are_refused(use: Any, scores: Any) -> None:
+    with pytest.raises(TypeError, match=r"the scores of fc\.weight have dtype .*, expected real numbers"):
+        use({"fc.weight": scores})
+
+
 def test_scores_of_several_dtypes_are_inverted_together() -> None:
     scores = {"a.weight": np.array([5, 200], np.uint8), "b.weight": np.array([-3, 100], np.int8)}
     flat = np.concatenate([*invert(scores).values()])

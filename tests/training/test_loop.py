@@ -199,7 +199,7 @@ def test_ctrl_c_keeps_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"schedule": "linear"}, "unknown schedule 'linear': choose one of constant, step, cosine"),
+        ({"schedule": "linear"}, "schedule 'linear': choose one of constant, step, cosine, warmup, warmup_cosine"),
         ({"epochs": 0}, "epochs 0.*at least 1 epoch"),
         ({"batch_size": 241}, r"batch_size 241.*a batch of 1 to 240 \(the training images\)"),
         ({"learning_rate": float("nan")}, "learning_rate nan.*a learning rate above 0"),

@@ -55,10 +55,12 @@ def test_a_step_keeps_float32_and_leaves_the_gradient_alone(optimizer: SGD | Ada
     np.testing.assert_array_equal(g["w"], np.full(3, 0.5, np.float32))
 
 
-def test_schedules_start_at_one_and_go_where_they_say() -> None:
+def test_schedules_go_where_they_say() -> None:
     assert [SCHEDULES["constant"](i, 100) for i in (0, 50, 99)] == [1, 1, 1]
     assert [SCHEDULES["step"](i, 100) for i in (0, 24, 25, 50, 75, 99)] == pytest.approx([1, 1, 0.1, 0.01, 1e-3, 1e-3])
     assert [SCHEDULES["cosine"](i, 100) for i in (0, 50, 100)] == pytest.approx([1, 0.5, 0])
+    assert [SCHEDULES["warmup"](i, 100) for i in (0, 1, 4, 24, 25, 99)] == pytest.approx([0.2, 0.4, 1, 1, 0.1, 1e-3])
+    assert [SCHEDULES["warmup_cosine"](i, 100) for i in (0, 50, 100)] == pytest.approx([0.2, 0.5, 0])
 
 
 def test_drops_come_every_25k_iterations_as_in_the_paper_if_the_run_has_100k() -> None:

@@ -95,8 +95,9 @@ def names() -> dict[int, str]:
 
 
 def functions(registry: Mapping[str, Any]) -> list[Any]:
-    """The functions in a registry that have a name of their own, which no lambda has."""
-    return [obj for obj in registry.values() if isfunction(obj) and obj.__name__.isidentifier()]
+    """The functions in a registry that have a name in their module: no lambda has, nor one that a function made."""
+    found = [obj for obj in registry.values() if isfunction(obj)]
+    return [f for f in found if getattr(import_module(f.__module__), f.__name__, None) is f]
 
 
 def tables(module: ModuleType) -> Iterator[str]:

@@ -281,9 +281,10 @@ if data.name == "mnist" and fast_or(True, fast=False):
 # not what they are for.
 #
 # Without connections, a gate is a constant. f = σ(0) = ½ halves the memory with every row, for ever: no training can
-# bring it back, as its weights and its bias are gone. That is why the package starts the bias of *f* at 1, as
-# TensorFlow does. Its score is then not zero, SNIP keeps most of it, and the network can *learn* how long to remember.
-# It still is far behind the dense one after half an epoch. The site's table 2 says what longer training gives.
+# bring it back, as its weights and its bias are gone. So the package starts the bias of *f* at 1. (TensorFlow's LSTM
+# adds a constant of 1 to *f*; here the 1 is in a parameter.) The score of the bias is then not zero, SNIP keeps most
+# of it, and the network can *learn* how long to remember. After half an epoch it is still far behind the dense one. The
+# site's table 2 says what longer training gives.
 #
 # ### Exercise 9.3
 # Count what each gate keeps: `mask` is the mask of `weight_ih` or `weight_hh`, and `gates` has a letter for each block

@@ -225,19 +225,26 @@ def kept_by_gate(networks: Mapping[str, Mapping[str, Mapping[str, float]]], titl
     networks : dict of dicts of dicts of float
         Percent, by the letter of the gate; by the name of the parameter; by the panel's title.
     """
-    figure, row = panels(3.4 * len(networks) + 0.4, 3.6, title, len(networks), sharey=True)
+    ratios = [max(map(len, parts.values())) for parts in networks.values()]  # as wide as it has gates
+    figure, row = panels(0.9 * sum(ratios) + 0.6, 3.6, title, len(networks), sharey=True, width_ratios=ratios)
     for axes, (name, parts) in zip(row, networks.items(), strict=True):
         for i, (part, gates) in enumerate(parts.items()):
             places = np.arange(len(gates)) + (i - (len(parts) - 1) / 2) * 0.8 / len(parts)
             bars = axes.bar(places, list(gates.values()), 0.8 / len(parts), color=COLORS[i], label=part)
-            axes.bar_label(bars, [f"{share:.1f}" if share >= 0.05 else "" for share in gates.values()], size="x-small")
+            axes.bar_label(bars, [_short(share) for share in gates.values()], size="x-small")
             axes.set_xticks(range(len(gates)), list(gates))
         axes.set(title=name, xlabel="gate")
+        axes.margins(0.02, 0.1)
         axes.grid(visible=False, axis="x")
         axes.spines[["top", "right"]].set_visible(False)
     row[0].set_ylabel("connections kept (%)")
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
+
+
+def _short(percent: float) -> str:
+    """Two digits at most, as a label must fit on its bar."""
+    return f"{percent:.1f}" if 0.05 <= percent < 9.95 else f"{percent:.0f}"
 
 
 def _draw_bars(axes: Axes, lengths: Mapping[str, float], labels: Sequence[str]) -> None:

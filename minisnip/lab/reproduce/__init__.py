@@ -46,6 +46,7 @@ RESULTS = {  # the most important first: whoever has too little time cuts from t
     "table1": Result(tables.plan_table1, tables.table1),
     "ingredients": Result(choices.plan_ingredients, choices.table_ingredients),
     "lengths": Result(choices.plan_lengths, choices.table_lengths, choices.draw_lengths),
+    "rates": Result(choices.plan_rates, choices.table_rates),
     "figure1": Result(figures.plan_figure1, figures.text_figure1, figures.draw_figure1),
     "figure2": Result(figures.plan_figure2, figures.text_figure2, figures.draw_figure2, figures.lines_figure2),
     "figure3": Result(figures.plan_figure3, figures.text_figure3, figures.draw_figure3),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from minisnip.files import UnreadableFileError, load_json
+from minisnip.files import UnreadableFileError, load_json, reading
 from minisnip.lab.experiment import Experiment, load, record
 from minisnip.lab.report import Case, Row, as_markdown, plural
 from minisnip.lab.runs import read
@@ -76,13 +77,11 @@ def finished(runs: Path) -> Seconds:
     """The seconds of a step of each kind, from the runs of more than a few steps in a folder."""
     found: dict[tuple[Any, ...], list[float]] = {}
     for file in sorted(runs.glob("*.json")):
-        try:
+        with suppress(UnreadableFileError), reading(file, "holds no run"):
             content = load_json(file)
-        except UnreadableFileError:
-            continue
-        config, result = content.get("config", {}), content.get("result", {})
-        if (config.get("iterations") or 0) > 10 * MORE and not result.get("diverged") and result.get("seconds"):
-            found.setdefault(kind(config), []).append(result["seconds"] / config["iterations"])
+            config, result = content["config"], content["result"]
+            if (config["iterations"] or 0) > 10 * MORE and not result["diverged"] and result["seconds"]:
+                found.setdefault(kind(config), []).append(result["seconds"] / config["iterations"])
     return {key: (median(seconds), 0.0) for key, seconds in found.items()}
 
 

@@ -16,7 +16,9 @@ RECURRENT = ("lstm-s", "lstm-b", "gru-s", "gru-b")
 CIFAR = ("alexnet-s", "alexnet-b", "vgg-c", "vgg-d", "vgg-like", "wrn-16-8", "wrn-16-10", "wrn-22-8")
 RESIDUAL = "wrn-10-1"  # ours
 ON_MNIST = (*RECURRENT, RESIDUAL)
-SEARCH_SEED = 1000  # the first seed of the runs that choose; no table reports an error of theirs on the test split
+# The first seed of the runs that choose a learning rate, and of those that choose the rest. No table reports an error
+# of these runs on the test split. With 1000 and 1001, LeNet-5-Caffe at 98 % diverges at the paper's rate of 0.1.
+RATES_SEED, SEARCH_SEED = 1000, 1002
 
 
 # Budgets
@@ -63,32 +65,34 @@ class Budget:
         return replace(self, seeds=dict.fromkeys(self.seeds, seeds), fewer={})
 
 
-def _by_network(mlp: int, convnet: int, recurrent: int, residual: int, cifar: int) -> dict[str, int]:
+def _by_network(
+    mlp: int, convnet: int, recurrent: int, residual: int, cifar: int, relu: int | None = None
+) -> dict[str, int]:
     table2 = dict.fromkeys(RECURRENT, recurrent) | {RESIDUAL: residual} | dict.fromkeys(CIFAR, cifar)
-    return {MLP: mlp, CONVNET: convnet, RELU: convnet, **table2}
+    return {MLP: mlp, CONVNET: convnet, RELU: convnet if relu is None else relu, **table2}
 
 
-CHOOSING = {"ingredients": 3, "lengths": 3}
+CHOOSING = {"ingredients": 3, "lengths": 3, "rates": 3}
 BUDGETS = {
     budget.name: budget
     for budget in (
         Budget(
-            "smoke", _by_network(1, 1, 1, 1, 1), _by_network(100, 40, 8, 8, 0), training_images=4_000, memorized=500
+            "smoke", _by_network(1, 1, 1, 1, 1), _by_network(100, 40, 4, 4, 0), training_images=4_000, memorized=500
         ),
         Budget(
             "short",
             _by_network(5, 3, 3, 3, 1),
             _by_network(16_200, 5_400, 5_400, 2_700, 0),
             memorized=10_000,
-            fewer={"ingredients": 1, "lengths": 2, "table3": 2, "figure4": 1, "yardstick": 2},
+            fewer={"ingredients": 1, "lengths": 2, "rates": 2, "table3": 2, "figure4": 1, "yardstick": 2},
         ),
         Budget(
             "long",
-            _by_network(10, 5, 3, 3, 1),
+            _by_network(10, 5, 3, 3, 1, relu=3),
             _by_network(32_400, 14_400, 5_400, 2_700, 0),
             memorized=10_000,
-            fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 2},
-            shorter={"ingredients": 3, "figure4": 3, "table3": 3},
+            fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 5},
+            shorter={"ingredients": 3, "rates": 3, "figure4": 3, "table3": 3},
         ),
         Budget(
             "paper",
@@ -108,18 +112,21 @@ Changes: TypeAlias = dict[str, Any]
 
 PROTOCOL: dict[str, Any] = {"schedule": "step", "compact": True, "test_split": "every-epoch"}
 RATE = 0.1
-LOWER_RATE, TRAINS_AT_RATE = 0.02, 0.98  # LeNet-5-Caffe diverges at 0.1 unless it is pruned that much
+LOWER_RATE, TRAINS_AT_RATE = 0.02, 0.98  # LeNet-5-Caffe diverges at 0.1; pruned that much, it trains with most draws
 AUTHORS: Changes = {"init": "lecun", "trained_init": "lecun"}  # one draw is scored, another is trained
 
 RESIDUAL_TRAINING: Changes = {"schedule": "step"}
-# Chosen on the validation split, LSTM-s at 95 %, one seed from SEARCH_SEED on, 1,620 steps: 3.4 %; Glorot's draw 4.6 %,
+# Chosen on the validation split, LSTM-s at 95 %, seed 1000, 1,620 steps: 3.4 %; Glorot's draw 4.6 %,
 # He's 7.8 %, SGD at 0.1 5.8 %. With Adam at 1e-3, 2,160 steps made 10.8 %.
 RECURRENT_TRAINING: Changes = {"optimizer": "adam", "learning_rate": 5e-3, "schedule": "cosine", "init": "normal"}
 RECURRENT_RECIPE = "Adam, learning rate 5e-3 on a cosine, initial weights normal with std 0.1"
 
 INGREDIENTS: dict[str, Changes] = {
     "twice the iterations": {"longer": 2},
+    "warm-up": {"schedule": "warmup"},
     "cosine schedule": {"schedule": "cosine"},
+    "cosine after a warm-up": {"schedule": "warmup_cosine"},
+    "a tenth of the weight decay": {"weight_decay": 5e-5},
     "average of the weights": {"average": 0.999},
     "shifts by 1 pixel": {"augment": "shift"},
     "shifts by 2 pixels": {"augment": "shift:2"},
@@ -128,10 +135,10 @@ INGREDIENTS: dict[str, Changes] = {
     "scored on 10,000 images": {"scoring_images": 10_000},
     "LeCun's initialization": {"init": "lecun"},
 }
-# "ours, best": chosen on the validation split and the seeds from SEARCH_SEED on; the table has the seeds from 0 on
+# "ours, best": chosen on the validation split, with the seeds from SEARCH_SEED on. The table has the seeds from 0 on.
 BEST: dict[str, tuple[str, ...]] = {
     MLP: ("twice the iterations", "cosine schedule", "average of the weights", "shifts by 1 pixel", "FORCE"),
-    CONVNET: ("twice the iterations", "cosine schedule", "average of the weights", "shifts by 1 pixel", "FORCE"),
+    CONVNET: ("twice the iterations", "cosine after a warm-up", "average of the weights", "shifts by 1 pixel", "FORCE"),
 }
 
 
@@ -148,9 +155,9 @@ def algorithm_1(model: str, sparsity: float, budget: Budget, changes: Changes | 
     return options
 
 
-def best_changes(model: str, without: str = "") -> Changes:
-    """What "ours, best" changes of Algorithm 1; on request without one ingredient."""
-    return {key: value for name in BEST[model] if name != without for key, value in INGREDIENTS[name].items()}
+def best_changes(model: str) -> Changes:
+    """What "ours, best" changes of Algorithm 1."""
+    return {key: value for name in BEST[model] for key, value in INGREDIENTS[name].items()}
 
 
 def best(model: str, sparsity: float, budget: Budget) -> Changes:

@@ -1,8 +1,8 @@
 """Table 2 of the paper: twelve networks of other architectures, pruned by the same function.
 
-The recurrent networks read MNIST row by row, and are trained. The others take CIFAR-10's images: a budget that does not
-train them builds, counts and scores them, on random images if CIFAR-10 is not on this machine. A residual network that
-is small enough for MNIST is trained beside them.
+The recurrent networks read MNIST row by row, and are trained. The others take CIFAR-10's images. Only the largest
+budget trains them; the others build, count and score them, on random images if CIFAR-10 is not on this machine. A
+residual network of our own, small enough for MNIST, is trained too.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def table(rows: Sequence[Row]) -> str:
     return "\n\n".join(
         [
             "m is the number of parameters that can be pruned, κ the number of those that are kept, err the test error "
-            "in percent. The numbers in a column without *ours* are the paper's.",
+            "in percent. Columns without *ours* have the paper's numbers.",
             as_markdown(lines),
             "Kept of each layer, in percent, seed 0:",
             "\n".join(layers),
@@ -149,7 +149,7 @@ def _sum(counts: Any) -> Count:
 
 def _layers_in_words(row: Row) -> str:
     parts = ", ".join(f"{name} {count.percent:.1f}" for name, count in by_layer(row).items())
-    return f"{parts} (scored on {row['scoring_images']} images of {row['label']})"
+    return f"{parts} (scored on {row['scoring_images']} images: {row['label']})"
 
 
 def _gates_line(model: str, name: str, gates: Mapping[str, Count]) -> Row:
@@ -163,11 +163,11 @@ def _gates_line(model: str, name: str, gates: Mapping[str, Count]) -> Row:
 def _protocol(rows: Sequence[Row]) -> str:
     recurrent, residual = (select(rows, model=model) for model in (RECURRENT[0], RESIDUAL))
     return (
-        f"The recurrent networks: {recipes.where(recurrent)}, {recipes.RECURRENT_RECIPE}. {TITLES[RESIDUAL]} is ours, "
-        f"and shows that networks with batch normalization and shortcuts train pruned: {recipes.where(residual)}. The "
-        f"rest of the protocol is the paper's: {recipes.protocol()} The weights that were scored are trained. "
-        "The validation split chose the epoch. Networks with a dash in place of our errors were scored and not "
-        "trained; `--budget paper` trains them if CIFAR-10 is on the machine."
+        f"Recurrent networks: {recipes.where(recurrent)}, {recipes.RECURRENT_RECIPE}. {TITLES[RESIDUAL]} is ours. It "
+        f"shows that pruned networks with batch normalization and shortcuts can be trained: {recipes.where(residual)}. "
+        f"The rest of the protocol is the paper's: {recipes.protocol()} The weights that were scored are trained. "
+        "The validation split chose the epoch. A dash in place of our error marks a network that was scored but not "
+        "trained; `--budget paper` trains it if CIFAR-10 is on the machine."
     )
 
 
