@@ -288,8 +288,9 @@ def from_torch(
     for name, theirs in _theirs(net).items():
         entries = [_taken(state, full, shapes[name]) for full in theirs]
         params[name] = np.sum([w for w, _ in entries], axis=0)
-        if all(mask is not None for _, mask in entries):
-            masks[name] = np.max([mask for _, mask in entries], axis=0)  # of two biases, one is enough
+        kept = [mask for _, mask in entries if mask is not None]
+        if len(kept) == len(entries):
+            masks[name] = np.max(kept, axis=0)  # of two biases, one is enough
     params |= {name: state.pop(name) for name in net.state_shapes() if name in state}
     if state:
         raise ValueError(f"{next(iter(state))} is no parameter of the network, which has {', '.join(params)}")

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from minisnip.autodiff.engine import Arrays
-from minisnip.files import load_arrays, reading, write_atomically
+from minisnip.files import load_arrays, reading, save_arrays, write_atomically
 from minisnip.nn.layers import Sequential
 
 
@@ -31,10 +31,12 @@ def check_shapes(net: Sequential, params: Arrays, masks: Arrays) -> None:
 
 
 def save_state(module: torch.nn.Module, path: str | Path) -> None:
-    """Write the state dict of a module: as .safetensors if the path ends so, otherwise as `torch.save` does."""
+    """Write the state dict of a module: as .safetensors or .npz if the path ends so, otherwise as `torch.save` does."""
     path, state = Path(path), {name: a.contiguous() for name, a in module.state_dict().items()}
     if path.suffix == ".safetensors":
         write_atomically(path, lambda file: file.write(safetensors.torch.save(state)))
+    elif path.suffix == ".npz":
+        save_arrays(path, {name: a.numpy(force=True) for name, a in state.items()})
     else:
         write_atomically(path, lambda file: torch.save(state, file))
 

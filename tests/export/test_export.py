@@ -213,7 +213,7 @@ def test_without_running_statistics_batch_normalization_takes_those_of_the_batch
     close(by_torch(module, images), expected)
 
 
-@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+@pytest.mark.parametrize("ending", ["pt", "safetensors", "npz"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_file_of_weights_is_read_back(ending: str, masked: bool, tmp_path: Path) -> None:
     net, params, images = made("lstm")
