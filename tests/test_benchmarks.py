@@ -37,6 +37,7 @@ from tests.benchmarks.growth import Series
 from tests.benchmarks.problem import first, problem
 from tests.benchmarks.table import ratio
 from tests.benchmarks.turns import SMOKE, Effort, Entry, Turns, take_turns, take_turns_in
+from tests.lab.browser import FOUND
 from tests.networks import toy_dataset
 from tests.table2 import SMALL
 
@@ -133,7 +134,7 @@ def test_the_shipped_exports_are_the_tables_of_their_numbers() -> None:
         assert (exported.OUT / f"{name}.md").read_text(encoding="utf-8") == "\n".join(lines) + "\n"
 
 
-@pytest.mark.skipif(explorer.FOUND is None, reason="no Chromium is installed: apt install chromium")
+@pytest.mark.skipif(FOUND is None, reason="no Chromium is installed: apt install chromium")
 def test_the_first_load_and_each_control_of_the_explorer_have_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explorer, "mnist_or_glyphs", lambda: load("glyphs"))
     rows = list(explorer.measure(SMOKE))
