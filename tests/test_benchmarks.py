@@ -15,16 +15,29 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from minisnip.data import Dataset, Split
+from minisnip.data import Dataset, Split, load
 from minisnip.lab.report import as_markdown
 from minisnip.nn import LENETS, Flatten, Linear, Sequential
-from tests.benchmarks import agreement, architectures, big, growth, import_time, race, training_step, turns
+from tests.benchmarks import (
+    agreement,
+    architectures,
+    big,
+    compaction,
+    explorer,
+    exported,
+    growth,
+    import_time,
+    race,
+    training_step,
+    turns,
+)
 from tests.benchmarks import problem as benchmark_of_problem
 from tests.benchmarks.contestants import matmul_, minisnip_
 from tests.benchmarks.growth import Series
 from tests.benchmarks.problem import first, problem
 from tests.benchmarks.table import ratio
 from tests.benchmarks.turns import SMOKE, Effort, Entry, Turns, take_turns, take_turns_in
+from tests.lab.browser import FOUND
 from tests.networks import toy_dataset
 from tests.table2 import SMALL
 
@@ -100,6 +113,36 @@ def test_the_shipped_architectures_are_the_tables_of_their_numbers_with_every_go
         *[(1.3, "×"), (1, " GiB")],
         *[(2, "×"), (4, " GiB")] * 2,
     ]
+
+
+def test_exported_networks_are_measured_and_every_one_is_in_the_tables() -> None:
+    pytest.importorskip("minisnip.export", reason="pip install '.[export]'")
+    rows = list(exported.measure(SMOKE))
+    assert len(rows) == 2 * 4
+    for row in rows:
+        assert row["bytes"]["masked"] == row["bytes"]["dense"] > row["bytes"]["compacted"]
+        assert {kind: len(ms) for kind, ms in row["turns_ms"]["1 image"].items()} == dict.fromkeys(compaction.KINDS, 2)
+    found = exported.tables(rows)
+    assert [len(lines) for lines in found.values()] == [2 + 2 + 8] * 3
+    assert "LeNet-300-100 | 90 % | 1,0" in found["1_sizes"][4]
+    assert len(exported.for_lesson(rows).splitlines()) == 3 + 8
+
+
+def test_the_shipped_exports_are_the_tables_of_their_numbers() -> None:
+    if not exported.OUT.exists():
+        pytest.skip("not measured yet: python -m tests.benchmarks.exported")
+    record = json.loads((exported.OUT / "exported.json").read_text(encoding="utf-8"))
+    for name, lines in exported.tables(record["rows"]).items():
+        assert (exported.OUT / f"{name}.md").read_text(encoding="utf-8") == "\n".join(lines) + "\n"
+
+
+@pytest.mark.skipif(FOUND is None, reason="no Chromium is installed: apt install chromium")
+def test_the_first_load_and_each_control_of_the_explorer_have_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorer, "mnist_or_glyphs", lambda: load("glyphs"))
+    rows = list(explorer.measure(SMOKE))
+    assert [row["what"] for row in rows] == [explorer.LOAD, *explorer.CHANGES]
+    assert all(len(row["turns_ms"]) == 2 and min(row["turns_ms"]) > 0 for row in rows)
+    assert explorer.section(rows).count("\n") == 2 + len(rows)
 
 
 @pytest.mark.parametrize(("name", "package"), [("torch_:selection", "torch"), ("argsort_:selection", "numpy")])

@@ -29,7 +29,7 @@ from minisnip.autodiff.threads import equal_parts, in_pieces, in_turn
 Pair: TypeAlias = tuple[int, int]
 
 
-def _border(sizes: Sequence[int], kernel: Pair, stride: int, padding: int | str) -> list[Pair]:
+def border(sizes: Sequence[int], kernel: Pair, stride: int, padding: int | str) -> list[Pair]:
     """The zeros (before, after) along the height and along the width.
 
     "same" makes ⌈n / stride⌉ windows of n numbers, as in TensorFlow: as few zeros as that needs, of an odd number one
@@ -56,7 +56,7 @@ def out_sizes(sizes: Sequence[int], kernel: Pair, stride: int, padding: int | st
         raise TypeError(f"kernel {kernel}, stride {stride} and padding {padding} must be whole numbers, not pairs")
     if stride < 1 or zeros < 0 or min(kernel) < 1:
         raise ValueError(f"kernel {kernel} and stride {stride} must be at least 1, padding {padding} not negative")
-    borders = _border(sizes, kernel, stride, padding)
+    borders = border(sizes, kernel, stride, padding)
     oh, ow = ((n + sum(b) - k) // stride + 1 for n, b, k in zip(sizes, borders, kernel, strict=True))
     if oh < 1 or ow < 1:
         raise ValueError(
@@ -229,7 +229,7 @@ def conv2d(x: Value, weight: Value, stride: int = 1, padding: int | str = 0, bia
 
 def padded(x: Value, kernel: Pair, stride: int, padding: int | str) -> Any:
     """Zeros around the images, put there with the batch last, which so remains last in memory."""
-    borders = _border(shape_of(x)[2:], kernel, stride, padding)
+    borders = border(shape_of(x)[2:], kernel, stride, padding)
     if not any(map(any, borders)):
         return x
     images = pad(ops.transpose(x, (1, 2, 3, 0)), [(0, 0), *borders, (0, 0)])

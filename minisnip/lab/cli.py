@@ -267,6 +267,37 @@ def agree_command(options: argparse.Namespace) -> None:
     _print(options, f"{report.for_terminal(agree.summary(result.report))}\n\n{report.files_in(folder)}")
 
 
+def explore_command(options: argparse.Namespace) -> None:
+    """Turn SNIP's knobs in the browser: sparsity, criterion, network, scoring batch; see at once what is kept.
+
+    Serve a page on this machine, which needs no network, until Ctrl-C. It has a control for each setting, and shows
+    the pixels that are read, what each layer keeps, the predicted change of the loss and the overlap of two criteria.
+    """
+    from minisnip.lab.explorer import Explorer, open_server  # here, because no other command needs a server
+
+    with wrong_options(options):
+        dataset, _ = _load(Experiment(dataset=options.dataset or "mnist"), options)
+        server = open_server(Explorer(dataset), options.port)
+    _print(options, f"{dataset.label}: open http://localhost:{server.server_port}/ in a browser; Ctrl-C stops")
+    with server, suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+def export_command(options: argparse.Namespace) -> None:
+    """Write the network of a finished run as one file for PyTorch or ONNX.
+
+    RUN is the folder of `minisnip train`. torch (the default) and safetensors hold the state dict, with the masks as
+    torch.nn.utils.prune names them. onnx holds the smaller network that the masks leave: it computes the same.
+    """
+    with wrong_options(options):
+        try:
+            from minisnip.lab.exported import export_run  # here, because it takes PyTorch
+        except ImportError as error:
+            options.parser.error(str(error))
+        path = export_run(options.run, options.format, options.out)
+    _print(options, f"wrote {path} ({path.stat().st_size:,} bytes)")
+
+
 def data_command(options: argparse.Namespace) -> int:
     """Show and verify the data sets on this machine.
 
@@ -345,6 +376,8 @@ def _parser() -> Parser:
     _add_compare(_add(commands, "compare", compare_command))
     _add_reproduce(_add(commands, "reproduce", reproduce_command))
     _add_agree(_add(commands, "agree", agree_command))
+    _add_explore(_add(commands, "explore", explore_command))
+    _add_export(_add(commands, "export", export_command))
     _add(commands, "data", data_command)
     return parser
 
@@ -404,6 +437,20 @@ def _add_agree(parser: Parser) -> None:
     _add_threads(parser)
 
 
+def _add_explore(parser: Parser) -> None:
+    _add_dataset(parser)
+    parser.set_defaults(out=None)
+    port = "port of the page; 0 for any free one (default: %(default)s)"
+    parser.add_argument("--port", metavar="N", type=int, default=8765, help=port)
+
+
+def _add_export(parser: Parser) -> None:
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a finished run")
+    kinds = "torch, safetensors, or onnx (default: %(default)s)"
+    parser.add_argument("--format", metavar="NAME", default="torch", help=kinds)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the file (default: model.* in the folder)")
+
+
 def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:
     """An option for each of these fields of `Experiment`."""
     for field in fields(Experiment):
@@ -421,10 +468,14 @@ def _add_fields(parser: Parser, names: Sequence[str], **defaults: Any) -> None:
 
 def _add_places(parser: Parser) -> None:
     """Where the data come from, and where the results go."""
-    names = f"{', '.join(data.NAMES)} (default: mnist; if it cannot be had, glyphs, with a warning)"
-    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=names)
+    _add_dataset(parser)
     parser.add_argument("--out", metavar="DIR", type=_folder, help="folder for the results (default: one under runs/)")
     parser.add_argument("--svg", action="store_true", help="write each figure as SVG too, beside the PNG")
+
+
+def _add_dataset(parser: Parser) -> None:
+    names = f"{', '.join(data.NAMES)} (default: mnist; if it cannot be had, glyphs, with a warning)"
+    parser.add_argument("--dataset", metavar="NAME", choices=data.NAMES, help=names)
 
 
 def _add_threads(parser: Parser) -> None:

@@ -306,7 +306,7 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
             f"there is nothing to resume in {folder}: leave out --resume, or give the run's --out and options"
         )
     make_folder(folder)
-    result, unfinished = _read_result(folder / "result.json"), any(folder.glob("*.checkpoint.npz"))
+    result, unfinished = read_result(folder / "result.json"), any(folder.glob("*.checkpoint.npz"))
     if result is not None:
         if not is_of(result, experiment) or bool(result.get("dense")) != compare_dense:
             raise ValueError(f"the folder {folder} holds the result of another run: choose another with --out")
@@ -321,7 +321,7 @@ def open_folder(folder: Path, experiment: Experiment, compare_dense: bool, resum
     return None
 
 
-def _read_result(file: Path) -> dict[str, Any] | None:
+def read_result(file: Path) -> dict[str, Any] | None:
     """The content of `result.json` without its checksum; None if there is no such file."""
     if not file.exists():
         return None

@@ -91,6 +91,8 @@ def exercises(source: Path) -> list[tuple[str, str, str]]:
 @EACH
 def test_stubs_are_not_started_and_solutions_pass(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     setup = next(text for kind, text in cells_of_script(source) if kind == "code").replace("%matplotlib inline", "")
+    if "import export" in setup:
+        pytest.importorskip("minisnip.export", reason="pip install '.[export]'")
     numbers = []
     for stub, check, solution in exercises(source):
         namespace: dict[str, Any] = {}

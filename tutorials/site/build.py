@@ -43,6 +43,7 @@ teaching
 def gather(source: Path) -> None:
     """Put everything that Sphinx reads into one folder."""
     shutil.copytree(SITE, source, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copy(SITE / "howto" / "vgg_like.py", source / "howto")  # its page shows it
     not_lessons = shutil.ignore_patterns("site", "source", "course", "*.py", ".*")
     shutil.copytree(TUTORIALS, source / "lessons", ignore=not_lessons)
     index = (source / "lessons" / "README.md").rename(source / "lessons" / "index.md")

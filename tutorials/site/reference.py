@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import isclass, isfunction, ismodule
 from pathlib import Path
 from types import GenericAlias, ModuleType
@@ -62,6 +63,7 @@ ALIAS = """
 def modules() -> list[ModuleType]:
     """The packages with an `__all__`, the modules that are named in one, and the strategies for tests."""
     packages = [m.name for m in pkgutil.walk_packages(minisnip.__path__, "minisnip.") if m.ispkg]
+    packages = [name for name in packages if name != "minisnip.export" or find_spec("onnx")]  # what an extra needs
     found = {m for m in map(import_module, ["minisnip", *packages]) if hasattr(m, "__all__")}
     named = {obj for m in found for name in m.__all__ if ismodule(obj := getattr(m, name))}
     return sorted(found | named | {import_module("minisnip.testing")}, key=lambda m: m.__name__)

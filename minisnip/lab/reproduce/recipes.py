@@ -96,7 +96,7 @@ BUDGETS = {
             _by_network(64_800, 28_800, recurrent=5_400, residual=1_350, cifar=0),
             memorized=10_000,
             fewer={**CHOOSING, "figure1": 3, "figure3": 5, "figure4": 3, "table3": 5, "yardstick": 5},
-            shorter={name: PARTS for name in ("ingredients", "rates", "figure3", "figure4", "table3")},
+            shorter=dict.fromkeys(("ingredients", "rates", "figure3", "figure4", "table3"), PARTS),
         ),
         Budget(
             "paper",
