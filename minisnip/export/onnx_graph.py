@@ -104,8 +104,9 @@ def _batch_norm(graph: Graph, name: str, layer: BatchNorm, shape: Shape, x: str)
 
 
 def _residual(graph: Graph, name: str, layer: Residual, shape: Shape, x: str) -> str:
-    outputs = [_layer(graph, f"{name}.{part}", inner, shape, x) for part, inner in layer.parts.items()]
-    return graph.node("Add", name, outputs if layer.shortcut is not None else [*outputs, x])
+    body = _layer(graph, f"{name}.body", layer.body, shape, x)
+    short = x if layer.shortcut is None else _layer(graph, f"{name}.shortcut", layer.shortcut, shape, x)
+    return graph.node("Add", name, [body, short])
 
 
 def _rows(graph: Graph, name: str, layer: Rows, shape: Shape, x: str) -> str:

@@ -183,13 +183,14 @@ BIASES = ("cell.bias_ih_l0", "cell.bias_hh_l0")
 NAMES = {"weight_ih": ("cell.weight_ih_l0",), "weight_hh": ("cell.weight_hh_l0",), "bias": BIASES}
 
 
-def _recurrent_layers(layer: Layer, name: str = "") -> Iterator[str]:
+def _recurrent_layers(net: Sequential, start: str = "") -> Iterator[str]:
     """The names of the layers that are a recurrent module of PyTorch."""
-    if isinstance(layer, LSTM | RNN):
-        yield name
-    inner = layer.layers if isinstance(layer, Sequential) else layer.parts if isinstance(layer, Residual) else {}
-    for part, found in inner.items():
-        yield from _recurrent_layers(found, f"{name}.{part}" if name else part)
+    for name, layer in net.layers.items():
+        if isinstance(layer, LSTM | RNN):
+            yield f"{start}{name}"
+        inner = layer.networks if isinstance(layer, Residual) else {"": layer} if isinstance(layer, Sequential) else {}
+        for part, found in inner.items():
+            yield from _recurrent_layers(found, f"{start}{name}.{part}")
 
 
 def _theirs(net: Sequential) -> dict[str, tuple[str, ...]]:
