@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -75,6 +76,7 @@ def without(*names: str) -> Iterator[None]:
             raise BlockedError(called[0] if called else "sys.setprofile") from None
 
 
+@cache
 def _place(name: str) -> tuple[str, range]:
     """The file or folder where it is written, and the lines there; all lines of a module."""
     found = pkgutil.resolve_name(name)
