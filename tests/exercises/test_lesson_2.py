@@ -173,7 +173,7 @@ WRONG = {
     "tests nothing": (
         property_test,
         lambda op: 1,
-        "'swapped'",
+        "the op is never called",
         "Returns without calling the op, and lets every mutant live.",
     ),
     "never called": (
