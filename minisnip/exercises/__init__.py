@@ -11,9 +11,10 @@ import os
 from typing import TypeVar
 
 from minisnip import data
-from minisnip.exercises.checks import Exercise, Trial
+from minisnip.exercises.blocking import BlockedError, without
+from minisnip.exercises.checks import Exercise, Trial, exercise
 
-__all__ = ["Exercise", "Trial", "fast_or", "mnist_or_glyphs", "seed_of"]
+__all__ = ["BlockedError", "Exercise", "Trial", "exercise", "fast_or", "mnist_or_glyphs", "seed_of", "without"]
 
 FAST = "MINISNIP_FAST"  # an environment variable: if it is 1, the lessons use their fast settings
 

@@ -1,40 +1,46 @@
 """An exercise tries an answer on small inputs first, and prints the first one that shows it wrong.
 
 >>> from functools import partial
->>> @exercise("0.1", "a square", hint="a number times itself")
+>>> @exercise("0.1", "a square", "what is 2²?", "a number times itself", own=("minisnip.ops",))
 ... def square(answer):
 ...     for x in (1, 2, 3):
-...         yield Trial(f"x = {x}", partial(answer, x), x * x)
+...         yield Trial(f"x = {x}", partial(answer, x), x * x, kind="odd numbers" if x % 2 else "even numbers")
 >>> def answer(x):
 ...     ...  # your code
 >>> square(answer)
-Exercise 0.1, a square: not started.
+Exercise 0.1, a square: not started yet (or it returns nothing).
 >>> square(lambda x: x + x)
 Exercise 0.1, a square: not yet.
   given     x = 1
   got       2
   expected  1
-  hint      a number times itself
+  hint 1/2  what is 2²?
 >>> square(lambda x: x**2)
-Exercise 0.1, a square: passed (3 trials).
+Exercise 0.1, a square: passed, tried on odd numbers (2), even numbers (1).
 """
 
 from __future__ import annotations
 
-import dis
+import inspect
+import linecache
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from types import FunctionType
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field
+from functools import wraps
+from io import StringIO
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
 
 from minisnip.autodiff.engine import Array
+from minisnip.exercises.blocking import BlockedError, without
 from minisnip.mistakes import printable
 
+GRADIENTS = ("minisnip.grad", "minisnip.value_and_grad", "minisnip.jacobian")  # as `own`: a derivative is the exercise
 WIDTH, INDENT = 96, " " * 12  # characters of a printed line, and the start of one that continues another
-EMPTY = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}  # the instructions of a body of `...`
 
 
 @dataclass(frozen=True)
@@ -50,31 +56,41 @@ class Trial:
     expected : object
         Arrays and floats are compared with a relative tolerance of 1e-6, everything else exactly.
     hint : str
-        Replaces the hint of the exercise.
+        What is special about this input; shown from the second hint on.
+    kind : str
+        What kind of input it is, in the plural; an exercise that is passed counts the trials of each kind.
     """
 
     given: str
     got: Callable[[], Any]
     expected: Any
     hint: str = ""
+    kind: str = "inputs"
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A check that prints: not started, a counterexample, or passed.
+    """A check that prints: not started, a counterexample and a hint, or passed and what was tried.
 
     Attributes
     ----------
     number, title : str
     trials : callable
         From an answer to its trials, the smallest inputs first.
-    hint : str
+    hints : tuple of str
+        The first asks, the second helps, the third nearly tells. Each different wrong answer gets the next.
+    own : tuple of str
+        The answers that minisnip has, as `without` takes them: an answer that calls one is told so.
+    wrong : list of str
+        The counterexamples that this session has seen.
     """
 
     number: str
     title: str
     trials: Callable[[Any], Iterable[Trial]]
-    hint: str
+    hints: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    wrong: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __call__(self, answer: Any) -> None:
         """Print the verdict."""
@@ -83,44 +99,93 @@ class Exercise:
     def verdict(self, answer: Any) -> str:
         """The words after the title."""
         if is_stub(answer):
-            return "not started."
-        count = 0
-        for trial in self.trials(answer):
-            count += 1
-            got = _ask(trial)
-            if not agree(got, trial.expected):
-                return _counterexample(trial, got, trial.hint or self.hint)
-        return f"passed ({count} trial{'s' * (count != 1)})."
+            return "not started yet."
+        returned: list[Any] = []
+        tried = Counter[str]()
+        for trial in self.trials(_noted(answer, returned)):
+            got = _ask(trial, answer)
+            if agree(got, trial.expected):
+                tried[trial.kind] += 1
+            elif not tried and returned and all(value is None or value is ... for value in returned):
+                return "not started yet (or it returns nothing)."
+            else:
+                return self._counterexample(trial, got) + self._borrowed(answer)
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in tried.items())
+        return f"passed, tried on {kinds or 'nothing'}." + self._borrowed(answer, "right, but ")
+
+    def _counterexample(self, trial: Trial, got: Any) -> str:
+        rows = {"given": trial.given, "got": format_value(got), "expected": format_value(trial.expected)}
+        text = "not yet." + "".join(_row(name, value) for name, value in rows.items() if value)
+        if got is None:
+            return text + _row("hint", "the function returned nothing: is `return` missing?")
+        if text not in self.wrong:
+            self.wrong.append(text)
+        step = min(len(self.wrong), len(self.hints))
+        here = _row("here", trial.hint) if trial.hint and (step > 1 or not step) else ""
+        return text + here + (_row(f"hint {step}/{len(self.hints)}", self.hints[step - 1]) if step else "")
+
+    def _borrowed(self, answer: Any, but: str = "") -> str:
+        """A line that says what minisnip function the answer calls, if it calls one of `own`."""
+        if not (self.own and callable(answer)):
+            return ""
+        with suppress(Exception), redirect_stdout(StringIO()):  # what was printed and raised is known already
+            try:
+                for trial in self.trials(without(*self.own)(answer)):
+                    trial.got()
+            except BlockedError as called:
+                return _row("note", f"this calls {called}: {but}the exercise is to write it")
+        return ""
 
 
-def exercise(number: str, title: str, hint: str = "") -> Callable[[Callable[[Any], Iterable[Trial]]], Exercise]:
+def exercise(
+    number: str, title: str, *hints: str, own: tuple[str, ...] = ()
+) -> Callable[[Callable[[Any], Iterable[Trial]]], Exercise]:
     """Make an `Exercise` of the function that it decorates, which yields the trials of an answer."""
-    return lambda trials: Exercise(number, title, trials, hint)
+    return lambda trials: Exercise(number, title, trials, hints, own)
 
 
 class Raised(str):
     """An exception as a line of text, which agrees with nothing."""
 
 
-def _ask(trial: Trial) -> Any:
+def _ask(trial: Trial, answer: Any) -> Any:
     try:
         return trial.got()
     except Exception as error:
-        return Raised(f"{type(error).__name__}: {error}")
+        return Raised(f"{type(error).__name__}: {error}{_line(error, answer)}")
+
+
+def _line(error: Exception, answer: Any) -> str:
+    """Where in the student's code it was raised: the last line of the module, or the notebook, that has the answer."""
+    own = getattr(inspect.unwrap(answer), "__globals__", None)
+    lines = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__) if frame.f_globals is own]
+    if not lines:
+        return ""
+    text = linecache.getline(*lines[-1]).strip()
+    return f"\nin line {lines[-1][1]} of your code" + f": {text}" * bool(text)
+
+
+def _noted(answer: Any, returned: list[Any]) -> Any:
+    """The answer; what it returns, or that it raised an exception, is noted too."""
+    if isinstance(answer, Mapping | list):
+        return answer
+
+    @wraps(answer)
+    def ask(*args: Any, **options: Any) -> Any:
+        returned.append("an exception")
+        returned[-1] = answer(*args, **options)
+        return returned[-1]
+
+    return ask
 
 
 def is_stub(answer: Any) -> bool:
-    """Whether the answer is as the lesson gives it: `...`, a function whose body is `...`, or a collection with one."""
+    """Whether the answer is `...`, or a collection with one; a function that is none must be called to know."""
     if isinstance(answer, Mapping):
         return any(is_stub(value) for value in answer.values())
     if isinstance(answer, tuple | list):
         return any(is_stub(value) for value in answer)
-    if not isinstance(answer, FunctionType):
-        return answer is ...
-    return all(
-        step.opname in EMPTY and (step.opname not in ("LOAD_CONST", "RETURN_CONST") or step.argval is None)
-        for step in dis.get_instructions(answer)
-    )
+    return answer is ...
 
 
 def agree(got: Any, expected: Any) -> bool:
@@ -143,15 +208,8 @@ def _close(got: Any, expected: Any) -> bool:
         return False
 
 
-def _counterexample(trial: Trial, got: Any, hint: str) -> str:
-    if got is None:
-        hint = "the function returned nothing: is `return` missing?"
-    rows = {"given": trial.given, "got": format_value(got), "expected": format_value(trial.expected), "hint": hint}
-    return "not yet.\n" + "\n".join(_row(name, text) for name, text in rows.items() if text)
-
-
 def _row(name: str, text: str) -> str:
-    return f"  {name:<10}" + text.replace("\n", "\n" + INDENT)
+    return f"\n  {name:<10}" + text.replace("\n", "\n" + INDENT)
 
 
 def _wrap(verdict: str) -> str:

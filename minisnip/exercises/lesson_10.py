@@ -17,7 +17,10 @@ SEED = 10
 @exercise(
     "10.1",
     "a mask in PyTorch's words",
-    "a parameter with a mask becomes two entries, name_orig and name_mask; one without a mask keeps its name",
+    "what does PyTorch store of a parameter that has a mask, and what of one that has none?",
+    "a parameter with a mask becomes two entries: the weights as they are, and the mask",
+    "name_orig and name_mask where there is a mask; a parameter without one keeps its name",
+    own=("minisnip.export",),
 )
 def state_of(answer: Any) -> Iterator[Trial]:
     """The answer is a function (params, masks): dicts of arrays -> the state dict of `torch.nn.utils.prune`."""
@@ -30,7 +33,7 @@ def state_of(answer: Any) -> Iterator[Trial]:
         for name, w in params.items():
             expected |= {f"{name}_orig": w, f"{name}_mask": masks[name]} if name in masks else {name: w}
         given = f"params = {_lists(params)}, masks = {_lists(masks)}"
-        yield Trial(given, partial(_called, answer, params, masks), _lists(expected))
+        yield Trial(given, partial(_called, answer, params, masks), _lists(expected), kind=f"{len(masked)} masks")
 
 
 def _called(answer: Any, params: Arrays, masks: Arrays) -> Any:
@@ -46,8 +49,9 @@ def _lists(arrays: Mapping[str, Any]) -> dict[str, Any]:
 @exercise(
     "10.2",
     "round-off, or a mistake?",
-    "the threshold is the smallest score that mask a keeps. Look only where the masks differ: is each score there "
-    "within `tolerance` times the threshold of the threshold?",
+    "which connections can round-off exchange: any, or those that are about as good as the last one that is kept?",
+    "the threshold is the smallest score that mask a keeps; look only where the masks differ",
+    "each score there must lie within `tolerance` times the threshold of the threshold",
 )
 def is_round_off(answer: Any) -> Iterator[Trial]:
     """The answer is a function (scores, a, b, tolerance) -> bool; the masks are flat arrays that keep as many."""
@@ -64,7 +68,7 @@ def is_round_off(answer: Any) -> Iterator[Trial]:
             expected = np.array_equal(top, b) or what.startswith("a tie")
             given = f"{what}: scores = {(scale * scores).tolist()}, a = {top.tolist()}, b = {b.tolist()}"
             got = partial(_truth, answer, (scale * scores, top.copy(), b.copy(), 0.01))
-            yield Trial(f"{given}, tolerance = 0.01", got, expected)
+            yield Trial(f"{given}, tolerance = 0.01", got, expected, kind=what)
 
 
 def _truth(answer: Any, arguments: tuple[Any, ...]) -> Any:
@@ -97,8 +101,9 @@ class Machine:
 @exercise(
     "10.3",
     "milliseconds that can be repeated",
-    "call work() once before you look at the clock: the first call sets things up. Then time each of the `repeats` "
-    "calls alone and take the median, which one slow neighbor does not move; 1 s is 1000 ms",
+    "which of the calls is not like the others, and which number is not moved by one slow call?",
+    "call work() once before you look at the clock: the first call sets things up. Then time each call alone",
+    "take the median of the `repeats` times, which one slow neighbor does not move; 1 s is 1000 ms",
 )
 def milliseconds(answer: Any) -> Iterator[Trial]:
     """The answer is a function (work, clock, repeats) -> the median milliseconds of a call, after one to warm up."""
@@ -110,7 +115,8 @@ def milliseconds(answer: Any) -> Iterator[Trial]:
     }
     for what, seconds in machines.items():
         expected = (float(round(1000 * np.median((seconds + 6 * seconds[-1:])[1:6]), 3)), 6)
-        yield Trial(f"{what}; repeats = 5; (ms, calls)", partial(_timed, answer, seconds), expected)
+        got = partial(_timed, answer, seconds)
+        yield Trial(f"{what}; repeats = 5; (ms, calls)", got, expected, kind=what)
 
 
 def _timed(answer: Callable[..., Any], seconds: list[float]) -> Any:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from minisnip import check_grads, ops, primitive
 from minisnip.autodiff.engine import Array, Op, shape_of, value_of
 from minisnip.exercises import fast_or
-from minisnip.exercises.checks import Trial, exercise, format_value, slopes
+from minisnip.exercises.checks import GRADIENTS, Trial, exercise, format_value, slopes
 
 Shape: TypeAlias = tuple[int, ...]
 Test: TypeAlias = Callable[[Op], Any]  # raises if a derivative of the op is wrong
@@ -44,7 +44,10 @@ def count_up(shape: Shape) -> Array:
 @exercise(
     "2.1",
     "undo a broadcast",
+    "which entries of g belong to one and the same entry of the array that was stretched?",
     "sum over the axes that were added in front, and over those of size 1 that were stretched; keep the shape",
+    "first sum g over its first g.ndim - len(shape) axes, then over each axis of size 1 in shape, with keepdims=True",
+    own=("minisnip.ops.sum_to",),
 )
 def unbroadcast(answer: Any) -> Iterator[Trial]:
     """The answer is a function (g, shape) that returns g, summed to that shape."""
@@ -54,7 +57,9 @@ def unbroadcast(answer: Any) -> Iterator[Trial]:
         basis = np.eye(size).reshape(size, *shape)
         expected = [float(np.sum(np.broadcast_to(e, stretched) * g)) for e in basis]  # for one unit of each entry
         given = f"g of shape {stretched}: {format_value(g)}\nshape = {shape}"
-        yield Trial(given, partial(answer, g.copy(), shape), np.array(expected).reshape(shape))
+        kinds = {"added axes": len(shape) < len(stretched), "axes of size 1": 1 in shape}
+        kind = " and ".join(name for name, found in kinds.items() if found) or "shapes as they are"
+        yield Trial(given, partial(answer, g.copy(), shape), np.array(expected).reshape(shape), kind=kind)
 
 
 CURVES = {"exp": np.exp, "sin": np.sin, "tanh": np.tanh}
@@ -64,7 +69,9 @@ CLOSE = "an error of at most ten times the smallest possible"
 @exercise(
     "2.2",
     "the step of a central difference",
+    "a difference has two errors: which one grows when h shrinks?",
     "truncation costs about h², round-off about eps / h: their sum is smallest where the two are of similar size",
+    "set h² = eps / h, and solve for h",
 )
 def step(answer: Any) -> Iterator[Trial]:
     """The answer is a function of eps, the relative precision of a dtype, that returns the step h."""
@@ -72,7 +79,7 @@ def step(answer: Any) -> Iterator[Trial]:
         for dtype in (np.float64, np.float32, np.float16):
             eps = float(np.finfo(dtype).eps)
             given = f"eps = {eps:.2g}, that of {np.dtype(dtype)}; the slope of {name}"
-            yield Trial(given, partial(_judge_step, answer, f, dtype, eps), CLOSE)
+            yield Trial(given, partial(_judge_step, answer, f, dtype, eps), CLOSE, kind=np.dtype(dtype).name)
 
 
 def _judge_step(answer: Any, f: Any, dtype: Any, eps: float) -> str:
@@ -144,7 +151,10 @@ TWICE = "write it with the ops of minisnip.ops, which can be differentiated agai
 @exercise(
     "2.3",
     "the VJPs of the soft maximum",
+    "what is ∂out/∂a, written with a and out?",
     "an input's share of g is exp(input - out); where the input was stretched, sum_to its shape",
+    "for a: ops.sum_to(g * ops.exp(a - out), a.shape); the same for b",
+    own=(*GRADIENTS, "minisnip.exercises.lesson_2._share"),
 )
 def own_op(answer: Any) -> Iterator[Trial]:
     """The answer is a function (g, out, a, b) that returns the gradients by a and by b."""
@@ -154,8 +164,10 @@ def own_op(answer: Any) -> Iterator[Trial]:
         g = 2 * count_up(np.shape(out))
         expected = (slopes(partial(soft_maximum, b), a, g), slopes(partial(soft_maximum, a), b, g))  # it is symmetric
         given = f"a = {format_value(a)}, b = {format_value(b)}, g = {format_value(g)}"
-        yield Trial(given, partial(answer, g, out, a, b), expected)
-    yield Trial("differentiated once more, at a = 1, b = 0", partial(_differentiate_twice, answer), CORRECT, TWICE)
+        kind = "inputs of one shape" if a_shape == b_shape else "stretched inputs"
+        yield Trial(given, partial(answer, g, out, a, b), expected, kind=kind)
+    given = "differentiated once more, at a = 1, b = 0"
+    yield Trial(given, partial(_differentiate_twice, answer), CORRECT, TWICE, "second derivatives")
 
 
 def _differentiate_twice(answer: Any) -> str:
@@ -173,16 +185,35 @@ MISSED = {
 }
 
 
-@exercise("2.4", "a test that kills five mutants")
+@exercise(
+    "2.4",
+    "a test that kills five mutants",
+    "for which shapes, numbers and cotangents is this mutant right by chance?",
+    "let Hypothesis draw the shapes and the numbers, and check_grads the cotangent",
+    "inside, decorate a function of a pair with repeatable and with given(pairs of arrays whose shapes broadcast); "
+    "it calls check_grads(op, pair). Then call that function",
+)
 def property_test(answer: Any) -> Iterator[Trial]:
     """The answer is a test: a function of an op that raises if a derivative is wrong."""
-    yield Trial("the right op", partial(_run, answer, soft_maximum), "passes", "a test must let the right op pass")
+    hint = "a test must let the right op pass"
+    yield Trial("the right op", partial(_run_on_right, answer), "passes", hint, "the right op")
     for name, mutant in MUTANTS.items():
-        yield Trial(f"the mutant {name!r}", partial(_run_on_mutant, answer, mutant), "killed", MISSED[name])
+        yield Trial(f"the mutant {name!r}", partial(_run_on_mutant, answer, mutant), "killed", MISSED[name], "mutants")
 
 
 def _run(test: Test, op: Op) -> str:
     return "a function: call it, or nothing is tested" if callable(test(op)) else "passes"
+
+
+def _run_on_right(test: Test) -> str:
+    calls: list[Any] = []
+
+    def op(*pair: Any) -> Any:
+        calls.append(pair)
+        return soft_maximum(*pair)
+
+    said = _run(test, op)
+    return said if calls or said != "passes" else "the op is never called: nothing is tested"
 
 
 def _run_on_mutant(test: Test, op: Op) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minisnip import Tensor, grad, ops, primitive
 from minisnip.autodiff.engine import Array, Op
-from minisnip.exercises.checks import Trial, exercise, format_value, slopes
+from minisnip.exercises.checks import GRADIENTS, Trial, exercise, format_value, slopes
 from minisnip.nn import cross_entropy
 
 SIZE = 2.0  # the radius of the spirals
@@ -36,14 +36,22 @@ LOGITS: tuple[tuple[list[list[float]], list[int], str], ...] = (
 )
 
 
-@exercise("3.1", "the loss by the logits", "softmax minus one-hot, divided by N")
+@exercise(
+    "3.1",
+    "the loss by the logits",
+    "if one logit grows a little, what happens to the share of each class, and what to the loss?",
+    "softmax minus one-hot, divided by N",
+    "p = exp(z - the maximum of its row), divided by the sum of its row; subtract 1 at each row's label; divide by N",
+    own=(*GRADIENTS, "minisnip.nn"),
+)
 def logits(answer: Any) -> Iterator[Trial]:
     """The answer is a function (z, labels) that returns the gradient of the mean cross-entropy by z."""
     for rows, targets, hint in LOGITS:
         z, labels = np.array(rows), np.array(targets)
         expected = slopes(partial(cross_entropy, labels=labels), z)
         given = f"z = {format_value(z)}, labels = {format_value(labels)}"
-        yield Trial(given, partial(answer, z.copy(), labels), expected, hint)
+        kind = "large logits" if z.max() > 99 else f"batches of {len(labels)}"
+        yield Trial(given, partial(answer, z.copy(), labels), expected, hint, kind)
 
 
 STEPS: tuple[tuple[list[float], float, float, str], ...] = (
@@ -55,15 +63,23 @@ STEPS: tuple[tuple[list[float], float, float, str], ...] = (
 IN_PLACE = "the caller's w was changed: make a new array (w = w - …), do not write into the old one (w -= …)"
 
 
-@exercise("3.2", "a step with momentum", "v ← momentum · v + g, then w ← w - rate · v")
+@exercise(
+    "3.2",
+    "a step with momentum",
+    "what does the velocity still know of older gradients when a new one comes?",
+    "the new gradient counts in full, the old velocity by the factor momentum; and w moves by the new velocity",
+    "v ← momentum · v + g, then w ← w - rate · v",
+    own=("minisnip.training",),
+)
 def momentum(answer: Any) -> Iterator[Trial]:
     """The answer is a function (w, v, g, rate, momentum) that returns w and v after one step."""
     for gradients, rate, mu, hint in STEPS:
         moves = [sum(mu ** (t - s) * g for s, g in enumerate(gradients[: t + 1])) for t in range(len(gradients))]
         given = f"w = [2, 2], v = 0, rate = {rate}, momentum = {mu}, the gradients {gradients} in turn"
-        yield Trial(given, partial(_take_steps, answer, gradients, rate, mu), np.full(2, 2.0) - rate * sum(moves), hint)
+        expected, kind = np.full(2, 2.0) - rate * sum(moves), f"{len(moves)} step{'s' * (len(moves) > 1)}"
+        yield Trial(given, partial(_take_steps, answer, gradients, rate, mu), expected, hint, kind)
     given = "w = [1.], v = [0.], g = [1.]: the w that was given, after a step"
-    yield Trial(given, partial(_given_after_step, answer), np.ones(1), IN_PLACE)
+    yield Trial(given, partial(_given_after_step, answer), np.ones(1), IN_PLACE, "the caller's arrays")
 
 
 def _take_steps(answer: Any, gradients: list[float], rate: float, mu: float) -> Any:
@@ -85,12 +101,15 @@ PRESERVED = "a layer preserves the size of the signal, to a tenth"
 @exercise(
     "3.3",
     "the spread of the weights before ReLU",
+    "how many terms has the sum that a unit computes, and of what size is one of them?",
     "a sum of fan_in terms has fan_in · std² times the mean square of one input, of which ReLU leaves half",
+    "nothing grows or shrinks if fan_in · std² / 2 = 1: solve for std",
+    own=("minisnip.nn.init",),
 )
 def spread(answer: Any) -> Iterator[Trial]:
     """The answer is a function of fan_in that returns the standard deviation of the weights."""
     for fan_in in (1, 10, 100, 784):
-        yield Trial(f"fan_in = {fan_in}, ReLU", partial(_judge_spread, answer, fan_in), PRESERVED)
+        yield Trial(f"fan_in = {fan_in}, ReLU", partial(_judge_spread, answer, fan_in), PRESERVED, kind="layers")
 
 
 def _judge_spread(answer: Any, fan_in: int) -> str:
@@ -154,9 +173,13 @@ FAILING_NETWORKS = (
 @exercise(
     "3.4",
     "bad init or bad gradient",
+    "which of the two does check_grads notice?",
     "check_grads raises an AssertionError if the gradient is wrong, whatever the loss does",
+    'draw arrays of the same shapes at random, try check_grads(loss, drawn, order=1), and return "gradient" if that '
+    'raises an AssertionError, "init" if not',
 )
 def diagnosis(answer: Any) -> Iterator[Trial]:
     """The answer is a function (loss, params) that returns "init" or "gradient"."""
     for network in FAILING_NETWORKS:
-        yield Trial(network.symptoms(), partial(answer, network.loss, network.params), network.cause, network.hint)
+        got, kind = partial(answer, network.loss, network.params), f"networks with a bad {network.cause}"
+        yield Trial(network.symptoms(), got, network.cause, network.hint, kind)

@@ -27,14 +27,17 @@ ORDER_2 = "order 2, or exact"
 @exercise(
     "5.1",
     "a quotient of order 2",
+    "L(1) - L(1 - δ) looks to one side: which second look has the opposite error?",
     "L(1) - L(1 - δ) looks to one side and is off by ½ δ L''; look as far to the other side too, and mind the distance",
+    "L(1 + δ) - L(1 - δ), divided by the distance from 1 - δ to 1 + δ",
 )
 def quotient(answer: Any) -> Iterator[Trial]:
     """The answer is a function (L, delta) that returns a difference quotient for L'(1)."""
     for name, L in POLYNOMIALS.items():
-        yield Trial(f"L(c) = {name}, δ = 0.5", partial(answer, L, 0.5), slope(L, 1.0))
+        yield Trial(f"L(c) = {name}, δ = 0.5", partial(answer, L, 0.5), slope(L, 1.0), kind="polynomials")
     for name, L in SMOOTH.items():
-        yield Trial(f"L(c) = {name}, the errors at δ = 0.02 and at 0.01", partial(_judge_order, answer, L), ORDER_2)
+        given = f"L(c) = {name}, the errors at δ = 0.02 and at 0.01"
+        yield Trial(given, partial(_judge_order, answer, L), ORDER_2, kind="curves at two steps")
 
 
 def _judge_order(answer: Any, L: Function) -> str:
@@ -58,14 +61,23 @@ WAYS = {
 }
 
 
-@exercise("5.2", "the mask gradient three ways")
+@exercise(
+    "5.2",
+    "the mask gradient three ways",
+    "in each of the three, what is the variable, and what is held fixed?",
+    "c multiplies w, so ∂L/∂c_j is w_j ∂L/∂w_j; a difference changes one c_j at a time",
+    "grad(L(c * w), c) with c a Tensor of ones; w * grad(L(v), v) with v = Tensor(w); and for each row e of "
+    "1e-5 * np.eye(len(w)), (L((1 + e) * w) - L((1 - e) * w)) / 2e-5",
+    own=("minisnip.pruning",),
+)
 def three_ways(answer: Any) -> Iterator[Trial]:
     """The answer is a function (L, w) that returns ∂L(c ⊙ w)/∂c at c = 1, as three arrays."""
     for name, (L, start) in LOSSES.items():
         w = np.array(start)
         exact = np.array([slope(partial(_loss_of_c_j, L, w, j), 1.0) for j in range(len(w))])
         for which, (way, hint) in enumerate(WAYS.items()):
-            yield Trial(f"L = {name}, w = {w}; {way}", partial(_way, answer, L, w, which, exact), exact, hint)
+            got = partial(_way, answer, L, w, which, exact)
+            yield Trial(f"L = {name}, w = {w}; {way}", got, exact, hint, f"gradients {way}")
 
 
 def _loss_of_c_j(L: Function, w: Array, j: int, c: complex) -> Any:
@@ -98,7 +110,10 @@ TIED: tuple[tuple[list[float], int], ...] = (
 @exercise(
     "5.3",
     "exactly κ",
+    "if several scores are equal, how many ones has your mask?",
     "comparing with the κ-th largest score keeps all that tie with it, or none; the indices of np.argsort have no ties",
+    "begin with zeros, and set the first κ places of np.argsort(-scores) to 1",
+    own=("minisnip.pruning",),
 )
 def exactly(answer: Any) -> Iterator[Trial]:
     """The answer is a function (scores, kappa) that returns a mask with κ ones."""
@@ -108,7 +123,8 @@ def exactly(answer: Any) -> Iterator[Trial]:
         expected = f"{kappa} kept, none of them lower than one that is removed"
         hint = "" if kappa else "`[-0:]` is the whole array: keep from the front of the descending order"
         got = partial(_judge_mask, answer, scores, kappa, expected)
-        yield Trial(f"scores = {scores}, κ = {kappa}", got, expected, hint)
+        kind = "κ = 0" if not kappa else "scores with ties" if len(set(scores)) < len(scores) else "scores without ties"
+        yield Trial(f"scores = {scores}, κ = {kappa}", got, expected, hint, kind)
 
 
 def _judge_mask(answer: Any, scores: list[float], kappa: int, expected: str) -> str:
@@ -130,18 +146,20 @@ ANOTHER = "another choice"
 @exercise(
     "5.4",
     "two layers that normalizing changes",
+    "what becomes of a layer with a single score if it is divided by its sum?",
     "a sum for each layer divides the layers by different numbers: give one layer many scores, or large ones, so that "
     "its scores become small beside the other's",
+    "one score in the first layer, which becomes 1 whatever it was, and three larger ones in the second",
 )
 def layers(answer: Any) -> Iterator[Trial]:
     """The answer is {"first": scores, "second": scores}; the higher half of all is kept."""
-    yield Trial(f"{answer}", partial(_judge_scores, answer), FIT)
+    yield Trial(f"{answer}", partial(_judge_scores, answer), FIT, kind="positive scores")
     scores = {name: np.ravel(np.asarray(a, float)) for name, a in answer.items()}
     total = sum(a.sum() for a in scores.values())
     one = {name: a / total for name, a in scores.items()}
-    yield Trial(f"{answer}, one sum for all", partial(_higher_half, one), _higher_half(scores))
+    yield Trial(f"{answer}, one sum for all", partial(_higher_half, one), _higher_half(scores), kind="one sum")
     each = {name: a / a.sum() for name, a in scores.items()}
-    yield Trial(f"{answer}, a sum for each layer", partial(_judge_change, scores, each), ANOTHER)
+    yield Trial(f"{answer}, a sum for each layer", partial(_judge_change, scores, each), ANOTHER, kind="two sums")
 
 
 def _judge_scores(answer: Any) -> str:

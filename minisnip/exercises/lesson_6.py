@@ -18,8 +18,11 @@ RATE, MOMENTUM, DECAY = 0.1, 0.9, 0.01
 @exercise(
     "6.1",
     "zeros that stay zero",
+    "which terms move a weight in this step, and which of them know the mask?",
     "momentum, gradient and decay all move w: whatever they do, a pruned weight must be 0 after the step, "
     "and a kept one where plain SGD takes it",
+    "multiply both the new v and the new w by c",
+    own=("minisnip.training",),
 )
 def masked_step(answer: Any) -> Iterator[Trial]:
     """The answer is a function (w, v, gradient, c) that returns w and v after one step of SGD with momentum."""
@@ -35,7 +38,8 @@ def masked_step(answer: Any) -> Iterator[Trial]:
                 )
                 hint = "" if kept.any() else "v may hold a velocity from before the pruning, and w moves by v"
                 got = partial(_take_steps, answer, start, velocity, mask, steps)
-                yield Trial(given, got, np.where(kept, w, 0.0), hint)
+                kind = f"{'kept' if kept.all() else 'kept and pruned' if kept.any() else 'pruned'} weights"
+                yield Trial(given, got, np.where(kept, w, 0.0), hint, kind)
 
 
 def _sgd(w: Array, v: Array, gradient: Array, c: Array) -> tuple[Array, Array]:
@@ -53,7 +57,9 @@ def _take_steps(step: Any, start: Array, velocity: float, c: Array, steps: int) 
 @exercise(
     "6.2",
     "always the same answer",
+    "with which labels is the answer chosen, and with which is it judged?",
     "count the training labels, take the commonest, and see how often it is wrong on the test labels, in percent",
+    "np.bincount(train_labels).argmax() is the answer; take 100 times the mean of test_labels != answer",
 )
 def one_answer(answer: Any) -> Iterator[Trial]:
     """The answer is a function (training labels, test labels) that returns an error in percent."""
@@ -68,7 +74,7 @@ def one_answer(answer: Any) -> Iterator[Trial]:
     for train, test, expected in cases:
         hint = "the answer is chosen on the training labels, and judged on the test labels" if len(test) > 3 else ""
         given = f"training labels {train}, test labels {test}"
-        yield Trial(given, partial(answer, np.array(train), np.array(test)), expected, hint)
+        yield Trial(given, partial(answer, np.array(train), np.array(test)), expected, hint, "pairs of label sets")
 
 
 Errors = list[list[float]]  # for each sparsity, the error of each seed
@@ -93,19 +99,24 @@ WINS: tuple[tuple[list[float], Errors, Errors, float | None, str], ...] = (
 @exercise(
     "6.3",
     "the sparsity from which it wins",
+    "at one sparsity, which of our seeds must be compared with which of theirs?",
     "the lowest sparsity at which, and above which, every seed of ours has a smaller error than every seed of theirs",
+    "go from the highest sparsity down as long as max(ours) < min(theirs): the last one where it holds is the answer",
 )
 def first_win(answer: Any) -> Iterator[Trial]:
     """The answer is a function (sparsities, errors of ours, errors of theirs) that returns a sparsity or None."""
     for sparsities, ours, theirs, expected, hint in WINS:
         given = f"sparsities {sparsities}, errors of ours {ours}, of theirs {theirs}"
-        yield Trial(given, partial(answer, *copy.deepcopy((sparsities, ours, theirs))), expected, hint)
+        kind = "races that are never won" if expected is None else "races that are won"
+        yield Trial(given, partial(answer, *copy.deepcopy((sparsities, ours, theirs))), expected, hint, kind)
 
 
 @exercise(
     "6.4",
     "what a lottery ticket costs",
+    "what share of the weights remains after one round, and what share after two?",
     "the smallest whole number of rounds after which at most 1 - sparsity remains",
+    "begin with left = 1.0, multiply it by 1 - rate while left > 1 - sparsity + 1e-9, and count",
 )
 def trainings(answer: Any) -> Iterator[Trial]:
     """The answer is a function (sparsity, share removed in a round) that returns the number of rounds."""
@@ -117,4 +128,4 @@ def trainings(answer: Any) -> Iterator[Trial]:
                 expected += 1
             given = f"sparsity {sparsity}, a round removes {rate} of what remains"
             hint = f"after n rounds {1 - rate:g}^n is left" if expected > 1 else ""
-            yield Trial(given, partial(answer, sparsity, rate), expected, hint)
+            yield Trial(given, partial(answer, sparsity, rate), expected, hint, f"sparsities at a rate of {rate}")

@@ -18,8 +18,11 @@ FINE = "as it should be"
 @exercise(
     "7.1",
     "labels that know nothing",
+    "if all images are of one class, which labels does your control give them?",
     "whatever its class, an image must get each label equally often; a permutation of a batch of one class changes "
     "nothing",
+    "rng.integers(0, classes, len(y)) looks at no label",
+    own=("minisnip.pruning",),
 )
 def blind_labels(answer: Any) -> Iterator[Trial]:
     """The answer is a function (labels, classes, rng) that returns labels that are independent of the images."""
@@ -29,7 +32,8 @@ def blind_labels(answer: Any) -> Iterator[Trial]:
         "900 labels 1 and 100 labels 2 of 5 classes": (np.repeat([1, 2], [900, 100]), 5),
     }
     for given, (y, classes) in batches.items():
-        yield Trial(given, partial(_judge_labels, answer, y, classes), FINE)
+        kind = "batches of one class" if np.ptp(y) == 0 else "batches of several classes"
+        yield Trial(given, partial(_judge_labels, answer, y, classes), FINE, kind=kind)
 
 
 def _judge_labels(answer: Any, y: Array, classes: int) -> str:
@@ -52,8 +56,11 @@ def _judge_labels(answer: Any, y: Array, classes: int) -> str:
 @exercise(
     "7.2",
     "a shuffle that changes something",
+    "what does your function move: single ones, whole rows, or nothing?",
     "take the ones of each array to random places in it, rows and columns alike, in new arrays: rng.permutation of "
     "the flat array gives a new one (rng.shuffle changes its argument, and returns None)",
+    "for each array: rng.permutation(c.ravel()).reshape(c.shape)",
+    own=("minisnip.pruning",),
 )
 def moved_masks(answer: Any) -> Iterator[Trial]:
     """The answer is a function (masks, rng) that returns masks whose ones have moved, within each layer."""
@@ -66,7 +73,7 @@ def moved_masks(answer: Any) -> Iterator[Trial]:
     )
     for masks in cases:
         given = ", ".join(f"{name} of shape {c.shape} with {int(c.sum())} ones" for name, c in masks.items())
-        yield Trial(given, partial(_judge_masks, answer, masks), FINE)
+        yield Trial(given, partial(_judge_masks, answer, masks), FINE, kind="dicts of masks")
 
 
 def _judge_masks(answer: Any, masks: Arrays) -> str:
@@ -94,7 +101,13 @@ NEEDED, NOT_NEEDED, NOTHING = "needed", "not needed", "nothing to explain"
 SEEDS = {"low": [2.0, 2.4], "near": [2.2, 2.6], "high": [5.0, 9.0]}
 
 
-@exercise("7.3", "what a control shows", "first ask whether there is an effect at all; then whether it is gone")
+@exercise(
+    "7.3",
+    "what a control shows",
+    "which comparison tells whether there is anything to explain?",
+    "first ask whether there is an effect at all; then whether it is gone",
+    "nothing to explain if max(as_is) >= min(random); else needed if max(as_is) < min(ablated); else not needed",
+)
 def what_it_shows(answer: Any) -> Iterator[Trial]:
     """The answer is a function (as_is, ablated, random) of the errors of seeds; it returns one of three statements."""
     for random, as_is, ablated in product(("high", "near", "low"), ("low", "near", "high"), ("low", "near", "high")):
@@ -109,13 +122,16 @@ def what_it_shows(answer: Any) -> Iterator[Trial]:
                 "the seeds overlap, or the ablated ones are even better: it makes no difference",
             )
         given = ", ".join(f"{name} {e}" for name, e in errors.items())
-        yield Trial(given, partial(answer, *map(list, errors.values())), expected, hint)
+        yield Trial(given, partial(answer, *map(list, errors.values())), expected, hint, f"cases of '{expected}'")
 
 
 @exercise(
     "7.4",
     "overlap, and overlap by chance",
+    "if you know |A|, |B| and |A ∩ B|, how many places are in A or in B?",
     "the union is |A| + |B| - |A ∩ B|; two draws of |A| and |B| out of m places have |A| |B| / m in common on average",
+    "common / (|A| + |B| - common), once with common = |A ∩ B| and once with common = |A| |B| / m",
+    own=("minisnip.pruning",),
 )
 def overlap_and_chance(answer: Any) -> Iterator[Trial]:
     """The answer is a function (a, b) of two flat masks that returns |A ∩ B| / |A ∪ B|, and its value by chance."""
@@ -130,4 +146,5 @@ def overlap_and_chance(answer: Any) -> Iterator[Trial]:
         both = sum(x and y for x, y in zip(a, b, strict=True))
         by_chance = sum(a) * sum(b) / len(a)
         expected = (both / (sum(a) + sum(b) - both), by_chance / (sum(a) + sum(b) - by_chance))
-        yield Trial(f"a = {a}, b = {b}", partial(answer, np.array(a), np.array(b)), expected)
+        kind = "masks that overlap" if both else "masks that do not overlap"
+        yield Trial(f"a = {a}, b = {b}", partial(answer, np.array(a), np.array(b)), expected, kind=kind)

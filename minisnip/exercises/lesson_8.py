@@ -19,7 +19,10 @@ SEED = 8
 @exercise(
     "8.1",
     "when a layer is emptied",
+    "best first: with which of its scores does a layer get its first connection?",
     "a layer keeps something as soon as its best score is kept; which layer has to wait longest?",
+    "take the best score of each layer, and the smallest of these; count all scores that are at least as large",
+    own=("minisnip.pruning",),
 )
 def needed(answer: Any) -> Iterator[Trial]:
     """The answer is a function of the scores of each layer: how many must be kept so that no layer is empty."""
@@ -29,7 +32,8 @@ def needed(answer: Any) -> Iterator[Trial]:
     layers += [[rng.permutation(n) + rng.random() for n in (6, 3, 4)] for _ in range(5)]
     for scores in layers:
         given = f"scores = {_format_arrays(scores)}"
-        yield Trial(given, partial(answer, [s.copy() for s in scores]), _first_without_empty_layer(scores))
+        expected, kind = _first_without_empty_layer(scores), f"networks of {len(scores)} layer{'s' * (len(scores) > 1)}"
+        yield Trial(given, partial(answer, [s.copy() for s in scores]), expected, kind=kind)
 
 
 def _format_arrays(arrays: Sequence[Array]) -> str:
@@ -57,8 +61,12 @@ PATHS: tuple[tuple[tuple[tuple[int, ...], ...], ...], ...] = (
 @exercise(
     "8.2",
     "the connections on a path",
+    "what must come before a connection, and what after it, if it is to be of use?",
     "two walks: which units does the input reach, going forward, and which reach the output, going backward? "
     "A connection needs a start of the first kind and an end of the second",
+    "forward, a layer's units are reached if c @ reached > 0, with ones for the inputs; backward the same with c.T and "
+    "ones for the outputs; count the ones of c whose start is reached and whose end reaches the output",
+    own=("minisnip.pruning",),
 )
 def effective(answer: Any) -> Iterator[Trial]:
     """The answer is a function of the masks of each layer that counts the connections on a path to the output."""
@@ -67,8 +75,8 @@ def effective(answer: Any) -> Iterator[Trial]:
     for widths in ((2, 3, 2), (3, 3, 2, 2), (2, 3, 3, 3, 1), (4, 3, 4, 2)):
         cases += [[(rng.random((n, m)) < 0.4).astype(int) for m, n in pairwise(widths)]]
     for masks in cases:
-        given = f"masks = {_format_arrays(masks)}"
-        yield Trial(given, partial(answer, [c.copy() for c in masks]), _by_walking_every_path(masks))
+        given, kind = f"masks = {_format_arrays(masks)}", f"networks of {len(masks)} layers"
+        yield Trial(given, partial(answer, [c.copy() for c in masks]), _by_walking_every_path(masks), kind=kind)
 
 
 def _by_walking_every_path(masks: Sequence[Array]) -> int:
@@ -88,13 +96,16 @@ AS_ASKED = "each round scores once, and keeps the best of the remaining connecti
 @exercise(
     "8.3",
     "ask again after each cut",
+    "when a round asks for scores, what does it tell `score`, and may a removed connection return?",
     "round t keeps round(size * (kappa / size) ** (t / rounds)); what is removed gets the score -inf",
+    "begin with a mask of ones; in each round np.where(mask == 1, score(mask), -np.inf), and the best are kept",
+    own=("minisnip.pruning",),
 )
 def iterate(answer: Any) -> Iterator[Trial]:
     """The answer is a function (score, size, kappa, rounds) that returns a mask; `score` is a function of a mask."""
     for size, kappa, rounds in ((4, 1, 1), (4, 1, 2), (9, 4, 2), (100, 10, 2), (100, 3, 5), (50, 50, 3)):
-        given = f"size = {size}, kappa = {kappa}, rounds = {rounds}"
-        yield Trial(given, partial(_judge_rounds, answer, size, kappa, rounds), AS_ASKED)
+        given, kind = f"size = {size}, kappa = {kappa}, rounds = {rounds}", f"{rounds} round{'s' * (rounds > 1)}"
+        yield Trial(given, partial(_judge_rounds, answer, size, kappa, rounds), AS_ASKED, kind=kind)
 
 
 def _judge_rounds(answer: Any, size: int, kappa: int, rounds: int) -> str:
@@ -141,8 +152,11 @@ class Outcome:
 @exercise(
     "8.4",
     "cut out the dead units",
+    "when does a hidden unit change no output?",
     "cut only dead units: the outputs stay the same. A unit is dead if nothing reads it, or if it reads nothing "
     "and relu(b1) is 0; a row of w1 or a column of w2 is dead if *all* of it is zero",
+    "alive = w2.any(axis=0) & (w1.any(axis=1) | (b1 > 0)): keep these rows of w1 and b1, and these columns of w2",
+    own=("minisnip.pruning",),
 )
 def compacted(answer: Any) -> Iterator[Trial]:
     """The answer is a function (w1, b1, w2) that returns smaller ones; the network is w2 @ relu(w1 @ x + b1)."""
@@ -151,7 +165,8 @@ def compacted(answer: Any) -> Iterator[Trial]:
         alive = w2.any(axis=0) & (w1.any(axis=1) | (b1 > 0))
         hint = "" if (w1.any(axis=1) | (b1 == 0)).all() else "a unit that reads nothing still outputs relu(b1)"
         expected = Outcome(int(alive.sum()), _forward(w1, b1, w2))
-        yield Trial(given, partial(_compact, answer, w1, b1, w2), expected, hint)
+        kind = "networks without dead units" if alive.all() else "networks with dead units"
+        yield Trial(given, partial(_compact, answer, w1, b1, w2), expected, hint, kind)
 
 
 def _small_networks() -> Iterator[tuple[Array, Array, Array]]:

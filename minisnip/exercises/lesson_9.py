@@ -46,8 +46,12 @@ LOSSES: dict[str, tuple[Loss, dict[str, tuple[int, ...]]]] = {
 @exercise(
     "9.1",
     "SNIP for a network of your own",
+    "with respect to what do you differentiate: the weights, or a factor on each of them?",
     "make a Tensor of ones c for each name, multiply it into w, and take grad(loss(...), c). Rank |g| of all names "
     "together, not name by name",
+    "g = grad(loss of the products c[name] * w[name], c); join abs(g) of all names into one array, set the kappa "
+    "largest to 1 and the others to 0, and split it again",
+    own=tuple(f"minisnip.pruning.{name}" for name in ("sensitivity", "criteria", "schedules", "keep_top")),
 )
 def snip_mask(answer: Any) -> Iterator[Trial]:
     """The answer is a function (loss, w, kappa); loss takes a dict of arrays or Tensors. It returns a dict of masks."""
@@ -55,7 +59,8 @@ def snip_mask(answer: Any) -> Iterator[Trial]:
     for given, (loss, shapes) in LOSSES.items():
         w = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
         for kappa in (1, sum(a.size for a in w.values()) // 2):
-            yield Trial(f"{given}, kappa = {kappa}", partial(_judge_mask, answer, loss, w, kappa), AS_ASKED)
+            got = partial(_judge_mask, answer, loss, w, kappa)
+            yield Trial(f"{given}, kappa = {kappa}", got, AS_ASKED, kind=given)
 
 
 def _judge_mask(answer: Any, loss: Loss, w: Arrays, kappa: int) -> str:
@@ -90,7 +95,10 @@ def _slopes(loss: Loss, w: Arrays, name: str) -> Array:
 @exercise(
     "9.2",
     "where the scale hides",
+    "which part of the formula multiplies x, and which does not?",
     "γ (w x + b - μ) / √(σ² + ε) + β is γ/√(σ² + ε) · w x + what is left; each row of w has a γ and a σ² of its own",
+    "with scale = γ / √(σ² + ε), the weight is scale[:, None] * w and the bias is scale * (b - μ) + β",
+    own=("minisnip.nn",),
 )
 def folded(answer: Any) -> Iterator[Trial]:
     """The answer is a function (w, b, gamma, beta, mean, var, eps) that returns the w and b of one linear layer."""
@@ -103,7 +111,8 @@ def folded(answer: Any) -> Iterator[Trial]:
         expected = gamma[:, None] * normalized + beta[:, None]
         names = {"w": w, "b": b, "gamma": gamma, "beta": beta, "mean": mean, "var": var}
         given = ", ".join(f"{name} = {a.tolist()}" for name, a in names.items()) + f", eps = {eps}"
-        yield Trial(given, partial(_apply_folded, answer, (*names.values(), eps), x), expected)
+        got, kind = partial(_apply_folded, answer, (*names.values(), eps), x), f"weights of shape {w.shape}"
+        yield Trial(given, got, expected, kind=kind)
 
 
 def _apply_folded(answer: Any, arguments: tuple[Any, ...], x: Array) -> Array:
@@ -116,8 +125,11 @@ def _apply_folded(answer: Any, arguments: tuple[Any, ...], x: Array) -> Array:
 @exercise(
     "9.3",
     "what each gate keeps",
+    "which rows of the mask belong to which gate?",
     "the rows of a gate are neighbors: of G gates, each has len(mask) // G rows; the share is of all connections of "
     "that gate",
+    "with rows = len(mask) // len(gates), gate k has mask[k * rows : (k + 1) * rows], and its share is their mean",
+    own=("minisnip.pruning",),
 )
 def kept_shares(answer: Any) -> Iterator[Trial]:
     """The answer is a function (mask, gates): a weight's mask (G·H, I) and G letters -> {letter: share kept}."""
@@ -128,7 +140,8 @@ def kept_shares(answer: Any) -> Iterator[Trial]:
         rows = len(mask) // len(gates)
         expected = {g: float(mask[k * rows : (k + 1) * rows].mean()) for k, g in enumerate(gates)}
         given = f"mask = {mask.tolist()}, gates = {gates!r}"
-        yield Trial(given, partial(_rounded, answer, mask, gates), {g: round(s, 6) for g, s in expected.items()})
+        rounded, kind = {g: round(s, 6) for g, s in expected.items()}, f"masks of the gates {gates}"
+        yield Trial(given, partial(_rounded, answer, mask, gates), rounded, kind=kind)
 
 
 def _rounded(answer: Any, mask: Array, gates: str) -> Any:

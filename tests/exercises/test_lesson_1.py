@@ -33,18 +33,63 @@ def depth_first(parents: dict[str, list[str]]) -> list[str]:
 
 
 WRONG = {
-    "each factor by itself": (product, lambda g, a, b: (g * a, g * b), "what one unit"),
-    "without g": (product, lambda g, a, b: (b, a), "g = 2.0"),
-    "the sum's": (product, lambda g, a, b: (g, g), "expected"),
-    "one for both": (product, lambda g, a, b: g * (a + b), "expected"),
-    "tanh' of out": (tanh, lambda g, out: g * (1 - out), "1 - tanh²"),
-    "tanh' without g": (tanh, lambda g, out: 1 - out**2, "g = 2.0"),
-    "forwards": (order, lambda parents: sorted(parents, key=lambda n: len(parents[n])), "which uses it"),
-    "depth first": (order, depth_first, "which uses it"),
-    "twice": (order, lambda parents: [*parents, *parents], "where the nodes are"),
-    "overwritten": (accumulation, overwritten, "added to the first"),
-    "never begun": (accumulation, never_begun, "KeyError"),
-    "one sum for all nodes": (accumulation, one_for_all, "and 10.0 to y"),
+    "each factor by itself": (
+        product,
+        lambda g, a, b: (g * a, g * b),
+        "what one unit",
+        "a is weighted with a and b with b. If a grows by 1, a · b grows by b.",
+    ),
+    "without g": (
+        product,
+        lambda g, a, b: (b, a),
+        "g = 2.0",
+        "The local derivative alone: it must be multiplied by g, what one unit of the output is worth to the loss.",
+    ),
+    "the sum's": (product, lambda g, a, b: (g, g), "expected", "These are the VJPs of a + b."),
+    "one for both": (
+        product,
+        lambda g, a, b: g * (a + b),
+        "expected",
+        "One number for two inputs. Each input has a gradient of its own.",
+    ),
+    "tanh' of out": (
+        tanh,
+        lambda g, out: g * (1 - out),
+        "1 - tanh²",
+        "1 - out in place of 1 - out²: the square of tanh is forgotten.",
+    ),
+    "tanh' without g": (tanh, lambda g, out: 1 - out**2, "g = 2.0", "The local derivative alone, not multiplied by g."),
+    "forwards": (
+        order,
+        lambda parents: sorted(parents, key=lambda n: len(parents[n])),
+        "which uses it",
+        "Sorted by the number of parents, so nodes come before those that use them.",
+    ),
+    "depth first": (
+        order,
+        depth_first,
+        "which uses it",
+        "A walk along one path visits a node before another one that uses it: a contribution is lost.",
+    ),
+    "twice": (
+        order,
+        lambda parents: [*parents, *parents],
+        "where the nodes are",
+        "Each node is visited once: a second visit passes its gradient on twice.",
+    ),
+    "overwritten": (
+        accumulation,
+        overwritten,
+        "added to the first",
+        "`=` in place of `+=`: only the last contribution remains.",
+    ),
+    "never begun": (accumulation, never_begun, "KeyError", "`+=` on a name that the dict does not have yet."),
+    "one sum for all nodes": (
+        accumulation,
+        one_for_all,
+        "and 10.0 to y",
+        "The sum of all nodes' gradients is added, not that of this node.",
+    ),
 }
 
 

@@ -61,17 +61,42 @@ def timed(reduce: Callable[[list[float]], Any], warm: int = 1, factor: float = 1
 
 
 WRONG = {
-    "all renamed": (state_of, all_renamed, "keeps its name"),
-    "multiplied": (state_of, multiplied, "name_orig"),
-    "the weight keeps its name": (state_of, with_weight_kept, "name_orig"),
-    "in all": (is_round_off, lambda scores, a, b, tolerance: bool((a == b).all()), "within"),
-    "few differ": (is_round_off, lambda scores, a, b, tolerance: (a != b).sum() <= 2, "each score"),
-    "an absolute tolerance": (is_round_off, absolute, "times the threshold"),
-    "only what came in": (is_round_off, one_side, "where the masks differ"),
-    "the mean": (milliseconds, timed(np.mean), "median"),
-    "the least": (milliseconds, timed(min), "median"),
-    "not warmed up": (milliseconds, timed(np.median, warm=0), "once before"),
-    "seconds": (milliseconds, timed(np.median, factor=1), "1000 ms"),
+    "all renamed": (state_of, all_renamed, "keeps its name", "A parameter without a mask keeps its name."),
+    "multiplied": (
+        state_of,
+        multiplied,
+        "name_orig",
+        "The product is what the layer uses; PyTorch stores its two factors.",
+    ),
+    "the weight keeps its name": (
+        state_of,
+        with_weight_kept,
+        "name_orig",
+        "With a mask, the weights are called name_orig.",
+    ),
+    "in all": (
+        is_round_off,
+        lambda scores, a, b, tolerance: bool((a == b).all()),
+        "within",
+        "No two programs round alike.",
+    ),
+    "few differ": (
+        is_round_off,
+        lambda scores, a, b, tolerance: (a != b).sum() <= 2,
+        "each score",
+        "Few can be wrong as well: how far are they from the threshold?",
+    ),
+    "an absolute tolerance": (
+        is_round_off,
+        absolute,
+        "times the threshold",
+        "Scores have units: 0.01 may be all of them.",
+    ),
+    "only what came in": (is_round_off, one_side, "where the masks differ", "What went out counts too."),
+    "the mean": (milliseconds, timed(np.mean), "median", "One slow call moves the mean."),
+    "the least": (milliseconds, timed(min), "median", "The least time is that of the luckiest call."),
+    "not warmed up": (milliseconds, timed(np.median, warm=0), "once before", "The first call sets things up."),
+    "seconds": (milliseconds, timed(np.median, factor=1), "1000 ms", "Seconds are no milliseconds."),
 }
 
 

@@ -80,30 +80,105 @@ def by_the_weights(loss: Any, params: Mapping[str, Array]) -> str:
 
 
 WRONG = {
-    "the softmax alone": (logits, lambda z, labels: softmax(z) / len(z), "less 1 at the true one"),
-    "the sign": (logits, lambda z, labels: (one_hot(z, labels) - softmax(z)) / len(z), "less 1"),
-    "not divided by N": (logits, lambda z, labels: softmax(z) - one_hot(z, labels), "divide by N"),
-    "along the batch": (logits, lambda z, labels: (softmax(z, 0) - one_hot(z, labels)) / len(z), "share of each class"),
-    "overflow": (logits, naive, "subtract the largest"),
-    "no momentum": (momentum, lambda w, v, g, rate, mu: (w - rate * g, v), "velocity of the first goes on"),
-    "a mean of gradients": (momentum, mean_velocity, "not as (1 - momentum) g"),
-    "the old velocity": (momentum, old_velocity, "without momentum"),
-    "uphill": (momentum, lambda w, v, g, rate, mu: (w + rate * (mu * v + g), mu * v + g), "w - rate"),
-    "Nesterov": (momentum, nesterov, "counts in full"),
-    "in place": (momentum, in_place, "make a new array"),
-    "exchanged": (momentum, lambda w, v, g, rate, mu: (mu * v + g, w - rate * (mu * v + g)), "expected"),
-    "LeCun": (spread, lambda n: n**-0.5, "ReLU leaves half"),
-    "the variance": (spread, lambda n: 2 / n, "ten layers by"),
-    "a tenth and more": (spread, multiplying_by(1.101), "multiplies it by 1.1, ten layers by 3"),
-    "a tenth and less": (spread, multiplying_by(0.899), "multiplies it by 0.9, ten layers by 0.3"),
-    "one for all": (spread, lambda n: 0.01, "ten layers by"),
-    "He of fan_out": (spread, lambda n: (2 / 2000) ** 0.5, "fan_in"),
-    "always init": (diagnosis, lambda loss, params: "init", "whatever the loss does"),
-    "always gradient": (diagnosis, lambda loss, params: "gradient", "the gradient is right"),
-    "at the initial weights": (diagnosis, diagnosis_at, "drawn at random"),
-    "by the size of the gradient": (diagnosis, by_its_size, "20"),
-    "by the size of the weights": (diagnosis, by_the_weights, "a wrong rule can give the right gradient"),
-    "no word": (diagnosis, lambda loss, params: False, "init"),
+    "the softmax alone": (
+        logits,
+        lambda z, labels: softmax(z) / len(z),
+        "less 1 at the true one",
+        "The share of each class, without subtracting 1 at the true one.",
+    ),
+    "the sign": (
+        logits,
+        lambda z, labels: (one_hot(z, labels) - softmax(z)) / len(z),
+        "less 1",
+        "One-hot minus softmax: the loss would go up.",
+    ),
+    "not divided by N": (
+        logits,
+        lambda z, labels: softmax(z) - one_hot(z, labels),
+        "divide by N",
+        "The gradient of the sum of the losses, where the loss is their mean.",
+    ),
+    "along the batch": (
+        logits,
+        lambda z, labels: (softmax(z, 0) - one_hot(z, labels)) / len(z),
+        "share of each class",
+        "The softmax is taken over the images, not over the classes.",
+    ),
+    "overflow": (logits, naive, "subtract the largest", "exp(1000) is infinite: subtract the row's maximum first."),
+    "no momentum": (
+        momentum,
+        lambda w, v, g, rate, mu: (w - rate * g, v),
+        "velocity of the first goes on",
+        "Plain gradient descent; the velocity is not used.",
+    ),
+    "a mean of gradients": (
+        momentum,
+        mean_velocity,
+        "not as (1 - momentum) g",
+        "(1 - momentum) g averages, as Adam does: here g counts in full.",
+    ),
+    "the old velocity": (
+        momentum,
+        old_velocity,
+        "without momentum",
+        "w moves by the velocity from before this gradient.",
+    ),
+    "uphill": (
+        momentum,
+        lambda w, v, g, rate, mu: (w + rate * (mu * v + g), mu * v + g),
+        "w - rate",
+        "Plus in place of minus.",
+    ),
+    "Nesterov": (momentum, nesterov, "counts in full", "Looks ahead by one more momentum step: another method."),
+    "in place": (momentum, in_place, "make a new array", "`w -= …` changes the caller's array."),
+    "exchanged": (
+        momentum,
+        lambda w, v, g, rate, mu: (mu * v + g, w - rate * (mu * v + g)),
+        "expected",
+        "(v, w) in place of (w, v).",
+    ),
+    "LeCun": (
+        spread,
+        lambda n: n**-0.5,
+        "ReLU leaves half",
+        "1/√fan_in keeps the signal without ReLU, which takes half of the mean square away.",
+    ),
+    "the variance": (
+        spread,
+        lambda n: 2 / n,
+        "ten layers by",
+        "2 / fan_in is the variance: its root is the standard deviation.",
+    ),
+    "a tenth and more": (spread, multiplying_by(1.101), "multiplies it by 1.1, ten layers by 3", ""),
+    "a tenth and less": (spread, multiplying_by(0.899), "multiplies it by 0.9, ten layers by 0.3", ""),
+    "one for all": (spread, lambda n: 0.01, "ten layers by", "One number for every width. The sum has fan_in terms."),
+    "He of fan_out": (
+        spread,
+        lambda n: (2 / 2000) ** 0.5,
+        "fan_in",
+        "Counts the outputs of the layer. The sum of a unit runs over its inputs.",
+    ),
+    "always init": (diagnosis, lambda loss, params: "init", "whatever the loss does", "One cause for all."),
+    "always gradient": (diagnosis, lambda loss, params: "gradient", "the gradient is right", "One cause for all."),
+    "at the initial weights": (
+        diagnosis,
+        diagnosis_at,
+        "drawn at random",
+        "Checked where training starts, and there a wrong rule can be right by chance: at weights of 0.",
+    ),
+    "by the size of the gradient": (
+        diagnosis,
+        by_its_size,
+        "20",
+        "A small gradient may be right and a large one wrong.",
+    ),
+    "by the size of the weights": (
+        diagnosis,
+        by_the_weights,
+        "a wrong rule can give the right gradient",
+        "The weights say nothing about the rule of a derivative.",
+    ),
+    "no word": (diagnosis, lambda loss, params: False, "init", "Returns False, where one of two words is asked for."),
 }
 
 
@@ -122,7 +197,9 @@ def test_the_spirals_are_balanced_two_arms_turned_into_each_other() -> None:
 
 
 def test_a_tenth_is_allowed() -> None:
-    assert spread.verdict(multiplying_by(0.901)) == spread.verdict(multiplying_by(1.099)) == "passed (4 trials)."
+    assert (
+        spread.verdict(multiplying_by(0.901)) == spread.verdict(multiplying_by(1.099)) == "passed, tried on layers (4)."
+    )
 
 
 def test_the_same_seed_draws_the_same_spirals() -> None:

@@ -36,6 +36,7 @@ LESSONS = """
 
 [0-9]*
 teaching
+wrong_answers
 ```
 """
 
