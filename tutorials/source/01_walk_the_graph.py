@@ -92,12 +92,12 @@ for name, op in {"square": square, "hasty": hasty}.items():
 
 # %% tags=["guard"]
 check_grads(square, np.array(3.0))
+refusal = ""
 try:
     check_grads(hasty, np.array(3.0))
 except AssertionError as error:
-    assert "does not multiply by g" in str(error)
-else:
-    raise AssertionError("the hasty square was not refused")
+    refusal = str(error)
+assert "does not multiply by g" in refusal
 
 # %% [markdown] tags=["slide"]
 # <details><summary>Compare with ours</summary>
