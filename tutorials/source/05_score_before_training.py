@@ -390,9 +390,8 @@ assert losses["|g|, a sum each"] < losses["|g|"]
 #
 # ## On your own
 # - Score with MNIST: `load("mnist")`. Then map its images back to 0 … 1. How many scores are exactly 0?
-# - The second term of $\Delta L_j$ is $\frac{1}{2} w_j^2 \, \partial^2 L / \partial w_j^2$ up to its sign:
-#   `mask_curvature` in `minisnip.pruning`. In which layer does it explain the difference $\Delta L_j - g_j$, and in
-#   which does it not?
+# - The second term of $\Delta L_j$ is $-\frac{1}{2} \, \partial^2 L / \partial c_j^2$ (`mask_curvature` in
+#   `minisnip.pruning`). In which layer does it explain the difference $\Delta L_j - g_j$, and in which does it not?
 # - Remove the two connections with the largest $|g_j|$, each alone and both together. Do the changes add up? For which
 #   pairs?
 #
