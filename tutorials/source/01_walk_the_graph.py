@@ -180,7 +180,8 @@ first = Tensor(1.0)
 last = first
 for _ in range(60):
     last = last + last
-print(f"{len(in_order(last))} nodes, the gradient is {grad(last, first):.0f}, 2^60 is {2**60}")
+print(f"{len(in_order(last))} nodes")
+print(f"the gradient is {grad(last, first):.0f}, and 2^60 is {2**60}")
 
 # %% tags=["guard"]
 assert len(in_order(last)) == 61
@@ -201,7 +202,7 @@ assert grad(last, first) == 2.0**60
 
 # %%
 def backward_order(parents):
-    """A list of the names; `parents["c"] == ["a", "b"]` says that c was computed from a and b."""
+    """A list of the names; parents["c"] == ["a", "b"] says that a and b made c."""
     ...  # your code
 
 

@@ -85,7 +85,7 @@ assert refused
 
 # %%
 def unbroadcast(g, shape):
-    """The gradient by an array of this shape, where g is the gradient by the stretched array."""
+    """The gradient by an array of this shape; g is the gradient by the stretched one."""
     ...  # your code
 
 
@@ -146,7 +146,7 @@ for name, estimate in estimates.items():
     least = errors[name].argmin()
     print(f"{name:27}: least error {errors[name][least]:.0e} at h = {steps[least]:.0e}")
 chosen = {"6e-6,\nas in round 3": 6e-6}
-step_errors(steps, errors, chosen, "Error of the slope of exp(sin x), for steps of many sizes")
+step_errors(steps, errors, chosen, "Error of the slope of exp(sin x), for many steps")
 
 # %% tags=["guard"]
 single, double, stepped = errors.values()
@@ -175,7 +175,7 @@ assert stepped[steps < 1e-9].max() < 1e-15
 
 # %%
 def best_step(eps):
-    """A step whose error is at most ten times the least possible, for functions and inputs of size 1."""
+    """A step with at most ten times the least error; functions and inputs of size 1."""
     ...  # your code
 
 
@@ -312,7 +312,7 @@ def with_hypothesis(op, pairs, order):
 
 # %% tags=["slide-more"]
 same_shape = st.tuples(arrays((2,)), arrays((2,)))
-any_shapes = broadcastable_shapes().flatmap(lambda shapes: st.tuples(*map(arrays, shapes)))
+any_shapes = broadcastable_shapes().flatmap(lambda pair: st.tuples(*map(arrays, pair)))
 tests = {
     "by hand, g all ones": by_hand,
     "check_grads, one example": lambda op: check_grads(op, [a, b], order=1),
@@ -322,11 +322,8 @@ tests = {
 }
 killed = lesson_2.kill_table(tests)
 
-# %% [markdown]
-# If Hypothesis finds an input that fails, it looks for simpler ones until there is none. Here is the simplest for
-# `clipped`:
-
-# %%
+# %% tags=["slide-more"]
+# When Hypothesis has found an input that fails, it looks for the simplest one.
 try:
     with_hypothesis(lesson_2.MUTANTS["clipped"], same_shape, order=1)
 except AssertionError as error:

@@ -57,9 +57,9 @@ def percent_right(params):
     return 100 * np.mean(network(params, fresh).argmax(axis=1) == fresh_labels)
 
 
-# %% tags=["slide"]
+# %% tags=["slide-more"]
 def train(params, steps, rate=0.1, momentum=0.9, squash=ops.tanh):
-    """The trained parameters, and the loss before each step; every step uses all points."""
+    """The trained parameters, and the loss before each step; a step uses all points."""
     params, losses = dict(params), []
     velocity = dict.fromkeys(params, 0.0)
     for _ in range(steps):
@@ -81,7 +81,7 @@ def train(params, steps, rate=0.1, momentum=0.9, squash=ops.tanh):
 
 # %% tags=["slide-more"]
 def draw(sizes, std=None, seed=1):
-    """Initial weights with this standard deviation (default: 1/√n for n inputs); biases 0."""
+    """Weights with this standard deviation (default: 1/√n for n inputs), biases 0."""
     rng, params = np.random.default_rng(seed), {}
     for i, (n, m) in enumerate(pairwise(sizes)):
         scale = n**-0.5 if std is None else std
@@ -113,7 +113,7 @@ assert abs(losses[-1] - losses[-100]) < 1e-3
 
 # %%
 def logit_gradient(z, labels):
-    """∂L/∂z of the mean cross-entropy, for z of shape (N, K) and N labels; arrays in, array out."""
+    """∂L/∂z of the mean cross-entropy, an array; z is an array (N, K), labels (N,)."""
     ...  # your code
 
 
@@ -138,7 +138,7 @@ lesson_3.logits(logit_gradient)
 # **Predict** the line between the two colors after 0, 10, 30 and 300 steps. Where does it bend first: in the middle,
 # or outside?
 
-# %% tags=["key-figure", "slide"]
+# %% tags=["key-figure", "slide-more"]
 side = np.linspace(-2.4, 2.4, 121)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 start, panels = draw([2, 32, 32, 2]), {}
@@ -307,7 +307,7 @@ for name, (params, squash) in patients.items():
 loss_curves(curves, np.log(2), "Loss of two patients and a healthy network")
 
 
-# %% tags=["slide"]
+# %% tags=["slide-more"]
 def loss_of(squash):
     return lambda params: cross_entropy(network(params, points[:8], squash), labels[:8])
 

@@ -151,7 +151,7 @@ assert np.isclose(g["fc3.weight"][j], slope)
 
 # %%
 def three_ways(L, w):
-    """(∂L/∂c by a Tensor c, w ⊙ ∂L/∂w, a difference quotient in each c_j), three arrays of the shape of w.
+    """Three arrays like w: ∂L/∂c by a Tensor c, w ⊙ ∂L/∂w, a quotient in each c_j.
 
     L takes a Tensor or an array.
     """
@@ -187,7 +187,7 @@ lesson_5.three_ways(three_ways)
 deltas = pruning.delta_loss(net, w, x, y, title=None)
 table = pruning.agreement(g, deltas, [0.95])
 for layer, row in table.items():
-    print(f"{layer}, {row['connections']:,} connections: correlation {row['pearson']:.3f}")
+    print(f"{layer}, {row['connections']:,}: correlation {row['pearson']:.3f}")
     print(f"    ΔL_j and g_j have the same sign: {row['equal_signs']:.1%}")
     print(f"    among the 5 % largest |g_j|, also by |ΔL_j|: {row['precision_95']:.1%}")
 
@@ -196,16 +196,16 @@ def flat(scores):
     return np.concatenate([a.ravel() for a in scores.values()])
 
 
-# %% tags=["key-figure", "slide"]
+# %% tags=["key-figure", "slide-more"]
 kappa = count_kept(net.size, 0.95)
 sizes = {"g": np.abs(flat(g)), "ΔL": np.abs(flat(deltas))}
 thresholds = {name: np.sort(size)[-kappa] for name, size in sizes.items()}
 kept = sizes["g"] >= thresholds["g"]
 kept_by_definition = sizes["ΔL"] >= thresholds["ΔL"]
 wrong = np.sign(flat(g)) != np.sign(flat(deltas))
-print(f"the signs differ for {wrong.mean():.1%} of all, {wrong[kept].mean():.2%} of those kept")
+print(f"other sign: {wrong.mean():.1%} of all, {wrong[kept].mean():.2%} of those kept")
 alone = sizes["g"][kept & ~kept_by_definition] / thresholds["g"]
-print(f"kept by |g_j| alone: {alone.size:,}, half of them below {np.median(alone):.2f} thresholds")
+print(f"kept by |g_j| alone: {alone.size:,}, half < {np.median(alone):.2f} thresholds")
 title = f"LeNet-300-100 before training, {N} images of {data.label}: keep {kappa:,}"
 scores_and_threshold(g, deltas, thresholds, title)
 
@@ -227,7 +227,7 @@ assert np.median(alone) < 1.25
 #
 # </details>
 #
-# ## Round 4: keep exactly κ
+# ## Round 4: keep exactly $\kappa$
 #
 # Let $\kappa$ be the number of connections to keep. The threshold is the $\kappa$-th largest score. The next cell
 # scores with *one* image, whose black pixels are exactly 0, and keeps 80 %.
@@ -242,10 +242,11 @@ every = flat(scores)
 kappa = count_kept(every.size, 0.2)
 threshold = np.sort(every)[-kappa]
 kept = int(flat(keep_top(scores, 0.2)).sum())
-print(f"asked for {kappa:,}; {np.sum(every == 0):,} scores are 0; the threshold is {threshold}")
+print(f"κ = {kappa:,}; {np.sum(every == 0):,} scores are 0; the threshold is {threshold}")
 print(f">= keeps {np.sum(every >= threshold):,}, > keeps {np.sum(every > threshold):,}")
 print(f"keep_top keeps {kept:,}")
-print(f"10 % of {net.size:,}: int({net.size * (1 - 0.9)!r}) is {int(net.size * (1 - 0.9)):,}")
+tenth = net.size * (1 - 0.9)
+print(f"10 % of {net.size:,}: int({tenth!r}) is {int(tenth):,}")
 
 # %% tags=["guard"]
 assert kept == kappa
@@ -349,10 +350,10 @@ joint = pruning.joint_deletion(net, w, x, y, [0.5, 0.8, 0.9, 0.95, 0.98, 0.99])
 print("change of the loss when connections go")
 for row in joint:
     change, predicted = -row["true"], -row["linear"]
-    print(f"{row['sparsity']:.0%} go: measured {change:+.3f}, predicted by the sum {predicted:+.3f}")
+    print(f"{row['sparsity']:.0%} go: measured {change:+.3f}, the sum {predicted:+.3f}")
 joint_curves(joint, f"LeNet-300-100 before training, {N} images of {data.label}")
 
-# %% tags=["slide"]
+# %% tags=["slide-more"]
 negative = {name: -a for name, a in g.items()}
 rules = {"|g|": score, "+g": g, "-g": negative, "|g|, a sum each": own_sum}
 start = {name: a.astype(np.float32) for name, a in w.items()}
