@@ -93,7 +93,7 @@ assert dense < pruned
 assert pruned < 2 * dense or data.name != "mnist"
 assert data.name != "mnist" or STEPS < 300 or abs(dense - 4) < 1
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide-more"]
 # <details><summary>Compare with ours</summary>
 #
 # One connection in twenty does most of the work, and we chose that twentieth before any training. Was the choice
@@ -153,7 +153,7 @@ assert count_nonzero(once) > 100_000
 assert data.name != "mnist" or abs(count_nonzero(once) - 222_000) < 1_000
 assert weights["w"][1] < -0.2
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide-more"]
 # <details><summary>Compare with ours</summary>
 #
 # The pruned weight keeps moving. Momentum remembers the velocity from before the pruning. So minisnip does not hand
@@ -396,7 +396,8 @@ lesson_6.trainings(trainings)
 # </details>
 #
 # ## On your own
-# - Add `"magnitude"` ($|w_j|$ *before* training) and `"synflow"` to the race. Near 98 % the first empties a layer: which?
+# - Add `"magnitude"` ($|w_j|$ *before* training) and `"synflow"` to the race. Magnitude empties a layer near 98 %.
+#   Which one?
 # - Raise `STEPS`, and plot the difference between *random* and *snip* at 80 %. Does it go to zero?
 # - Give the random mask SNIP's number of connections in each layer (`minisnip.pruning.random_masks`). How much of the
 #   lead remains? Lesson 7 does this at 98 %.

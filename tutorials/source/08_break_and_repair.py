@@ -157,7 +157,7 @@ for sparsity in (0.95, 0.98, 0.99, 0.995, 0.998):
 assert pruning.collapse_sparsity(snip) > 0.999
 assert count(on_path) < count(masks) / 2
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide-more"]
 # <details><summary>Compare with ours</summary>
 #
 # A weight of fc2 had a high score because of what its unit *received from fc1*. Then the connections from fc1 into that
@@ -258,7 +258,7 @@ synflow = pruning.CRITERIA["synflow"](net, w, x, y, rng=rng)
 assert abs(pruning.collapse_sparsity(synflow) - 0.913) < 0.005
 assert data.name != "mnist" or errors["SNIP, 1 round"] > max(list(errors.values())[1:]) + 5
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide-more"]
 # <details><summary>Compare with ours</summary>
 #
 # All three repairs are much better than SNIP with a single round. One seed and a short training cannot say which repair
