@@ -44,7 +44,7 @@ SPARSITIES, SEEDS, EPOCHS = (0.8, 0.98), range(3), 1
 #
 # As a control, do the same again, but give each image a *random* label.
 #
-# **Predict:** what will the picture of the class 0 show? And what will it show with random labels?
+# **Predict:** what will the picture of class 0 show? And what will it show with random labels?
 
 # %%
 data, net = mnist_or_glyphs(), lenet_300_100()
@@ -89,8 +89,8 @@ EPOCHS = EPOCHS if data.name == "mnist" else 5  # glyphs has fewer images
 #
 # ## Round 2: the picture in numbers
 #
-# Are the two blocks equally clear? Our eyes are no measure. Take the mean image of each class, and correlate each
-# picture with all ten of them.
+# Are the two blocks equally clear? Measure it: take the mean image of each class, and correlate each picture with all
+# ten mean images.
 #
 # **Predict:** which pictures resemble the mean image of their own class more, those with true labels or those with
 # random labels? And which resemble the other nine classes more?

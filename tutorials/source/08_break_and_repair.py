@@ -351,7 +351,9 @@ compacted_time = min(repeat(lambda: small.net(small.params, images), number=2, r
 print("at 99 %, is the compacted network faster?", compacted_time < masked_time)
 
 # %% tags=["guard"]
-milliseconds = {"masked": [1.80, 1.81, 1.72, 1.75, 1.71], "compacted": [1.73, 1.23, 0.69, 0.45, 0.31]}
+table = Path("data/08_milliseconds.csv")  # not there if you have the notebook alone
+recorded = np.genfromtxt(table, delimiter=",", skip_header=3)[:, 2:] if table.exists() else np.full((10, 3), np.nan)
+milliseconds = {"masked": recorded[:5, 1], "compacted": recorded[:5, 2]}
 
 # %% tags=["key-figure", "slide"]
 sparsities = [1 - percent / 100 for percent in PERCENTS]
@@ -374,20 +376,18 @@ for mask in ways.values():
 smallest, second = (pruning.compact(net, w, ways[name]).params for name in ("SynFlow", "SNIP"))
 assert cost(smallest)[0] < cost(second)[0] < 80_000
 assert compacted_time < masked_time
-table = Path("data/08_milliseconds.csv")  # not there if you have the notebook alone
 if table.exists():
-    recorded = np.genfromtxt(table, delimiter=",", skip_header=3)[:, 3:]
-    assert np.allclose(recorded[:5, 0], milliseconds["masked"], rtol=0.3)
-    assert np.allclose(recorded[:5, 1], milliseconds["compacted"], rtol=0.3)
-    assert np.allclose(recorded[8], [16.7, 13.7], rtol=0.3)
+    saved = 1 - recorded[:, 2] / recorded[:, 1]
+    assert saved[0] < 0.25 < 0.5 < saved[2] < 0.75 < saved[4] < 0.9  # 90, 98 and 99.5 %
+    assert saved[8] < 0.25  # LeNet-5-Caffe at 99 %
 
 # %% [markdown] tags=["slide"]
 # <details><summary>Compare with ours</summary>
 #
 # Memory falls with the number of rows and columns. Time falls too, but less, and at 90 % hardly at all: few rows are
-# gone, and selecting the pixels costs some time. At 98 % a step takes less than half of the time, at 99.5 % a fifth.
-# LeNet-5-Caffe gains little even at 99 %: 13.7 ms instead of 16.7. It spends its time in the convolutions, and SNIP
-# prunes mostly its fully connected layer.
+# gone, and selecting the pixels costs some time. At 98 % a step takes less than half of the time, at 99.5 % about a
+# fifth. LeNet-5-Caffe gains little even at 99 %: it spends its time in the convolutions, and SNIP prunes mostly its
+# fully connected layer.
 #
 # **Zeros save nothing until whole rows vanish.**
 #
