@@ -351,7 +351,7 @@ compacted_time = min(repeat(lambda: small.net(small.params, images), number=2, r
 print("at 99 %, is the compacted network faster?", compacted_time < masked_time)
 
 # %% tags=["guard"]
-table = Path("data/08_milliseconds.csv")  # not there if you have the notebook alone
+table = Path("../data/08_milliseconds.csv" if Path.cwd().name == "student" else "data/08_milliseconds.csv")
 recorded = np.genfromtxt(table, delimiter=",", skip_header=3)[:, 2:] if table.exists() else np.full((10, 3), np.nan)
 milliseconds = {"masked": recorded[:5, 1], "compacted": recorded[:5, 2]}
 
