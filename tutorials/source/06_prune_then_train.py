@@ -23,7 +23,6 @@
 # | **time** | 50 minutes, of which the computer needs two |
 
 # %%
-# %matplotlib inline
 import warnings
 from dataclasses import replace
 
@@ -239,9 +238,10 @@ for method in ("snip", "random", "least-sensitive"):
     print(f"{method}: {len(SPARSITIES)} sparsities, {len(SEEDS)} seeds, done")
 
 # %% tags=["key-figure", "slide"]
-curves = {}
+curves, kept = {}, [100 * (1 - s) for s in SPARSITIES]
+print(f"{'kept (%)':<16}" + "".join(f"{percent:8g}" for percent in kept))
 for method, e in errors.items():  # e has a row for each sparsity, a column for each seed
-    curves[method] = {"kept": [100 * (1 - s) for s in SPARSITIES], "mean": e.mean(axis=1)}
+    curves[method] = {"kept": kept, "mean": e.mean(axis=1)}
     curves[method] |= {"least": e.min(axis=1), "greatest": e.max(axis=1)}
     print(f"{method:<16}" + "".join(f"{mean:8.2f}" for mean in e.mean(axis=1)))
 most_frequent = np.bincount(data.train.labels).argmax()

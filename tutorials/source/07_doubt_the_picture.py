@@ -23,7 +23,6 @@
 # | **time** | 50 minutes, of which the computer needs two |
 
 # %%
-# %matplotlib inline
 import numpy as np
 
 from minisnip import exercises, pruning

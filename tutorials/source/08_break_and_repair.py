@@ -23,7 +23,6 @@
 # | **time** | 45 minutes, of which the computer needs one |
 
 # %%
-# %matplotlib inline
 import warnings
 from pathlib import Path
 from timeit import repeat
@@ -303,8 +302,10 @@ lesson_8.iterate(iterate)
 # **Predict:** how many multiplications does the masked network need for one image, and how many bytes do its parameters
 # take?
 #
-# `compact` removes every unit that is not on a path and returns a smaller network with the same logits. **Predict:**
-# three masks keep 5,332 connections each, one random, one from SNIP, one from SynFlow. Which network becomes smallest?
+# `compact` removes every unit that is not on a path and returns a smaller network with the same logits. We try it with
+# three masks that keep 5,332 connections each: one is random, one from SNIP, one from SynFlow.
+#
+# **Predict:** with which mask does the network become smallest?
 
 
 # %% tags=["slide-more"]

@@ -23,7 +23,6 @@
 # | **time** | 50 minutes, of which the computer needs one |
 
 # %%
-# %matplotlib inline
 import warnings
 
 import numpy as np
@@ -140,7 +139,8 @@ lesson_9.snip_mask(snip_mask)
 #     kept[np.argsort(-scores)[:kappa]] = 1
 #     masks = {}
 #     for name, a in w.items():
-#         masks[name], kept = kept[: a.size].reshape(a.shape), kept[a.size :]
+#         masks[name] = kept[: a.size].reshape(a.shape)
+#         kept = kept[a.size :]  # for the names that follow
 #     return masks
 # ```
 # </details>
@@ -200,9 +200,9 @@ assert share > (0.9 if data.name == "mnist" else 0.8)
 #
 # ## Round 3: where the scale hides
 #
-# In WRN-10-1, batch normalization follows most convolutions. It shifts and scales each channel to mean 0 and variance
-# 1. Then it multiplies the channel by a parameter $\gamma$ and adds a parameter $\beta$. At the start, $\gamma = 1$ and
-# $\beta = 0$.
+# In WRN-10-1, batch normalization follows most convolutions. It shifts and scales each channel: the mean becomes 0 and
+# the variance 1. Then it multiplies the channel by a parameter $\gamma$ and adds a parameter $\beta$. At the start,
+# $\gamma = 1$ and $\beta = 0$.
 #
 # **Predict:** multiply all weights of such a convolution by 10. What happens to the logits, to SNIP's mask, and to the
 # mask that keeps the largest $|w_j|$? And does SNIP keep $\gamma$ and $\beta$?
