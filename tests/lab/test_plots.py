@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,6 +44,15 @@ def test_training_curves_have_a_line_for_each_split_of_each_run() -> None:
 def test_a_run_of_one_epoch_can_be_drawn() -> None:
     figure = drawn(plots.training_curves({"pruned": history(1)}, "one epoch"))
     assert figure.axes[0].lines[0].get_marker() == "o"  # a line of one point would be invisible
+
+
+def test_a_figure_is_described_in_a_notebook_by_what_is_written_in_it() -> None:
+    curves = {"steep": [1.0, 0.1], "flat": [1.0, 0.9]}
+    figure = plots.step_errors(np.array([1e-3, 1e-2]), {k: np.array(c) for k, c in curves.items()}, {}, "Two\nlines")
+    data, metadata = figure._repr_mimebundle_()  # type: ignore[attr-defined]
+    words = "Two. lines. Horizontal axis: step h. Vertical axis: relative error of the derivative. Legend: steep; flat"
+    assert (data["text/plain"], metadata) == (words, {"image/png": {"alt": words}})
+    assert b64decode(data["image/png"]).startswith(b"\x89PNG")
 
 
 def test_kept_by_gate_labels_every_bar_and_draws_all_of_them_equally_wide() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
+from io import BytesIO
 from typing import Any, ParamSpec
 
 from matplotlib import rc_context
@@ -51,9 +53,40 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return in_style
 
 
+class DescribedFigure(Figure):
+    """A figure that a notebook shows with alternative text."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        """The PNG and the words, as IPython asks for them."""
+        picture, words = BytesIO(), describe(self)
+        self.savefig(picture, bbox_inches="tight")
+        data = {"image/png": b64encode(picture.getvalue()).decode(), "text/plain": words}
+        return data, {"image/png": {"alt": words}}
+
+
+def describe(figure: Figure) -> str:
+    """What is written in a figure: its title, then for each of its axes the title, the labels and the legend."""
+    return ". ".join(" ".join(words.split()) for words in _written(figure) if words.strip())
+
+
+def _written(figure: Figure) -> Iterator[str]:
+    yield from figure.get_suptitle().splitlines()
+    for axes in figure.axes:
+        yield from axes.get_title().splitlines()
+        if axes.axison:
+            yield from (f"{way}: {label}" for way, label in _labels(axes) if label)
+        yield ", ".join(text.get_text() for text in axes.texts if text.get_text())
+    for legend in [*figure.legends, *(axes.get_legend() for axes in figure.axes)]:
+        yield "Legend: " + "; ".join(text.get_text() for text in legend.get_texts()) if legend else ""
+
+
+def _labels(axes: Axes) -> list[tuple[str, str]]:
+    return [("Horizontal axis", axes.get_xlabel()), ("Vertical axis", axes.get_ylabel())]
+
+
 def titled_figure(width: float, height: float, title: str) -> Figure:
     """Make a figure of this size in inches; a title that is too long for it is wrapped."""
-    figure = Figure(figsize=(width, height))
+    figure = DescribedFigure(figsize=(width, height))
     figure.suptitle(title, wrap=True)
     return figure
 
