@@ -194,14 +194,14 @@ title = f"SNIP at 98 % and its controls: LeNet-300-100 on {data.label}, epochs: 
 control_errors(found, title)
 
 # %% tags=["guard"]
-as_is, redrawn, blind, noise, shuffled, inverted, lottery = (np.mean(e) for e in found.values())
+as_is, redrawn, blind, noise, shuffled, inverted, random_mask = (np.mean(e) for e in found.values())
 if data.name == "mnist":
-    assert as_is < 0.5 * min(lottery, inverted)
+    assert as_is < 0.5 * min(random_mask, inverted)
     assert max(redrawn, blind) < as_is + 1  # the weights and the labels hardly matter
     assert as_is + 1 < min(shuffled, noise)  # the places matter, and the images
-    assert shuffled - as_is < 0.2 * (lottery - as_is)  # the counts of each layer matter more
-    assert inverted < lottery + 10  # at 98 %: lesson 6 has lower sparsities
-    assert exercises.fast_or(2 < shuffled - as_is < 4 and 40 < lottery - as_is < 50, fast=True)
+    assert shuffled - as_is < 0.2 * (random_mask - as_is)  # the counts of each layer matter more
+    assert inverted < random_mask + 10  # at 98 %: lesson 6 has lower sparsities
+    assert exercises.fast_or(2 < shuffled - as_is < 4 and 40 < random_mask - as_is < 50, fast=True)
 
 # %% [markdown] tags=["slide"]
 # <details><summary>Compare with ours</summary>

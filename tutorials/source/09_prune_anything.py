@@ -232,7 +232,7 @@ for layer in (name, "fc.weight"):
     by_filter = g[layer].reshape(len(g[layer]), -1)
     sums, sizes = np.abs(by_filter.sum(axis=1)), np.abs(by_filter).sum(axis=1)
     summed[layer] = sums.max(), sizes.min()
-    print(f"{layer}, per filter: |Σ g| ≤ {sums.max():.0e}, Σ |g| ≥ {sizes.min():.0e}")
+    print(f"{layer}, per filter: |Σ g_j| ≤ {sums.max():.0e}, Σ |g_j| ≥ {sizes.min():.0e}")
 
 # %% tags=["guard"]
 assert alike["snip"] > 0.999 > alike["magnitude"]
