@@ -385,8 +385,8 @@ if table.exists():
 # %% [markdown] tags=["slide"]
 # <details><summary>Compare with ours</summary>
 #
-# Memory falls with the number of rows and columns. Time falls too, but less, and at 90 % hardly at all: few rows are
-# gone, and selecting the pixels costs some time. At 98 % a step takes less than half of the time, at 99.5 % about a
+# Memory falls with the number of rows and columns. Time falls too, but less, and at 90 % hardly at all: few rows were
+# removed, and selecting the pixels costs some time. At 98 % a step takes less than half of the time, at 99.5 % about a
 # fifth. LeNet-5-Caffe gains little even at 99 %: it spends its time in the convolutions, and SNIP prunes mostly its
 # fully connected layer.
 #
