@@ -335,7 +335,7 @@ for name, masks in ways.items():
 # </details>
 #
 # Does it become faster, too? The next cell measures the forward pass at 99 %. The figure after it also shows the
-# milliseconds of a training step. They change from run to run, so we recorded them once (in the folded cell).
+# milliseconds of a training step. They change from run to run, so we recorded them once.
 #
 # **Predict:** how much time does a training step save at 90 %, at 98 % and at 99.5 %?
 
