@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,10 +14,17 @@ from minisnip.exercises import Exercise
 TUTORIALS = Path(__file__).parents[2] / "tutorials"
 SOURCES = sorted((TUTORIALS / "source").glob("[0-9]*.py"))
 SOLUTION = re.compile(r"<details><summary>Solution</summary>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
+FOLDED = re.compile(r"\A<details><summary>Solution</summary>.*?</details>\n*", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 EACH = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 
-Cell = tuple[str, str]  # its kind, "code" or "markdown", and its text
+
+class Cell(NamedTuple):
+    """A cell of a script or of a notebook."""
+
+    kind: str  # "code" or "markdown"
+    text: str
+    tags: tuple[str, ...] = ()
 
 
 def cells_of_script(source: Path) -> list[Cell]:
@@ -26,25 +33,65 @@ def cells_of_script(source: Path) -> list[Cell]:
     cells = []
     for part in re.split(r"^# %%", text, flags=re.MULTILINE)[1:]:
         head, _, body = part.partition("\n")
+        tags = tuple(re.findall(r'"([^"]+)"', head))
         lines = body.strip("\n").split("\n")
         if "[markdown]" in head:
-            cells.append(("markdown", "\n".join(re.sub(r"^# ?", "", line) for line in lines)))
+            cells.append(Cell("markdown", "\n".join(re.sub(r"^# ?", "", line) for line in lines), tags))
         else:
-            cells.append(("code", "\n".join(re.sub(r"^# (?=%)", "", line) for line in lines)))
+            cells.append(Cell("code", "\n".join(re.sub(r"^# (?=%)", "", line) for line in lines), tags))
     return cells
 
 
-def notebook_of(source: Path) -> Any:
-    return json.loads((TUTORIALS / f"{source.stem}.ipynb").read_text(encoding="utf-8"))
+def notebook_of(source: Path, folder: Path = TUTORIALS) -> Any:
+    return json.loads((folder / f"{source.stem}.ipynb").read_text(encoding="utf-8"))
 
 
-def cells_of_notebook(source: Path) -> list[Cell]:
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in notebook_of(source)["cells"]]
+def cells_of_notebook(notebook: Any) -> list[Cell]:
+    """The pictures are in the cells; here their names become those of the files again."""
+    cells = []
+    for cell in notebook["cells"]:
+        text = re.sub(r"\(attachment:(\d+\.png)\)", r"(figures/teasers/\1)", "".join(cell["source"]))
+        cells.append(Cell(cell["cell_type"], text, tuple(cell["metadata"].get("tags", ()))))
+    return cells
+
+
+def code_of(source: Path) -> list[str]:
+    """The code that a reader sees; guards are folded."""
+    return [cell.text for cell in cells_of_script(source) if cell.kind == "code" and "guard" not in cell.tags]
+
+
+def prose_of(source: Path) -> str:
+    return "\n".join(cell.text for cell in cells_of_script(source) if cell.kind == "markdown")
 
 
 @EACH
-def test_notebook_and_script_hold_the_same_cells(source: Path) -> None:
-    assert cells_of_notebook(source) == cells_of_script(source), "python tutorials/build.py rebuilds the notebook"
+def test_both_copies_hold_the_cells_of_the_script(source: Path) -> None:
+    title, *rest = cells_of_script(source)
+    solved_title, *solved = cells_of_notebook(notebook_of(source))
+    student_title, *student = cells_of_notebook(notebook_of(source, TUTORIALS / "student"))
+    assert solved == rest, "python tutorials/build.py makes the notebooks again"
+    assert student == [cell._replace(text=re.sub(FOLDED, "", cell.text)) for cell in rest]
+    for other, line in ((solved_title, "[student's copy]"), (student_title, "[solved copy]")):
+        assert other.text.startswith(f"{title.text}\n\n")
+        assert line in other.text.removeprefix(title.text)
+
+
+@EACH
+def test_the_students_copy_has_no_outputs_and_no_solutions(source: Path) -> None:
+    notebook = notebook_of(source, TUTORIALS / "student")
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [(cell["outputs"], cell["execution_count"]) for cell in code] == [([], None)] * len(code)
+    text = "\n".join(cell.text for cell in cells_of_notebook(notebook))
+    assert "Solution" not in text
+    assert all(solution not in text for _, _, solution in exercises(source))
+
+
+@EACH
+def test_the_solutions_have_a_file_of_their_own(source: Path) -> None:
+    page = (TUTORIALS / "solutions" / f"{source.stem}.md").read_text(encoding="utf-8")
+    assert re.findall(r"```python\n(.*?)```", page, re.DOTALL) == [solution for _, _, solution in exercises(source)]
+    numbers = re.findall(r"^## Exercise (\S+)", page, re.MULTILINE)
+    assert numbers == [f"{int(source.name[:2])}.{i + 1}" for i in range(len(numbers))]
 
 
 @EACH
@@ -58,31 +105,85 @@ def test_every_cell_was_executed_in_order_and_none_failed(source: Path) -> None:
 
 
 @EACH
-def test_form(source: Path) -> None:
-    cells = cells_of_script(source)
-    first = cells[0][1]
-    assert re.match(rf"# {int(source.name[:2])}\. [A-Z]\w+ ", first)
-    assert first.split("\n")[2].startswith("![")
-    assert all(f"**{word}**" in first for word in ("do", "learn", "need", "time"))
-    assert len(cells) <= 25
-    assert max(sum(map(bool, text.split("\n"))) for kind, text in cells if kind == "code") <= 12
-    text = "\n".join(text for kind, text in cells if kind == "markdown")
-    assert 3 <= len(re.findall(r"^## Round", text, re.MULTILINE)) <= 5
-    assert len(re.findall(r"\*\*Predict", text)) >= 3
-    assert len(re.findall(r"\*\*Explain", text)) >= 3
+def test_the_first_screen_asks_and_says_what_the_lesson_needs(source: Path) -> None:
+    number = int(source.name[:2])
+    heading, _, picture, *rest = cells_of_script(source)[0].text.split("\n")
+    assert re.match(rf"# {number}\. [A-Z]\w+ ", heading)
+    assert re.fullmatch(rf"!\[.{{20,}}\]\(figures/teasers/{number}\.png\)", picture)
+    assert all(f"**{word}**" in "\n".join(rest) for word in ("do", "learn", "need", "time"))
+
+
+@EACH
+def test_rounds_predict_and_fold_the_explanation(source: Path) -> None:
+    text = prose_of(source)
+    rounds = re.split(r"^## Round", text, flags=re.MULTILINE)[1:]
+    assert 3 <= len(rounds) <= 5
+    for part in rounds:
+        assert "**Predict" in part
+        assert "<details><summary>Compare with ours</summary>\n\n" in part
+    assert "**Explain" not in text
+    assert text.count("<details>") == text.count("</details>") == text.count("\n</details>")
     assert all(f"## {part}" in text for part in ("On your own", "In practice", "Further reading"))
-    assert (TUTORIALS / f"{source.stem}.ipynb").stat().st_size <= 400_000
+    for cell in cells_of_script(source):
+        assert cell.text.find("<details>") in (-1, 0), "what is folded comes first in its cell"
+
+
+@EACH
+def test_code_cells_are_short_and_only_guards_assert(source: Path) -> None:
+    cells = cells_of_script(source)
+    assert sum("guard" not in cell.tags for cell in cells) <= 25
+    for text in code_of(source):
+        assert sum(map(bool, text.split("\n"))) <= 12, text
+        assert max(map(len, text.split("\n"))) <= 90, text
+        assert not re.search(r"\bassert\b|AssertionError\(|fast_or\(|FAST", text), text
+    assert {tag for cell in cells for tag in cell.tags} <= {"guard", "key-figure", "slide", "slide-more"}
+    notebook = notebook_of(source)
+    folded = [cell["metadata"].get("jupyter", {}).get("source_hidden", False) for cell in notebook["cells"]]
+    assert folded == ["guard" in cell.tags for cell in cells]
+
+
+@EACH
+def test_a_lecture_shows_eight_to_twelve_slides(source: Path) -> None:
+    slides = [cell for cell in cells_of_script(source) if "slide" in cell.tags]
+    assert 8 <= len(slides) <= 12
+    assert all("guard" not in cell.tags and not cell.text.startswith(f"lesson_{source.name[1]}") for cell in slides)
+
+
+@EACH
+def test_mathematics_is_written_for_mathjax(source: Path) -> None:
+    text = re.sub(r"```.*?```", "", prose_of(source), flags=re.DOTALL)
+    text = re.sub(r"`[^`]*`|\$\$.*?\$\$|\$[^$]*\$", "", text, flags=re.DOTALL)
+    assert re.findall(r".*[∂ΔΣΠ⊙√∇αβγδεκλμησ⁰-⁹²³⁻₀-₉ₖⱼᵢ≈≤≥⟨⟩′ᵀ].*", text) == []
+
+
+@EACH
+def test_every_figure_is_described(source: Path) -> None:
+    for alt in re.findall(r"!\[([^\]]*)\]\(", prose_of(source)):
+        assert len(alt) >= 20
+    outputs = [output for cell in notebook_of(source)["cells"] for output in cell.get("outputs", [])]
+    figures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert figures
+    for figure in figures:
+        alt = figure["metadata"]["image/png"]["alt"]
+        assert len(alt) >= 20
+        assert "".join(figure["data"]["text/plain"]) == alt
+
+
+@EACH
+def test_notebooks_are_small(source: Path) -> None:
+    for folder in (TUTORIALS, TUTORIALS / "student"):
+        assert (folder / f"{source.stem}.ipynb").stat().st_size <= 400_000
     assert (TUTORIALS / "figures" / f"{source.stem}.png").stat().st_size > 5_000
 
 
 def exercises(source: Path) -> list[tuple[str, str, str]]:
     """For each: the stub's cell without its check, the check, and the solution."""
     cells, found = cells_of_script(source), []
-    for i, (kind, text) in enumerate(cells):
+    for i, (kind, text, _) in enumerate(cells):
         module = f"lesson_{int(source.name[:2])}."
         if kind == "code" and text.split("\n")[-1].startswith(module):
             stub, _, check = text.rpartition("\n")
-            solution = SOLUTION.search(cells[i + 1][1])
+            solution = SOLUTION.search(cells[i + 1].text)
             assert solution, f"no folded solution after {check}"
             found.append((stub, check, solution[1]))
     return found
@@ -90,7 +191,7 @@ def exercises(source: Path) -> list[tuple[str, str, str]]:
 
 @EACH
 def test_stubs_are_not_started_and_solutions_pass(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    setup = next(text for kind, text in cells_of_script(source) if kind == "code").replace("%matplotlib inline", "")
+    setup = code_of(source)[0]
     numbers = []
     for stub, check, solution in exercises(source):
         namespace: dict[str, Any] = {}
@@ -120,8 +221,7 @@ def anchor(heading: str) -> str:
 
 @pytest.mark.parametrize("page", [*SOURCES, *sorted(TUTORIALS.glob("*.md"))], ids=lambda page: page.stem)
 def test_links_lead_to_files_and_anchors_that_exist(page: Path) -> None:
-    prose = [text for kind, text in cells_of_script(page) if kind == "markdown"] if page.suffix == ".py" else []
-    text = "\n".join(prose) or page.read_text(encoding="utf-8")
+    text = prose_of(page) if page.suffix == ".py" else page.read_text(encoding="utf-8")
     for target, fragment in LINK.findall(text):
         if "://" in target:
             continue

@@ -28,7 +28,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",
 ]
-exclude_patterns = ["results/*/*.md"]
+exclude_patterns = ["results/*/*.md", "lessons/student"]  # the students' copies are files to download
 templates_path = ["_templates"]
 suppress_warnings = ["autosummary.import_cycle"]  # the tables give full names
 

@@ -10,83 +10,105 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 1. Differentiate a computation by walking its graph
 #
-# ![The graph of a small computation, with the value of every node and its gradient](figures/01_walk_the_graph.png)
+# ![A computation drawn as a graph, with a question mark where the gradients belong](figures/teasers/1.png)
 #
 # | you will | |
 # |---|---|
-# | **do** | walk a graph backwards by hand, then in twelve lines of Python, and break it |
-# | **learn** | what reverse-mode differentiation is: one local rule for each op, one order, one sum |
+# | **do** | walk a graph backward by hand, then in twelve lines of Python, and break it |
+# | **learn** | what reverse-mode differentiation is: a local rule for each op, an order, and a sum |
 # | **need** | derivatives of one variable, Python; no download |
 # | **time** | 35 minutes, of which the computer needs a few seconds |
-#
-# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
-# JupyterLab.
 
 # %%
-# %matplotlib inline
 import numpy as np
 
 from minisnip import Tensor, check_grads, grad, ops, primitive
 from minisnip.exercises import lesson_1
 from minisnip.lab.plots import computation_graph
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Round 1: a variable remembers
 #
-# A `Tensor` is a variable: it remembers which op made it, and from what. Everything else is a constant.
-# Below, L = x · y + tanh(x) at x = 2, y = -1.
+# A `Tensor` is a variable. It remembers the op that made it, and the inputs of that op. Everything else is a constant.
+# The next cell computes $L = x \cdot y + \tanh x$ at $x = 2$ and $y = -1$.
 #
-# **Predict** ∂L/∂x and ∂L/∂y before you run the cell. (tanh′ = 1 − tanh², and tanh 2 ≈ 0.964.)
+# **Predict** $\partial L/\partial x$ and $\partial L/\partial y$ before you run the cell.
+# (Use $\tanh' x = 1 - \tanh^2 x$ and $\tanh 2 \approx 0.964$.)
 
-# %%
+# %% tags=["slide-more"]
 x, y = Tensor(2.0), Tensor(-1.0)
-product, squashed = x * y, ops.tanh(x)
+product = x * y
+squashed = ops.tanh(x)
 L = product + squashed
-slopes = grad(L, [x, y])
-print("L =", float(L), " ∂L/∂x =", slopes[0], " ∂L/∂y =", slopes[1])
-assert np.allclose(slopes, [-1 + 1 - np.tanh(2) ** 2, 2])
+slope_x, slope_y = grad(L, [x, y])
+print(f"L = {L.value:.3f}, ∂L/∂x = {slope_x:.3f}, ∂L/∂y = {slope_y:.3f}")
 
-# %% [markdown]
-# **Explain.** x reaches L by two ways: through the product, where it counts y = −1, and through tanh, where it counts
-# 1 − tanh²(2) ≈ 0.07. The two are *added*. y has one way, and counts x = 2.
+# %% tags=["guard"]
+assert np.allclose([slope_x, slope_y], [-1 + 1 - np.tanh(2) ** 2, 2])
+assert np.isclose(1 - np.tanh(2) ** 2, 0.07, atol=0.005)
+
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
 #
-# `grad` found the ways in what L remembers: its op, the Tensors it was made from, theirs, and so on. The picture of
-# that memory is the figure of this lesson. Blue is what was computed from left to right, orange what came back.
-
-# %% tags=["key-figure"]
-nodes = {id(x): "x", id(y): "y", id(product): "x · y", id(squashed): "tanh x", id(L): "L"}
-gradients = {id(x): slopes[0], id(y): slopes[1], id(product): 1.0, id(squashed): 1.0, id(L): 1.0}
-computation_graph(L, gradients, nodes, "L = x · y + tanh(x): values forward, gradients back")
-
-# %% [markdown]
-# ## Round 2: one local rule for each op
+# There are two paths from $x$ to $L$. Along the product the slope is $y = -1$, along the tanh it is
+# $1 - \tanh^2 2 \approx 0.07$. The two slopes are *added*. From $y$ there is one path, with the slope $x = 2$.
 #
-# An op knows nothing of the computation around it. It only answers: *if one unit of my output is worth g to the loss,
-# what is one unit of each input worth?* That is its **vector-Jacobian product**, VJP for short. `primitive` makes an op
-# from a function and one VJP for each argument; a VJP is called with g, the output, and the inputs.
+# `grad` found these paths in the memory of $L$: its op, the inputs of the op, the ops that made those inputs, and so
+# on. The next cell draws this memory as a graph. Blue numbers were computed from left to right; orange numbers are the
+# gradients, which came back from right to left.
 #
-# **Predict:** which of the two squares below does `check_grads` refuse, and what will it say?
+# </details>
 
-# %%
+# %% tags=["key-figure", "slide-more"]
+nodes = {"x": x, "y": y, "x · y": product, "tanh x": squashed, "L": L}
+gradients = grad(L, nodes)
+names = {id(node): name for name, node in nodes.items()}
+slopes = {id(nodes[name]): gradients[name] for name in nodes}
+computation_graph(L, slopes, names, "L = x · y + tanh x: values forward, gradients back")
+
+# %% [markdown] tags=["slide"]
+# ## Round 2: a local rule for each op
+#
+# An op knows nothing about the rest of the computation. It answers one question: if the gradient of $L$ by my output is
+# $g$, what is the gradient of $L$ by each of my inputs? The answer is called a **vector-Jacobian product**, or VJP.
+# `primitive` makes an op from a function and one VJP for each of its arguments. A VJP gets $g$, the output and the
+# inputs.
+#
+# **Predict:** which of the two squares below does `check_grads` refuse, and why?
+
+# %% tags=["slide-more"]
 square = primitive(np.square, lambda g, out, x: g * 2 * x)
 hasty = primitive(np.square, lambda g, out, x: 2 * x)
+
+for name, op in {"square": square, "hasty": hasty}.items():
+    try:
+        check_grads(op, np.array(3.0))
+        print(f"{name} is right.")
+    except AssertionError as error:
+        print(f"{name} is refused. {error}")
+
+# %% tags=["guard"]
 check_grads(square, np.array(3.0))
+refusal = ""
 try:
     check_grads(hasty, np.array(3.0))
 except AssertionError as error:
-    print(str(error).splitlines()[0])
-else:
-    raise AssertionError("the hasty square should have been refused")
+    refusal = str(error)
+assert "does not multiply by g" in refusal
 
-# %% [markdown]
-# **Explain.** `hasty` forgets g: it is right only where its output *is* the loss, for there g = 1. `check_grads` never
-# asks with g = 1: it draws g at random, so that this mistake cannot hide.
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
+#
+# `hasty` forgets $g$. It is right only if its output *is* $L$, because then $g = 1$. `check_grads` draws $g$ at
+# random, so it finds the mistake.
+#
+# </details>
 #
 # ### Exercise 1.1
-# Write both VJPs of out = a · b. The check compares with derivatives that it computes itself.
+# Write both VJPs of the product $a \cdot b$. The check compares them with derivatives that it computes by itself.
 
 
 # %%
@@ -107,7 +129,7 @@ lesson_1.product(product_vjps)
 # </details>
 #
 # ### Exercise 1.2
-# The VJP of tanh gets the output, not the input: use it, and no tanh needs to be computed again.
+# The VJP of tanh gets the output, not the input. Use the output, so that no tanh is computed a second time.
 
 
 # %%
@@ -118,7 +140,7 @@ def tanh_vjp(g, out):
 
 lesson_1.tanh(tanh_vjp)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -127,121 +149,142 @@ lesson_1.tanh(tanh_vjp)
 # ```
 # </details>
 #
-# ## Round 3: an order in which nothing comes too early
+# ## Round 3: an order
 #
-# A node may hand its gradient on only when that is complete, which is when all nodes that use it have been visited.
-# So write a node down only when all nodes that it was made from are written down. Read backward, that order will do:
+# A node may pass its gradient on when the gradient is complete, that is, after all nodes that use it have passed on
+# theirs. So we list each node after the nodes that it was made from, and then read the list backward:
 
 
-# %%
+# %% tags=["slide-more"]
 def in_order(output):
     """All that the output was computed from; each node after everything that uses it."""
-    written, stack = {}, [output]
+    listed, stack = {}, [output]
     while stack:
-        waiting = [parent for _, parent in stack[-1].parents if parent not in written]
+        node = stack[-1]
+        waiting = [parent for _, parent in node.parents if parent not in listed]
         if waiting:
             stack += waiting
         else:
-            written[stack.pop()] = True
-    return list(written)[::-1]
+            listed[stack.pop()] = True
+    return list(listed)[::-1]
 
 
-print([nodes[id(node)] for node in in_order(L)])
+# %% [markdown] tags=["slide"]
+# Compute $y \leftarrow y + y$, sixty times. Then there are $2^{60}$ paths from the first $y$ to the last.
+#
+# **Predict:** how long does `grad` take?
 
-# %% [markdown]
-# **Predict:** y = y + y, sixty times, makes 2⁶⁰ ways from the first y to the last. How long will `grad` take?
-
-# %%
-start = Tensor(1.0)
-last = start
+# %% tags=["slide-more"]
+print("L:", [names[id(node)] for node in in_order(L)])
+first = Tensor(1.0)
+last = first
 for _ in range(60):
     last = last + last
-print(f"{len(in_order(last))} nodes; the gradient is {grad(last, start):.0f} = 2^60")
-assert len(in_order(last)) == 61
-assert grad(last, start) == 2.0**60
+print(f"{len(in_order(last))} nodes")
+print(f"the gradient is {grad(last, first):.0f}, and 2^60 is {2**60}")
 
-# %% [markdown]
-# **Explain.** No time at all: each of the 61 *nodes* is visited once, whatever the number of ways. Had we followed the
-# ways one by one, as a careless recursion does, the sun would burn out first.
+# %% tags=["guard"]
+assert len(in_order(last)) == 61
+assert grad(last, first) == 2.0**60
+
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
+#
+# Less than a millisecond. `grad` visits each of the 61 *nodes* once, however many paths there are. A recursion that
+# followed each path by itself would make $2^{60}$ visits; at a billion visits a second that takes 36 years.
+#
+# </details>
 #
 # ### Exercise 1.3
-# From the other end: given the parents of each node, by name, give an order in which every node comes after all those
-# that use it. Begin at the output, the one node that nobody uses, and count uses.
+# Find such an order from the other end. You get the parents of each node, by name. Return the names in an order in
+# which every node comes after all nodes that use it. Begin with the output, which no node uses, and count uses.
 
 
 # %%
 def backward_order(parents):
-    """A list of the names; `parents["c"] == ["a", "b"]` says that c was computed from a and b."""
+    """A list of the names; parents["c"] == ["a", "b"] says that a and b made c."""
     ...  # your code
 
 
 lesson_1.order(backward_order)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # <details><summary>Solution</summary>
 #
 # ```python
 # def backward_order(parents):
-#     open_uses = {name: 0 for name in parents}
-#     for own in parents.values():
-#         for parent in own:
-#             open_uses[parent] += 1
-#     ready, order = [name for name, uses in open_uses.items() if uses == 0], []
+#     uses = {name: 0 for name in parents}
+#     for used in parents.values():
+#         for parent in used:
+#             uses[parent] += 1
+#     ready, order = [name for name in parents if uses[name] == 0], []
 #     while ready:
-#         order.append(ready.pop())
-#         for parent in parents[order[-1]]:
-#             open_uses[parent] -= 1
-#             if open_uses[parent] == 0:
+#         name = ready.pop()
+#         order.append(name)
+#         for parent in parents[name]:
+#             uses[parent] -= 1
+#             if uses[parent] == 0:
 #                 ready.append(parent)
 #     return order
 # ```
 # </details>
 #
-# ## Round 4: the walk, and how to break it
+# ## Round 4: a sum
 #
-# Here is all of it. `book` notes what a node is worth to one of those that use it.
+# Now we have everything: the rules, the order, and a function `book` that adds a contribution to the gradient of a
+# node. This is the whole of reverse-mode differentiation:
 
 
-# %%
+# %% tags=["slide-more"]
 def add_up(gradients, node, contribution):
     gradients[node] = gradients.get(node, 0.0) + contribution
 
 
 def walk(output, book):
-    """∂output/∂node for every node: rules, order, sum."""
+    """∂output/∂node for every node that the output was computed from."""
     gradients = {output: 1.0}
     for node in in_order(output):
         values = [arg.value if isinstance(arg, Tensor) else arg for arg in node.args]
         for i, parent in node.parents:
-            book(gradients, parent, node.op.vjp(i, gradients[node], node.value, values, node.metadata))
+            part = node.op.vjp(i, gradients[node], node.value, values, node.metadata)
+            book(gradients, parent, part)
     return gradients
 
 
-assert walk(L, add_up)[x] == slopes[0]
+# %% [markdown] tags=["slide"]
+# Somebody writes `=` instead of `+=`.
+#
+# **Predict:** what does `walk` then give for the derivative of $x \cdot x + x$ at $x = 3$? The right answer is
+# $2x + 1 = 7$.
 
-# %% [markdown]
-# Now somebody writes `=` where `+=` was meant. **Predict** what becomes of the derivative of x · x + x at x = 3, which
-# is 2x + 1 = 7.
 
-
-# %%
+# %% tags=["slide-more"]
 def overwrite(gradients, node, contribution):
     gradients[node] = contribution
 
 
 x = Tensor(3.0)
-right, wrong = walk(x * x + x, add_up)[x], walk(x * x + x, overwrite)[x]
-print("added up:", right, " overwritten:", wrong)
-assert (right, wrong) == (7.0, 3.0)
+y = x * x + x
+right = walk(y, add_up)[x]
+wrong = walk(y, overwrite)[x]
+print(f"added up: {right}, overwritten: {wrong}")
 
-# %% [markdown]
-# **Explain.** x is used three times: twice in the product (3 and 3) and once in the sum (1). Overwriting keeps only
-# what came last, and a gradient that is wrong in this way is often still of the right sign. Training goes on, only
-# worse; this is a mistake that nobody sees without a check.
+# %% tags=["guard"]
+assert (right, wrong) == (7.0, 3.0)
+assert np.isclose(walk(L, add_up)[nodes["x"]], slope_x)
+
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
+#
+# $x$ is used three times: twice in the product, where the contributions are 3 and 3, and once in the sum, where it
+# is 1. `overwrite` keeps only the last contribution. A gradient that is wrong in this way often still has the right
+# sign. The network trains, only worse, and nobody sees the mistake without a check.
+#
+# </details>
 #
 # ### Exercise 1.4
-# A colleague wants to save the call of `get` and books like this: `gradients[node] += contribution`. That fails at
-# once. Mend it in your own way: a function that changes the dict `gradients` so that contributions add up.
+# A colleague wants to save the call of `get` and writes `gradients[node] += contribution`. This fails at once. Write a
+# function that changes the dict `gradients` so that the contributions add up.
 
 
 # %%
@@ -252,25 +295,29 @@ def book(gradients, node, contribution):
 
 lesson_1.accumulation(book)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # <details><summary>Solution</summary>
 #
 # ```python
 # def book(gradients, node, contribution):
-#     gradients[node] = gradients[node] + contribution if node in gradients else contribution
+#     if node in gradients:
+#         gradients[node] = gradients[node] + contribution
+#     else:
+#         gradients[node] = contribution
 # ```
 # </details>
 #
 # ## On your own
-# - Make an op `sine` with `primitive`, and let `check_grads(..., order=2)` judge it: its VJP has to be differentiable
-#   too.
-# - How much memory does the walk need? Which gradients could be forgotten, and when? Then look for `pop` in
+# - Make an op `sine` with `primitive`, and test it with `check_grads(..., order=2)`. For that its VJP has to be
+#   differentiable, too.
+# - How much memory does the walk need? Which gradients can be forgotten, and when? Then look for `pop` in
 #   `minisnip/autodiff/engine.py`.
 #
 # ## In practice
-# PyTorch, JAX and TensorFlow do what `walk` does. They differ in *when* the graph is known, and in how much of it is
-# compiled. What is shared is the price: a gradient by all inputs costs a few times the function itself, however many
-# inputs there are. Lesson 5 rests on that: a quarter of a million connections are scored by one walk.
+# - PyTorch, JAX and TensorFlow do what `walk` does. They differ in *when* they know the graph, and in how much of it
+#   they compile.
+# - The price is the same everywhere. A gradient by all inputs costs a few times as much as the function itself,
+#   however many inputs there are. Lesson 5 uses this: one walk scores a quarter of a million connections.
 #
 # ## Further reading
 # - `minisnip/autodiff/engine.py`: the same walk on arrays, in one sitting.

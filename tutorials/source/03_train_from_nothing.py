@@ -10,23 +10,19 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 3. Train a network from nothing
 #
-# ![The line between two spirals that a network draws, after 0, 10, 30 and 300 steps](figures/03_train_from_nothing.png)
+# ![Two spirals of points in two colors, and the question where the line between them runs](figures/teasers/3.png)
 #
 # | you will | |
 # |---|---|
 # | **do** | train a network that is made of `ops` alone, speed it up, and find out why two others do not learn |
-# | **learn** | gradient descent, momentum, the spread of initial weights; how to tell a bad start from a bad gradient |
+# | **learn** | gradient descent, momentum, initialization; how to tell a bad initialization from a wrong gradient |
 # | **need** | lessons [1](01_walk_the_graph.ipynb) and [2](02_survive_broadcasting.ipynb); no download |
 # | **time** | 45 minutes, of which the computer needs some ten seconds |
-#
-# The answers are already below the questions: to predict first, choose *Edit ▸ Clear Outputs of All Cells* in
-# JupyterLab.
 
 # %%
-# %matplotlib inline
 from itertools import pairwise
 
 import numpy as np
@@ -35,20 +31,20 @@ from minisnip import Tensor, check_grads, grad, ops, primitive
 from minisnip.exercises import lesson_3
 from minisnip.lab.plots import decision_boundaries, loss_curves
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## Round 1: nothing but ops
 #
-# 400 points lie on two arms of a spiral; the network is to tell the arm from the place. A network is a formula with
-# arrays in it, and there is no more to it than this: the parameters are a dict, and x @ W + b is lesson 2's broadcast.
+# 400 points lie on the two arms of a spiral. From the place of a point, the network has to tell its arm. A network is
+# just a formula with arrays in it. The parameters are a dict of arrays, and $x W + b$ broadcasts $b$ as in lesson 2.
 
-# %%
+# %% tags=["slide-more"]
 points, labels = lesson_3.spirals(np.random.default_rng(0), 400)
 fresh, fresh_labels = lesson_3.spirals(np.random.default_rng(1), 1000)  # never trained on
 
 
 def network(params, x, squash=ops.tanh):
-    *hidden, last = range(len(params) // 2)
-    for i in hidden:
+    last = len(params) // 2 - 1
+    for i in range(last):
         x = squash(x @ params[f"W{i}"] + params[f"b{i}"])
     return x @ params[f"W{last}"] + params[f"b{last}"]
 
@@ -57,60 +53,73 @@ def cross_entropy(z, labels):
     return ops.mean(ops.logsumexp(z, axis=1) - z[np.arange(len(labels)), labels])
 
 
-# %%
+def percent_right(params):
+    return 100 * np.mean(network(params, fresh).argmax(axis=1) == fresh_labels)
+
+
+# %% tags=["slide-more"]
 def train(params, steps, rate=0.1, momentum=0.9, squash=ops.tanh):
-    """All points at each step; answers with the last parameters and the loss before each step."""
+    """The trained parameters, and the loss before each step; a step uses all points."""
     params, losses = dict(params), []
     velocity = dict.fromkeys(params, 0.0)
     for _ in range(steps):
-        weights = {name: Tensor(w) for name, w in params.items()}
-        loss = cross_entropy(network(weights, points, squash), labels)
+        variables = {name: Tensor(w) for name, w in params.items()}
+        loss = cross_entropy(network(variables, points, squash), labels)
         losses.append(float(loss))
-        for name, g in grad(loss, weights).items():
+        for name, g in grad(loss, variables).items():
             velocity[name] = momentum * velocity[name] + g
             params[name] = params[name] - rate * velocity[name]
     return params, losses
 
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # Without a hidden layer, the network draws a straight line through the plane.
 #
-# **Predict** how many of the fresh points it puts on the right arm, in percent, and what its loss is. One that knows
-# nothing has 50 % and ln 2 ≈ 0.693.
+# **Predict:** on which percentage of the fresh points is it right, and what is its loss? A network that knows nothing
+# is right on 50 %, and its loss is $\ln 2 \approx 0.693$.
 
 
-# %%
+# %% tags=["slide-more"]
 def draw(sizes, std=None, seed=1):
+    """Weights with this standard deviation (default: 1/√n for n inputs), biases 0."""
     rng, params = np.random.default_rng(seed), {}
     for i, (n, m) in enumerate(pairwise(sizes)):
-        params[f"W{i}"] = rng.standard_normal((n, m)) * (n**-0.5 if std is None else std)
+        scale = n**-0.5 if std is None else std
+        params[f"W{i}"] = scale * rng.standard_normal((n, m))
         params[f"b{i}"] = np.zeros(m)
     return params
 
 
 line, losses = train(draw([2, 2]), steps=300)
-percent = 100 * np.mean(network(line, fresh).argmax(axis=1) == fresh_labels)
-print(f"{percent:.0f} % of the fresh points, loss {losses[-1]:.3f}")
-assert 58 < percent < 67
-assert abs(losses[-1] - 0.515) < 0.005
+print(f"{percent_right(line):.0f} % of the fresh points, loss {losses[-1]:.3f}")
 
-# %% [markdown]
-# **Explain.** One arm ends on the left and the other on the right, and that much a line can use. No training makes it
-# better: the loss is convex in W and b, and this is its minimum.
+# %% tags=["guard"]
+assert 58 < percent_right(line) < 67
+assert abs(losses[-1] - 0.515) < 0.005
+assert abs(losses[-1] - losses[-100]) < 1e-3
+
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
+#
+# One arm ends on the left and the other on the right. A straight line can use that, but nothing more. More training
+# does not help: the loss is convex in $W$ and $b$, and the training has reached its minimum.
+#
+# </details>
 #
 # ### Exercise 3.1
-# `train` asks `grad` for everything. Its first step back is the loss by the logits z, and that you can do by hand.
+# `train` leaves all derivatives to `grad`. The first step of the way back is $\partial L/\partial z$, the gradient of
+# the loss by the logits. Write it by hand.
 
 
 # %%
 def logit_gradient(z, labels):
-    """∂L/∂z of the mean cross-entropy, for z of shape (N, K) and N labels; arrays in, array out."""
+    """∂L/∂z of the mean cross-entropy, an array; z is an array (N, K), labels (N,)."""
     ...  # your code
 
 
 lesson_3.logits(logit_gradient)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -124,51 +133,74 @@ lesson_3.logits(logit_gradient)
 #
 # ## Round 2: bend the line, and hurry
 #
-# Two hidden layers of 32 units, 1,218 parameters, from the same `train`.
+# Now two hidden layers of 32 units, 1,218 parameters, and the same `train`.
 #
 # **Predict** the line between the two colors after 0, 10, 30 and 300 steps. Where does it bend first: in the middle,
 # or outside?
 
-# %% tags=["key-figure"]
+# %% tags=["key-figure", "slide-more"]
 side = np.linspace(-2.4, 2.4, 121)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 start, panels = draw([2, 32, 32, 2]), {}
 for steps in (0, 10, 30, 300):
-    now, _ = train(start, steps)
-    z = network(now, grid)
-    right = 100 * np.mean(network(now, fresh).argmax(axis=1) == fresh_labels)
-    panels[f"after {steps} steps: {right:.1f} %"] = 1 / (1 + np.exp(z[:, 0] - z[:, 1])).reshape(121, 121)
-assert right > 98
-title = "Two arms of a spiral; shaded: which one the network answers; in %: how often it is right on fresh points"
+    params, _ = train(start, steps)
+    z = network(params, grid)
+    probability = 1 / (1 + np.exp(z[:, 0] - z[:, 1]))
+    panel = f"after {steps} steps: {percent_right(params):.1f} %"
+    panels[panel] = probability.reshape(121, 121)
+title = "The network's answer in the plane; in %: right answers on fresh points"
 decision_boundaries(panels, 2.4, points, labels, title)
 
-# %% [markdown]
-# **Explain.** After 10 steps the line is straight, and hardly better than that of round 1: where its input is small,
-# tanh x ≈ x, and a network of such units is a line. It bends in the middle first, where the colors are nearest to
-# each other. Then the arms are separated as by a river.
-#
-# `train` takes its steps along a **velocity**: v ← 0.9 v + g, w ← w − 0.1 v. If the gradient g stays the same, then
-# v → g / (1 − 0.9) = 10 g. Is momentum thus just a tenfold learning rate?
-#
-# **Predict** which of these has a loss below 0.1 first: rate 0.1 without momentum, rate 0.1 with momentum 0.9, or rate
-# 1.0 without.
+# %% tags=["guard"]
+assert sum(w.size for w in start.values()) == 1218
+assert abs(percent_right(train(start, 10)[0]) - percent_right(line)) < 6
+assert percent_right(params) > 98
 
-# %%
-settings = {"rate 0.1": (0.1, 0.0), "rate 0.1, momentum 0.9": (0.1, 0.9), "rate 1.0": (1.0, 0.0)}
-curves = {name: train(start, 300, *setting)[1] for name, setting in settings.items()}
-below = {name: next((i for i, loss in enumerate(curve) if loss < 0.1), "never") for name, curve in curves.items()}
-print("steps to a loss below 0.1:", below)
-assert below["rate 0.1"] == "never"
-assert below["rate 0.1, momentum 0.9"] < 100 < below["rate 1.0"]
-loss_curves(curves, np.log(2), "Two spirals: momentum is more than a larger step")
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
+#
+# After 10 steps the line is still straight, and hardly better than in Round 1. For small inputs $\tanh x \approx x$,
+# and a network of such units is linear. The line bends in the middle first, where the two colors are closest. Then it
+# follows the arms outward until it separates them.
+#
+# </details>
+#
+# `train` moves the parameters along a **velocity**: $v \leftarrow 0.9\, v + g$, then $w \leftarrow w - 0.1\, v$. If the
+# gradient $g$ stays the same, $v$ tends to $g / (1 - 0.9) = 10\, g$. Is momentum just a learning rate ten times as
+# large?
+#
+# **Predict:** which of these three brings the loss below 0.1 first? Rate 0.1 without momentum, rate 0.1 with momentum
+# 0.9, or rate 1.0 without momentum.
 
-# %% [markdown]
-# **Explain.** Rate 1.0 goes as far, but it jumps: where the loss curves strongly, a step across the valley is too long.
-# There the gradients have changing signs, and in the velocity they cancel; where they agree, they add up. Momentum is
-# fast along the valley and calm across it.
+# %% tags=["slide-more"]
+settings = {
+    "rate 0.1": (0.1, 0.0),
+    "rate 0.1, momentum 0.9": (0.1, 0.9),
+    "rate 1.0": (1.0, 0.0),
+}
+curves, first = {}, {}
+for name, (rate, momentum) in settings.items():
+    _, curves[name] = train(start, 300, rate, momentum)
+    below = [step for step, loss in enumerate(curves[name]) if loss < 0.1]
+    first[name] = below[0] if below else "never"
+print("steps until the loss is below 0.1:", first)
+loss_curves(curves, np.log(2), "Loss on the two spirals, for three settings")
+
+# %% tags=["guard"]
+assert first["rate 0.1"] == "never"
+assert first["rate 0.1, momentum 0.9"] < 100 < first["rate 1.0"]
+
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
+#
+# Momentum is more than a larger rate. Rate 1.0 moves as far, but it jumps. Imagine the loss as a narrow valley: a long
+# step goes too far across it, and up the other side. Across the valley the gradients change sign, so they cancel in
+# the velocity. Along the valley they agree, so they add up. Momentum is fast along the valley and calm across it.
+#
+# </details>
 #
 # ### Exercise 3.2
-# One step with momentum. New arrays, please: whoever calls you still needs the old ones.
+# Write one step with momentum. Return new arrays, because the caller still needs the old ones.
 
 
 # %%
@@ -179,7 +211,7 @@ def momentum_step(w, v, g, rate, momentum):
 
 lesson_3.momentum(momentum_step)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -189,36 +221,50 @@ lesson_3.momentum(momentum_step)
 # ```
 # </details>
 #
-# ## Round 3: how far apart the first weights are
+# ## Round 3: the size of the first weights
 #
-# `draw` takes weights with the standard deviation 1/√n, for n inputs of a layer. Why that?
+# `draw` gives the weights of a layer with $n$ inputs the standard deviation $1/\sqrt{n}$. Why?
 #
-# **Predict** the size of the signal (its root mean square over points and units) after 1, 4 and 8 layers of 32 tanh
-# units, for weights with standard deviation 0.01, 1/√n and 1. How large is the gradient by the first layer's weights?
+# **Predict:** how large is the signal (its root mean square over points and units) after 1, 4 and 8 layers of 32 tanh
+# units? Take weights with the standard deviations 0.01, $1/\sqrt{n}$ and 1. And how large is the gradient by the
+# weights of the first layer?
 
-# %%
-print("std     signal after 1, 4, 8 layers     gradient by W0")
-slope_size = {}
+# %% tags=["slide-more"]
+slopes = {}
 for std in (0.01, None, 1.0):
-    deep, x, sizes = draw([2] + [32] * 8 + [2], std), points, []
+    deep = draw([2] + [32] * 8 + [2], std)
+    x, sizes = points, []
     for i in range(8):
         x = np.tanh(x @ deep[f"W{i}"])
         sizes.append(np.sqrt(np.mean(x**2)))
-    weights = {name: Tensor(w) for name, w in deep.items()}
-    slope = grad(cross_entropy(network(weights, points), labels), weights)["W0"]
-    slope_size[std] = np.sqrt(np.mean(slope**2))
-    print(f"{std or '1/√n':<6}  {sizes[0]:.0e}   {sizes[3]:.0e}   {sizes[7]:.0e}         {slope_size[std]:.0e}")
-assert slope_size[0.01] < 1e-9 < 1e-3 < slope_size[None]
+    W0 = Tensor(deep["W0"])
+    loss = cross_entropy(network({**deep, "W0": W0}, points), labels)
+    slopes[std] = np.sqrt(np.mean(grad(loss, W0) ** 2))
+    shown = ", ".join(f"{sizes[i]:.0e}" for i in (0, 3, 7))
+    print(f"std {std or '1/√n':<4}: signal {shown}; gradient by W0 {slopes[std]:.0e}")
 
-# %% [markdown]
-# **Explain.** A unit adds up n inputs times weights. If those are independent, the *variances* are added:
-# n · std² · (mean square of an input). With std = 0.01 and n = 32 that is a factor of 0.06 in size, for each layer,
-# and the gradient goes the same way back. With 1/√n the factor is 1, less what tanh takes away. With std = 1 most units
-# are near ±1: each says the sign of a sum and no more, and the gradient is 200 times as large as with 1/√n.
+# %% tags=["guard"]
+assert slopes[0.01] < 1e-9 < 1e-3 < slopes[None]
+assert abs(0.01 * 32**0.5 - 0.06) < 0.005
+assert 150 < slopes[1.0] / slopes[None] < 250
+
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
+#
+# A unit adds up $n$ products of an input and a weight. If the products are independent, their *variances* add up, to
+# $n \cdot \mathrm{std}^2$ times the mean square of an input.
+#
+# - With std = 0.01 and $n = 32$, each layer multiplies the size by 0.06. The gradient shrinks in the same way on its
+#   way back.
+# - With $1/\sqrt{n}$ the factor is 1, less what tanh takes away.
+# - With std = 1 most units are close to ±1: each tells the sign of a sum and no more. The gradient is 200 times as
+#   large as with $1/\sqrt{n}$.
+#
+# </details>
 #
 # ### Exercise 3.3
-# ReLU, max(x, 0), takes more away than tanh. Which standard deviation keeps the size of a signal that goes through ReLU
-# and then through a layer with `fan_in` inputs? The check draws such weights, and measures.
+# ReLU, $\max(x, 0)$, takes away more than tanh. Which standard deviation keeps the size of a signal that goes through
+# ReLU and then through a layer with `fan_in` inputs? The check draws such weights and measures the signal.
 
 
 # %%
@@ -229,7 +275,7 @@ def relu_std(fan_in):
 
 lesson_3.spread(relu_std)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -240,44 +286,58 @@ lesson_3.spread(relu_std)
 #
 # ## Round 4: two patients
 #
-# Two networks with three hidden layers do not learn. **A** has a right gradient, and weights with standard deviation
-# 0.01. **B** has weights with 1/√n and a `hasty` tanh, whose author forgot g, as in lesson 1.
+# Two networks with three hidden layers do not learn. **A** has a right gradient, but weights with standard deviation
+# 0.01. **B** has weights with $1/\sqrt{n}$, but a `hasty` tanh: its author forgot $g$, as in lesson 1. A third network
+# is healthy: it has the weights of B and the tanh of A.
 #
-# **Predict:** can you tell A from B by their losses over 300 steps? What will `check_grads` say of each?
+# **Predict:** can you tell A from B by their losses over 300 steps? What does `check_grads` say about each?
 
-# %%
+# %% tags=["slide-more"]
 hasty = primitive(np.tanh, lambda g, out, x: 1 - out * out)
-deep = [2, 32, 32, 32, 2]
-patients = {"A": (draw(deep, 0.01), ops.tanh), "B": (draw(deep), hasty), "healthy": (draw(deep), ops.tanh)}
-curves = {name: train(params, 300, squash=squash)[1] for name, (params, squash) in patients.items()}
-print({name: f"{curve[-1]:.4f}" for name, curve in curves.items()})
-assert all(abs(curves[name][-1] - np.log(2)) < 1e-3 for name in "AB")
-assert curves["healthy"][-1] < 0.02
-loss_curves(curves, np.log(2), "A bad init looks like a bad gradient")
+sizes = [2, 32, 32, 32, 2]
+patients = {
+    "A": (draw(sizes, 0.01), ops.tanh),
+    "B": (draw(sizes), hasty),
+    "healthy": (draw(sizes), ops.tanh),
+}
+curves = {}
+for name, (params, squash) in patients.items():
+    _, curves[name] = train(params, 300, squash=squash)
+    print(f"{name}: loss {curves[name][-1]:.4f} after 300 steps")
+loss_curves(curves, np.log(2), "Loss of two patients and a healthy network")
 
 
-# %%
+# %% tags=["slide-more"]
 def loss_of(squash):
     return lambda params: cross_entropy(network(params, points[:8], squash), labels[:8])
 
 
+verdicts = {}
 for name, (params, squash) in patients.items():
     try:
         check_grads(loss_of(squash), params, order=1)
-        print(f"{name}: the gradient is right")
-    except AssertionError as error:
-        print(f"{name}: the gradient is wrong;", str(error).split(" along")[0])
-        assert name == "B"
+        verdicts[name] = "right"
+    except AssertionError:
+        verdicts[name] = "wrong"
+    print(f"{name}: the gradient is {verdicts[name]}")
 
-# %% [markdown]
-# **Explain.** By its loss, a network that stands still does not say why. A's gradient is right, and tiny (round 3); the
-# healthy network differs from A by its init alone. B's gradient is wrong, and no init mends that; the healthy network
-# differs from B by its tanh alone. So when nothing is learned, ask first whether the gradient is right: that is a
-# question with an answer.
+# %% tags=["guard"]
+assert all(abs(curves[name][-1] - np.log(2)) < 1e-3 for name in "AB")
+assert curves["healthy"][-1] < 0.02
+assert verdicts == {"A": "right", "B": "wrong", "healthy": "right"}
+
+# %% [markdown] tags=["slide"]
+# <details><summary>Compare with ours</summary>
+#
+# The losses do not tell A from B: both stay at $\ln 2$. `check_grads` does. A's gradient is right, but tiny, as in
+# Round 3; only the initialization is bad. B's gradient is wrong, and no initialization can mend it. So if a network
+# does not learn, ask first whether the gradient is right. This question has a definite answer.
+#
+# </details>
 #
 # ### Exercise 3.4
-# Write the doctor. `loss` is a function of a dict of Tensors; the training starts at `params`. One patient is ill in a
-# way that does not show where its training starts.
+# Write the doctor. `loss` is a function of a dict of Tensors, and the training starts at `params`. One patient has a
+# mistake that does not show at the start of the training.
 
 
 # %%
@@ -288,7 +348,7 @@ def diagnose(loss, params):
 
 lesson_3.diagnosis(diagnose)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -304,19 +364,21 @@ lesson_3.diagnosis(diagnose)
 # </details>
 #
 # ## On your own
-# - Let A train for 3,000 steps. It wakes up: when, and how good does it become?
-# - Start with all weights 0. Which parameters move? (By symmetry, all units of a layer remain the same forever.)
-# - `hasty` does not look at the loss at all. Other wrong gradients are forgiven, more or less: try the VJPs
-#   `lambda g, out, x: 2 * g * (1 - out * out)` and `lambda g, out, x: g * (1 - out)`. Would you have noticed?
+# - Train A for 3,000 steps. After a while it begins to learn: when, and how good does it become?
+# - Start with all weights 0. Which parameters move? (By symmetry, all units of a layer stay equal.)
+# - `hasty` ignores the loss. Other wrong gradients do less harm: try the VJPs
+#   `lambda g, out, x: 2 * g * (1 - out * out)` and `lambda g, out, x: g * (1 - out)`. Would you notice them?
 #
 # ## In practice
-# `minisnip.nn` has layers and the two LeNets of the paper as functions of a dict of parameters, like `network` here;
-# `minisnip.training` has the loop with mini-batches and checkpoints, and `SGD`, whose step is that of exercise 3.2
-# with weight decay. The inits of round 3 are there as `lecun` (1/n), `glorot` and `he` (2/n). SNIP scores connections
-# right after the init, before any step: so the init is part of what it measures.
+# - `minisnip.nn` has layers and the two LeNets of the paper, as functions of a dict of parameters, like `network` here.
+# - `minisnip.training` has the loop with mini-batches and checkpoints. Its `SGD` takes the step of exercise 3.2, with
+#   weight decay.
+# - Variance scaling has names: `lecun` is the variance $1/n$, `he` is $2/n$, and `glorot` counts inputs and outputs.
+#   SNIP scores connections right after the initialization, before any step. So the initialization is part of what SNIP
+#   measures.
 #
 # ## Further reading
-# - `minisnip/nn/init.py`, `minisnip/training/optimizers.py`: the same, in 170 lines.
+# - `minisnip/nn/init.py` and `minisnip/training/optimizers.py`: the same, as the package has it.
 # - X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010.
 # - K. He et al., [*Delving deep into rectifiers*](https://arxiv.org/abs/1502.01852), 2015.
 # - G. Goh, [*Why momentum really works*](https://distill.pub/2017/momentum/), Distill, 2017.

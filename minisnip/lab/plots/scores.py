@@ -90,7 +90,7 @@ def _histogram(axes: Axes, g: Array, deltas: Array, thresholds: Mapping[str, flo
     sizes = {"g": np.abs(g), "ΔL": np.abs(deltas)}
     top = max(a.max() for a in sizes.values())
     bins = np.geomspace(top * 1e-7, top, 120).tolist()
-    styles = {"g": (BLUE, "-", "|g|, the derivative"), "ΔL": (ORANGE, "--", "|ΔL|, the deletion")}
+    styles = {"g": (BLUE, "-", "$|g_j|$, the derivative"), "ΔL": (ORANGE, "--", r"$|\Delta L_j|$, the deletion")}
     for key, (color, line, label) in styles.items():
         label = f"{label}: kept from {thresholds[key]:.2e}"
         axes.hist(sizes[key], bins, histtype="step", color=color, linestyle=line, label=label)
