@@ -154,7 +154,7 @@ lesson_9.snip_mask(snip_mask)
 # **Predict:** how does $g$ follow from the 28 derivatives $g_t$? And which rows of the image have the largest $|g_t|$:
 # the first rows, the rows in the middle, where the ink is, or the last rows?
 
-# %% tags=["slide-more"]
+# %%
 rng = np.random.default_rng(0)
 W = rng.standard_normal((64, 28)) / np.sqrt(28)
 U = rng.standard_normal((64, 64)) / np.sqrt(64)
