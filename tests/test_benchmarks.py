@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from minisnip.data import Dataset, Split
+from minisnip.data import Dataset, Split, load
 from minisnip.lab.report import as_markdown
 from minisnip.nn import LENETS, Flatten, Linear, Sequential
 from tests.benchmarks import (
@@ -23,6 +23,7 @@ from tests.benchmarks import (
     architectures,
     big,
     compaction,
+    explorer,
     exported,
     growth,
     import_time,
@@ -36,6 +37,7 @@ from tests.benchmarks.growth import Series
 from tests.benchmarks.problem import first, problem
 from tests.benchmarks.table import ratio
 from tests.benchmarks.turns import SMOKE, Effort, Entry, Turns, take_turns, take_turns_in
+from tests.lab.browser import FOUND
 from tests.networks import toy_dataset
 from tests.table2 import SMALL
 
@@ -130,6 +132,15 @@ def test_the_shipped_exports_are_the_tables_of_their_numbers() -> None:
     record = json.loads((exported.OUT / "exported.json").read_text(encoding="utf-8"))
     for name, lines in exported.tables(record["rows"]).items():
         assert (exported.OUT / f"{name}.md").read_text(encoding="utf-8") == "\n".join(lines) + "\n"
+
+
+@pytest.mark.skipif(FOUND is None, reason="no Chromium is installed: apt install chromium")
+def test_the_first_load_and_each_control_of_the_explorer_have_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorer, "mnist_or_glyphs", lambda: load("glyphs"))
+    rows = list(explorer.measure(SMOKE))
+    assert [row["what"] for row in rows] == [explorer.LOAD, *explorer.CHANGES]
+    assert all(len(row["turns_ms"]) == 2 and min(row["turns_ms"]) > 0 for row in rows)
+    assert explorer.section(rows).count("\n") == 2 + len(rows)
 
 
 @pytest.mark.parametrize(("name", "package"), [("torch_:selection", "torch"), ("argsort_:selection", "numpy")])

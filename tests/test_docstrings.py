@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+from importlib.util import find_spec
 
 import pytest
 
@@ -16,6 +17,8 @@ from minisnip.pruning import Compact, apply_masks, connection_sensitivity, delta
 from minisnip.training import SGD, evaluate, lottery_ticket, train
 
 MODULES = [module.name for module in pkgutil.walk_packages(minisnip.__path__, "minisnip.")]
+if find_spec("onnx") is None:  # the extra is not installed
+    MODULES = [name for name in MODULES if not name.startswith(("minisnip.export", "minisnip.lab.exported"))]
 FIRST: list[object] = [
     grad,
     hvp,

@@ -207,7 +207,23 @@ def loop() -> Figure:
     return figure
 
 
-TEASERS: tuple[Callable[[], Figure], ...] = (graph, shapes, spirals, digits, cut, curves, picture, empty, loop)
+@styled
+def two_frameworks() -> Figure:
+    """A mask from NumPy, and an empty one from PyTorch."""
+    figure, axes = canvas("Two frameworks:\nthe same mask?")
+    mask = np.random.default_rng(10).random((6, 6)) < 0.3
+    for corner, name in ((0, "NumPy"), (9, "PyTorch")):
+        for row, column in np.ndindex(mask.shape):
+            color = BLUE if mask[row, column] and corner == 0 else "white"
+            axes.add_patch(Rectangle((corner + column, row), 1, 1, facecolor=color, edgecolor=GRAY, linewidth=0.6))
+        axes.text(corner + 3, -0.4, name, size=9, ha="center", va="top")
+    ask(axes, 12, 3)
+    axes.set(xlim=(-0.5, 15.5), ylim=(-1.8, 6.5))
+    return figure
+
+
+TEASERS: tuple[Callable[[], Figure], ...]
+TEASERS = (graph, shapes, spirals, digits, cut, curves, picture, empty, loop, two_frameworks)
 
 
 def save_png(figure: Figure, file: IO[bytes]) -> None:

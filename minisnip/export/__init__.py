@@ -12,7 +12,8 @@ try:
     from minisnip.export.onnx_graph import to_onnx
     from minisnip.export.pytorch import from_torch, to_torch
     from minisnip.export.states import load_state, save_state
-except ImportError as missing:
-    raise ImportError(f"minisnip.export needs {missing.name}: pip install 'minisnip[export]'") from missing
+except ModuleNotFoundError as missing:
+    sentence = f"minisnip.export needs {missing.name}: pip install 'minisnip[export]'"
+    raise ModuleNotFoundError(sentence, name=missing.name) from missing
 
 __all__ = ["from_torch", "load_state", "save_state", "to_onnx", "to_torch"]

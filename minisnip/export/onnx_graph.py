@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 
 from minisnip.autodiff.conv import border
 from minisnip.autodiff.engine import Array, Arrays
+from minisnip.export.states import check_shapes
 from minisnip.files import write_atomically
 from minisnip.nn import layers as ours
 from minisnip.nn.known import UnknownLayerError
@@ -183,7 +184,7 @@ def to_onnx(net: Sequential, params: Arrays, path: str | Path) -> None:
     UnknownLayerError
         If a layer is none of minisnip's; names it.
     ValueError
-        If a parameter is missing, or running statistics are.
+        If a parameter is missing or has another name or shape, or running statistics are missing.
 
     Examples
     --------
@@ -193,8 +194,7 @@ def to_onnx(net: Sequential, params: Arrays, path: str | Path) -> None:
     >>> with TemporaryDirectory() as folder:
     ...     to_onnx(net, net.init(0), f"{folder}/lenet.onnx")
     """
-    if missing := [name for name in net.shapes() if name not in params]:
-        raise ValueError(f"parameter {missing[0]} is missing: net.init(rng) makes them all")
+    check_shapes(net, params, {})
     graph = Graph(params)
     graph.node("Identity", "logits", [_layer(graph, "", net, net.input_shape, "images")])
     dtype = helper.np_dtype_to_tensor_dtype(np.result_type(*(np.asarray(params[name]) for name in net.shapes())))

@@ -17,7 +17,7 @@ from torch.nn.utils import prune
 
 from minisnip.autodiff.conv import border
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.export.states import load_state
+from minisnip.export.states import check_shapes, load_state
 from minisnip.nn import layers as ours
 from minisnip.nn.known import UnknownLayerError
 from minisnip.nn.layers import Layer, Sequential, Shape
@@ -116,9 +116,6 @@ class ChoGRU(nn.Module):
 
 # ---- Layer by layer --------------------------------------------------------------------------------------------------
 
-NAMES = {"weight_ih": "cell.weight_ih_l0", "weight_hh": "cell.weight_hh_l0", "bias": "cell.bias_ih_l0"}
-SECOND_BIAS = "cell.bias_hh_l0"
-
 
 def _recurrent(layer: Recurrent) -> nn.Module:
     size = (layer.input_size, layer.hidden_size)
@@ -182,14 +179,26 @@ def _sequential(net: Sequential) -> nn.Module:
     return nn.Sequential(OrderedDict(found))
 
 
-def _theirs(net: Sequential) -> dict[str, str]:
-    """PyTorch's name of each parameter and of each running statistic."""
-    recurrent = {name for name, layer in net.layers.items() if isinstance(layer, LSTM | RNN)}
-    names = {}
-    for name in [*net.shapes(), *net.state_shapes()]:
+BIASES = ("cell.bias_ih_l0", "cell.bias_hh_l0")
+NAMES = {"weight_ih": ("cell.weight_ih_l0",), "weight_hh": ("cell.weight_hh_l0",), "bias": BIASES}
+
+
+def _recurrent_layers(layer: Layer, name: str = "") -> Iterator[str]:
+    """The names of the layers that are a recurrent module of PyTorch."""
+    if isinstance(layer, LSTM | RNN):
+        yield name
+    inner = layer.layers if isinstance(layer, Sequential) else layer.parts if isinstance(layer, Residual) else {}
+    for part, found in inner.items():
+        yield from _recurrent_layers(found, f"{name}.{part}" if name else part)
+
+
+def _theirs(net: Sequential) -> dict[str, tuple[str, ...]]:
+    """PyTorch's names of each parameter: two for the bias of a recurrent layer."""
+    recurrent, theirs = {*_recurrent_layers(net)}, {}
+    for name in net.shapes():
         layer, _, short = name.rpartition(".")
-        names[name] = f"{layer}.{NAMES[short]}" if layer in recurrent else name
-    return names
+        theirs[name] = tuple(f"{layer}.{full}" for full in NAMES[short]) if layer in recurrent else (name,)
+    return theirs
 
 
 # ---- PyTorch ---------------------------------------------------------------------------------------------------------
@@ -228,40 +237,21 @@ def to_torch(net: Sequential, params: Arrays, masks: Arrays | None = None) -> nn
     True
     """
     params = {name: np.asarray(w) for name, w in params.items()}
-    _check_shapes(net, params, masks or {})
+    check_shapes(net, params, masks or {})
     dtypes = {w.dtype for name, w in params.items() if name in net.shapes()}
     module = _sequential(net).to(torch.float64 if np.dtype(np.float64) in dtypes else torch.float32)
     state, theirs = module.state_dict(), _theirs(net)
     for name, value in state.items():
-        if name.endswith(SECOND_BIAS):
+        if name.endswith(BIASES[1]):
             value.zero_()
         if name.endswith("num_batches_tracked") and name.replace("num_batches_tracked", "running_mean") in params:
             value.fill_(1)
     for name, w in params.items():
-        state[theirs[name]].copy_(torch.from_numpy(np.array(w)))
+        state[theirs.get(name, (name,))[0]].copy_(torch.from_numpy(np.array(w)))
     for name, mask in (masks or {}).items():
-        for layer, short in _places(theirs[name]):
+        for layer, _, short in (full.rpartition(".") for full in theirs[name]):
             custom_from_mask(module.get_submodule(layer), short, torch.from_numpy(np.array(mask)))
     return module.train(net.mixes_images and not set(net.state_shapes()) & set(params))
-
-
-def _places(name: str) -> Iterator[tuple[str, str]]:
-    """The module and the short name of a parameter of PyTorch; a recurrent layer's bias is two there."""
-    layer, _, short = name.rpartition(".")
-    yield layer, short
-    if short == "bias_ih_l0":
-        yield layer, "bias_hh_l0"
-
-
-def _check_shapes(net: Sequential, params: Arrays, masks: Arrays) -> None:
-    shapes = {**net.shapes(), **net.state_shapes()}
-    for what, arrays in (("parameter", params), ("mask", masks)):
-        for name, a in arrays.items():
-            if name not in shapes or np.shape(a) != shapes[name]:
-                expected = f"expected {shapes[name]}" if name in shapes else f"expected one of {', '.join(shapes)}"
-                raise ValueError(f"{what} {name} has shape {np.shape(a)}, {expected}")
-    if missing := [name for name in net.shapes() if name not in params]:
-        raise ValueError(f"parameter {missing[0]} is missing: net.init(rng) makes them all")
 
 
 def from_torch(
@@ -285,31 +275,44 @@ def from_torch(
     ------
     ValueError
         If a name is missing or not known, or a shape is another.
+    TypeError
+        If an entry is no tensor.
     UnreadableFileError
         If the file is missing or damaged.
     """
     if isinstance(source, str | Path):
         source = load_state(Path(source))
-    state = {
-        name: _array(name, a) for name, a in (source.state_dict() if isinstance(source, nn.Module) else source).items()
-    }
-    masks = {name.removesuffix("_mask"): a for name, a in state.items() if name.endswith("_mask")}
-    state = {name.removesuffix("_orig"): a for name, a in state.items() if not name.endswith("_mask")}
-    for name, mask in masks.items():
-        if name in state and state[name].shape == mask.shape:
-            state[name] = state[name] * mask
-    second = {name.replace("_hh_", "_ih_"): state.pop(name) for name in [*state] if name.endswith(SECOND_BIAS)}
-    state = {name: a + second[name] if name in second else a for name, a in state.items()}
-    ours_by_theirs = {theirs: name for name, theirs in _theirs(net).items()}
-    if unknown := [name for name in state if name not in ours_by_theirs]:
-        raise ValueError(f"{unknown[0]} is no parameter of the network, which has {', '.join(ours_by_theirs)}")
-    params = {ours_by_theirs[name]: a for name, a in state.items()}
-    masks = {ours_by_theirs[name]: a for name, a in masks.items() if name in ours_by_theirs}
-    _check_shapes(net, params, masks)
+    found = source.state_dict() if isinstance(source, nn.Module) else source
+    state = {name: _array(name, a) for name, a in found.items()}
+    params, masks, shapes = {}, {}, net.shapes()
+    for name, theirs in _theirs(net).items():
+        entries = [_taken(state, full, shapes[name]) for full in theirs]
+        params[name] = np.sum([w for w, _ in entries], axis=0)
+        kept = [mask for _, mask in entries if mask is not None]
+        if len(kept) == len(entries):
+            masks[name] = np.max(kept, axis=0)  # of two biases, one is enough
+    params |= {name: state.pop(name) for name in net.state_shapes() if name in state}
+    if state:
+        raise ValueError(f"{next(iter(state))} is no parameter of the network, which has {', '.join(params)}")
+    check_shapes(net, params, masks)
     return _without_untouched_statistics(params), masks
 
 
+def _taken(state: dict[str, Array], name: str, shape: Shape) -> tuple[Array, Array | None]:
+    """A parameter of a state dict, and its mask if it has one; both are taken out."""
+    entries = [name] if name in state else [f"{name}_orig", f"{name}_mask"]
+    if missing := [entry for entry in entries if entry not in state]:
+        which = name if len(missing) == 2 else missing[0]
+        raise ValueError(f"{which} is missing: expected {name}, or {name}_orig with {name}_mask")
+    for entry in entries:
+        if state[entry].shape != shape:
+            raise ValueError(f"{entry} has shape {state[entry].shape}, the network's is {shape}")
+    weight, *mask = (state.pop(entry) for entry in entries)
+    return (weight * mask[0].astype(weight.dtype), mask[0]) if mask else (weight, None)
+
+
 def _without_untouched_statistics(params: dict[str, Array]) -> dict[str, Array]:
+    """Running statistics that no batch has changed are left out, and so are the counts of batches."""
     counts = {name.removesuffix("num_batches_tracked"): a for name, a in params.items() if name.endswith("_tracked")}
     untouched = tuple(layer for layer, count in counts.items() if not count)
     running = tuple(f"{layer}{which}" for layer in untouched for which in ("running_mean", "running_var"))
@@ -318,7 +321,8 @@ def _without_untouched_statistics(params: dict[str, Array]) -> dict[str, Array]:
 
 def _array(name: str, value: Any) -> Array:
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()  # NumPy has no bfloat16
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{name} is a {type(value).__name__}, expected a tensor or an array: pass a state dict")
     return np.array(value)

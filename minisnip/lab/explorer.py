@@ -28,6 +28,7 @@ from minisnip.pruning import CRITERIA, overlap
 
 PAGE = Path(__file__).with_suffix(".html")
 HOST = "127.0.0.1"
+OF_WINDOWS = "A convolution reads every pixel with the same weights, and the border in fewer windows."
 HELD = 4  # settings whose scores are kept: a drag of the sparsity scores nothing again
 
 
@@ -90,6 +91,7 @@ class Explorer:
 
 
 def _panel(criterion: str, found: View) -> dict[str, Any]:
+    first = next(iter(found.masks.values()))
     layers = [{"name": name, **row, "last": found.last.get(name)} for name, row in found.layers.items()]
     return {
         "criterion": criterion,
@@ -97,7 +99,7 @@ def _panel(criterion: str, found: View) -> dict[str, Any]:
         "layers": layers,
         "empty": found.empty,
         "predicted": found.predicted,
-        "notes": found.notes,
+        "notes": [*found.notes, *[OF_WINDOWS] * (first.ndim == 4)],
     }
 
 

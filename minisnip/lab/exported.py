@@ -31,7 +31,7 @@ def export_run(folder: Path, kind: str, out: Path | None = None) -> Path:
     Raises
     ------
     ValueError
-        If there is no such kind, or no finished run in the folder.
+        If there is no such kind, no finished run in the folder, or `out` has the ending of another kind.
     UnreadableFileError
         If a file of the run is missing or damaged.
     """
@@ -43,6 +43,8 @@ def export_run(folder: Path, kind: str, out: Path | None = None) -> Path:
     net = MODELS[result["model"]]()
     params, masks = load_arrays(folder / "params.npz"), load_arrays(folder / "masks.npz")
     path = folder / f"model{ENDINGS[kind]}" if out is None else out
+    if path.suffix != ENDINGS[kind]:
+        raise ValueError(f"{path} is no name for {kind}: a file of this format ends in {ENDINGS[kind]}")
     if kind == "onnx":
         to_onnx(*_small(net, params, masks), path)
     else:

@@ -32,5 +32,5 @@ def entry(exercise: Exercise, verdict: str) -> str:
 
 if __name__ == "__main__":
     warnings.simplefilter("error", RuntimeWarning)  # as in the tests
-    wrong = [case for n in range(1, 10) for case in import_module(f"tests.exercises.test_lesson_{n}").WRONG.values()]
+    wrong = [case for n in range(1, 11) for case in import_module(f"tests.exercises.test_lesson_{n}").WRONG.values()]
     VERDICTS.write_text("".join(entry(e, e.verdict(answer)) for e, answer, _ in wrong), encoding="utf-8")

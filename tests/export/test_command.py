@@ -53,6 +53,10 @@ def test_the_file_is_in_the_folder_of_the_run_unless_said_otherwise(
     ("arguments", "words"),
     [
         (["--format", "tflite"], "unknown format 'tflite': choose one of torch, safetensors, onnx"),
+        (
+            ["--format", "safetensors", "--out", "model.pt"],
+            "model.pt is no name for safetensors: a file of this format ends",
+        ),
         (["--out", "missing/../model.pt", "elsewhere"], "there is no finished run in elsewhere"),
     ],
 )

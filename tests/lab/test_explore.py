@@ -156,6 +156,12 @@ def test_where_nothing_is_kept_the_page_still_gets_json() -> None:
     assert "NaN" not in json.dumps(answer)
 
 
+def test_a_picture_that_a_convolution_makes_flat_says_why() -> None:
+    explorer = Explorer(glyphs())
+    notes = [explorer.state(Knobs(model=model))["panels"][0]["notes"] for model in ("lenet-5-caffe", "lenet-300-100")]
+    assert notes == [["A convolution reads every pixel with the same weights, and the border in fewer windows."], []]
+
+
 def test_a_link_gives_its_setting_back() -> None:
     for knobs in (
         Knobs(),

@@ -75,6 +75,11 @@ def kept(page: Browser) -> list[str]:
     return found
 
 
+def bar_starts(page: Browser) -> list[float]:
+    found: list[float] = page.run("[...document.querySelectorAll('.track')].map((e) => e.getBoundingClientRect().left)")
+    return found
+
+
 def keep(page: Browser, name: str) -> None:
     if folder := os.environ.get("MINISNIP_SCREENSHOTS"):
         page.screenshot(Path(folder) / f"{name}.png")
@@ -100,9 +105,11 @@ def test_the_picture_and_the_bars_are_those_of_the_computation(page: Browser) ->
 
 
 def test_the_slider_goes_from_0_to_999_per_mille_and_layers_empty(page: Browser) -> None:
+    starts = bar_starts(page)
     for position, text in ((0, "266,610 of"), (1000, "26,661 of"), (3000, "267 of")):
         turn(page, "slider", position)
         assert kept(page)[0].startswith(text)
+        assert bar_starts(page) == starts  # nothing jumps in a drag
     assert page.run("document.getElementById('percent').value") == "99.9"
     turn(page, "criterion", "magnitude")
     assert page.run("[...document.querySelectorAll('.gone')].map((r) => r.cells[0].textContent)") == ["fc1.weight"]
@@ -176,6 +183,7 @@ def test_a_bad_link_and_a_bad_number_have_a_sentence_and_the_controls_still_work
     page.open(f"{address}?sparsity=2")
     said = page.wait("document.getElementById('error')?.textContent")
     assert "sparsity 2.0" in said
+    assert said.endswith("Change a control to go on.")
     keep(page, "error")
     turn(page, "percent", 90)
     assert kept(page) == ["26,661 of 266,610 kept"]
