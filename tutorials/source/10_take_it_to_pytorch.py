@@ -40,6 +40,7 @@ from minisnip.training import evaluate
 STEPS, PERCENTS = 540, [50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1]  # connections kept
 
 # %% tags=["guard"]
+torch.set_num_threads(1)  # a second thread would wait for other programs on a busy machine
 STEPS = exercises.fast_or(STEPS, fast=50)
 PERCENTS = exercises.fast_or(PERCENTS, fast=[50, 5, 0.5])
 
