@@ -36,6 +36,7 @@ LESSONS = """
 
 [0-9]*
 teaching
+course/*
 ```
 """
 
@@ -44,7 +45,7 @@ def gather(source: Path) -> None:
     """Put everything that Sphinx reads into one folder."""
     shutil.copytree(SITE, source, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     shutil.copy(SITE / "howto" / "vgg_like.py", source / "howto")  # its page shows it
-    not_lessons = shutil.ignore_patterns("site", "source", "course", "*.py", ".*")
+    not_lessons = shutil.ignore_patterns("site", "source", "answers", "*.py", "*.j2", ".*")
     shutil.copytree(TUTORIALS, source / "lessons", ignore=not_lessons)
     index = (source / "lessons" / "README.md").rename(source / "lessons" / "index.md")
     index.write_text(index.read_text(encoding="utf-8") + LESSONS, encoding="utf-8")
