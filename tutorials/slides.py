@@ -40,7 +40,7 @@ COURSES: dict[str, list[Lecture]] = {
 }
 LEFT_OUT = re.compile(
     r"<details><summary>Solution</summary>.*?</details>|^### Exercise.*?(?=^## |\Z)"
-    r"|^## (?:On your own|Further reading)\b.*?(?=^## |\Z)",
+    r"|^This copy is solved[^\n]*|^## (?:On your own|Further reading)\b.*?(?=^## |\Z)",
     re.DOTALL | re.MULTILINE,
 )
 ANSWER = re.compile(r"<details><summary>(Compare with ours)</summary>(.*?)</details>", re.DOTALL)

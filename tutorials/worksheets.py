@@ -29,17 +29,15 @@ PAGE = """<!DOCTYPE html>
 <title>Worksheet: {title}</title>
 <style>
 @page {{ size: A4; margin: 14mm 16mm; }}
-html {{ font: 10.5pt/1.35 "Source Sans 3", "DejaVu Sans", Arial, sans-serif; }}
-body {{ max-width: 178mm; margin: auto; }}
-@media print {{ body {{ height: 266mm; }} }}
-body {{ display: flex; flex-direction: column; min-height: 266mm; }}
+html {{ font: 10pt/1.3 "Source Sans 3", "DejaVu Sans", Arial, sans-serif; }}
+body {{ max-width: 178mm; min-height: 262mm; margin: auto; display: flex; flex-direction: column; }}
 h1 {{ font-size: 15pt; margin: 0 0 1mm; }}
-h2 {{ font-size: 10.5pt; margin: 0; }}
+h2 {{ font-size: 10pt; margin: 0; }}
 p {{ margin: 0.5mm 0; }}
 .name {{ color: #444; margin-bottom: 2mm; }}
 .name span, .ticks span {{ white-space: nowrap; margin-right: 8mm; }}
-section {{ border-top: 0.4mm solid #0072B2; padding: 1.5mm 0; flex: 1 1 auto; display: flex; flex-direction: column; }}
-.space {{ flex: 1 1 9mm; min-height: 9mm; border-bottom: 0.2mm dotted #888; }}
+section {{ border-top: 0.4mm solid #0072B2; padding: 1mm 0; flex: 1 1 auto; display: flex; flex-direction: column; }}
+.space {{ flex: 1 1 6mm; min-height: 6mm; border-bottom: 0.2mm dotted #888; }}
 .ticks {{ font-size: 9.5pt; margin-top: 1mm; }}
 table {{ border-collapse: collapse; font-size: 9pt; margin: 1.5mm 0; }}
 th, td {{ border: 0.2mm solid #888; padding: 0.8mm 1.5mm; text-align: left; }}
