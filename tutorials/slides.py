@@ -45,6 +45,7 @@ LEFT_OUT = re.compile(
 )
 ANSWER = re.compile(r"<details><summary>(Compare with ours)</summary>(.*?)</details>", re.DOTALL)
 ROUND = re.compile(r"^#+ Round (\d+)", re.MULTILINE)
+MAGIC = re.compile(r"^%.*", re.MULTILINE)  # for notebooks only
 BEGINS = re.compile(r"(?=^## )", re.MULTILINE)
 
 
@@ -140,7 +141,7 @@ def figures_of(script: Path) -> Iterator[tuple[str, Any]]:
             place = f", round {found[-1]}" if (found := ROUND.findall(cell.source)) else place
             continue
         with contextlib.redirect_stdout(io.StringIO()):
-            ran = shell.run_cell(cell.source)
+            ran = shell.run_cell(MAGIC.sub("", cell.source))
         ran.raise_error()
         if isinstance(ran.result, Figure):
             yield place, ran.result
@@ -161,7 +162,7 @@ def write_figures(lessons: list[int], out: Path) -> None:
             with mpl.rc_context({"svg.hashsalt": script.stem}):
                 figure.savefig(out / f"{lesson:02}-{number}.svg", bbox_inches="tight", metadata={"Date": None})
             figure.savefig(out / f"{lesson:02}-{number}.pdf", bbox_inches="tight", metadata={"CreationDate": None})
-            words = " ".join(figure.get_suptitle().split())
+            words = ". ".join(line.strip() for line in figure.get_suptitle().splitlines())
             captions.append(f"**Figure {lesson}.{number}.** {words}. (Lesson {lesson}{place}; minisnip, CC BY 4.0.)")
             print(f"{out / f'{lesson:02}-{number}'}.svg, .pdf: {words}")
     (out / "captions.md").write_text("\n\n".join(captions) + "\n", encoding="utf-8")

@@ -49,8 +49,8 @@ footer {{ font-size: 8pt; color: #444; }}
 </head>
 <body>
 <h1>{title}</h1>
-<div class="name"><span>Name ______________________________</span><span>Date ______________</span>
-Write your prediction before you run the cell, and tick afterwards.</div>
+<div class="name"><span>Name ______________________________</span><span>Date ______________</span><br>
+The questions are those of the notebook. Write your prediction before you run the cell, and tick afterwards.</div>
 {questions}
 <footer>minisnip, CC BY 4.0</footer>
 </body>

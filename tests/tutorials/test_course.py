@@ -60,6 +60,11 @@ def notebook() -> Any:
         cell = getattr(nbformat.v4, f"new_{kind}_cell")(text, metadata={"tags": [tag]} if tag else {})
         if text.startswith("table"):
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=PRINTED)]
+        if text == "1 + 1":
+            output = nbformat.v4.new_output(
+                "display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": "two"}}
+            )
+            cell.outputs = [output]
         if "attachment:" in text:
             cell.attachments = {"a.png": {"image/png": PIXEL}}
         made.cells.append(cell)
@@ -126,7 +131,7 @@ def test_slides_are_one_file_that_asks_nothing_of_the_network(
         assert page.run("Reveal.getTotalSlides()") == 6
         page.wait("document.querySelectorAll('mjx-container').length >= 2")
         assert page.run("document.querySelector('section section').offsetHeight") > 20, "nothing is seen"
-        assert page.run("document.querySelector('img').naturalWidth") == 1
+        assert page.run("[...document.images].map(i => `${i.alt} ${i.naturalWidth}`)") == ["A question 1", "two 1"]
         assert page.errors == []
         assert [address for address in page.asked if not address.startswith(("file:", "data:"))] == []
 
@@ -161,7 +166,7 @@ def test_figures_are_written_as_svg_and_pdf_with_captions(
     made = {file.name: file for file in (tmp_path / "figures").iterdir()}
     assert set(made) == {"02-1.svg", "02-1.pdf", "captions.md"}
     assert made["02-1.pdf"].read_bytes().startswith(b"%PDF")
-    assert "**Figure 2.1.** Two lines. (Lesson 2, round 3;" in made["captions.md"].read_text(encoding="utf-8")
+    assert "**Figure 2.1.** Two. lines. (Lesson 2, round 3;" in made["captions.md"].read_text(encoding="utf-8")
 
 
 @with_course
@@ -222,11 +227,11 @@ def test_the_worked_example_shows_the_numbers_of_its_file() -> None:
     assert {name: len(errors) for name, errors in table.items()} == dict.fromkeys(table, 8)
     own = np.array(table["own weights"])
     for name, errors in table.items():
-        row, difference = f"| {name} | {np.mean(errors):.2f} | {np.std(errors, ddof=1):.2f} |", np.array(errors) - own
+        line, difference = f"| {name} | {np.mean(errors):.2f} | {np.std(errors, ddof=1):.2f} |", np.array(errors) - own
         if name != "own weights":
             assert name == "random" or f" cost{'s' * (name[0] == 's')} {difference.mean():.1f} points" in text
-            row += f" {difference.mean():+.2f} | {difference.min():+.2f} to {difference.max():+.2f} |"
-        assert row in text, row
+            line += f" {difference.mean():+.2f} | {difference.min():+.2f} to {difference.max():+.2f} |"
+        assert line in text, line
 
 
 def test_git_ignores_the_course_folder_but_not_its_sources() -> None:
