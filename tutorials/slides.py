@@ -6,10 +6,10 @@
     python tutorials/slides.py two --out DIR     write there instead of build/slides
 
 The slides are made of the cells of the solved notebooks with the tag `slide` (it begins a slide) or `slide-more` (it
-goes on the same slide). A round's heading begins a slide too, and so does "Compare with ours". Exercises, solutions and
-reading lists are left out. Keys: the arrows, O for an overview, F for the full screen. For a PDF, open
-FILE.html?print-pdf in Chromium and print. Needs `'.[course]'`, which brings reveal.js (in sphinx-revealjs) and MathJax;
-the figures need `'.[notebooks]'` too.
+goes on the same slide). A round's heading begins a slide too, and so do a code cell, whose output answers the question,
+and "Compare with ours". Exercises, solutions and reading lists are left out. Keys: the arrows, O for an overview, F for
+the full screen. For a PDF, open FILE.html?print-pdf in Chromium and print. Needs `'.[course]'`, which brings reveal.js
+(in sphinx-revealjs) and MathJax; the figures need `'.[notebooks]'` too.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def slides_of(notebook: Any, rounds: tuple[int, ...]) -> Iterator[Any]:
         for i, text in enumerate(parts(cell.source) if cell.cell_type == "markdown" else [cell.source]):
             current = int(found[1]) if (found := ROUND.search(text)) else current
             if tags and (current == 0 or current in rounds):
-                begins = text.startswith("## ") or (i == 0 and "slide" in tags)
+                answers = cell.cell_type == "code"  # its output answers the question: not on the same slide
+                begins = answers or text.startswith("## ") or (i == 0 and "slide" in tags)
                 yield _slide(cell, text, "slide" if begins else "-")
 
 
@@ -126,7 +127,7 @@ def write_course(course: str, out: Path) -> None:
         page = as_html(lecture_notebook(lecture), f"Lecture {number} of {len(COURSES[course])}")
         file = out / f"{course}-{number}.html"
         file.write_text(page, encoding="utf-8")
-        print(f"{file}: {page.count('<section ') // 2} slides")
+        print(f"{file}: {page.count('<section') // 2} slides")
 
 
 def figures_of(script: Path) -> Iterator[tuple[str, Any]]:

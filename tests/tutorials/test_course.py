@@ -34,6 +34,7 @@ LESSON = [  # kind, tags, text
     ("code", "", "import numpy as np"),
     ("markdown", "slide", "## Round 1: a sum\n\nWith $g_j$.\n\n**Predict** $1 + 1$, and why."),
     ("code", "slide-more", "1 + 1"),
+    ("markdown", "slide-more", "Look again."),
     ("code", "guard", "assert 1 + 1 == 2"),
     (
         "markdown",
@@ -90,7 +91,8 @@ def test_slides_are_the_tagged_cells_without_what_is_to_be_found_out(script: Any
     assert kinds == [
         ("slide", "# 2. Keep a secret"),
         ("slide", "## Round 1: a sum"),
-        ("-", "1 + 1"),
+        ("slide", "1 + 1"),
+        ("-", "Look again."),
         ("slide", "## Compare with ours"),
         ("slide", "## Round 2: mutants"),
         ("slide", "table()"),
@@ -118,17 +120,18 @@ def test_a_lecture_takes_the_rounds_that_it_names(script: Any) -> None:
 @with_course
 @with_browser
 def test_slides_are_one_file_that_asks_nothing_of_the_network(
-    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slides = script("slides")
     import_module("nbformat").write(notebook(), tmp_path / "02_keep_a_secret.ipynb")
     monkeypatch.setattr(slides, "LESSONS", tmp_path)
     monkeypatch.setitem(slides.COURSES, "two", [{2: slides.ALL}])
     slides.main(["two", "--out", str(tmp_path)])
+    assert capsys.readouterr().out.endswith("two-1.html: 7 slides\n")
     with browser.Browser(tmp_path / "profile") as page:
         page.open((tmp_path / "two-1.html").as_uri())
         page.wait("typeof Reveal !== 'undefined' && Reveal.isReady()")
-        assert page.run("Reveal.getTotalSlides()") == 6
+        assert page.run("Reveal.getTotalSlides()") == 7
         page.wait("document.querySelectorAll('mjx-container').length >= 2")
         assert page.run("document.querySelector('section section').offsetHeight") > 20, "nothing is seen"
         assert page.run("[...document.images].map(i => `${i.alt} ${i.naturalWidth}`)") == ["A question 1", "two 1"]
@@ -186,6 +189,8 @@ def test_every_worksheet_is_one_page(script: Any, tmp_path: Path) -> None:
     script("worksheets").main(["--out", str(tmp_path)])
     sheets = sorted(tmp_path.glob("*.html"))
     assert len(sheets) >= 9
+    (table,) = (sheet for sheet in sheets if sheet.name.startswith("02"))
+    assert table.read_text(encoding="utf-8").count("<td>☐</td>") >= 25, "five tests by five mutants"
     too_long = []
     with browser.Browser(tmp_path / "profile", size=(794, 1123)) as page:
         page.call("Emulation.setEmulatedMedia", media="print")
