@@ -1,15 +1,17 @@
-"""Try the assignment: a solved copy must get full marks, an untouched one none.
+"""Rehearse the assignment: mark four copies whose points are known.
 
     python tutorials/course/mark.py             in a temporary course folder
-    python tutorials/course/mark.py FOLDER      make and keep it there, to look at or to teach with
+    python tutorials/course/mark.py FOLDER      make the course there and keep it, to look at or to teach with
 
-It makes the notebook of its script, the students' version of that with `nbgrader generate_assignment`, and marks two
-submissions with `nbgrader autograde`; exits with 1 if the marks are not as they should be. Needs `'.[course]'`.
+It makes the notebook of its script, the students' version with `nbgrader generate_assignment`, and has four submissions
+marked with `nbgrader autograde`: solved, untouched, and the two of the folder `answers`, one that only calls minisnip
+and one that is half right. Exits with 1 if a task has other points than it should. Needs `'.[course]'`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,9 +22,22 @@ import jupytext
 import nbformat
 from nbgrader.api import Gradebook
 
-SCRIPTS = Path(__file__).parent / "source"
-ASSIGNMENT, POINTS = "pruning", 20
+HERE = Path(__file__).parent
+ASSIGNMENT = "pruning"
 SECRETS = ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS")
+
+Marks = dict[str, float]  # points by task
+
+
+def answers(name: str) -> tuple[dict[str, str], Marks]:
+    """The code for each task, and its points: 2 if its cell has the title `keep: 2 of 3, ...`, otherwise 0."""
+    code, points = {}, {}
+    for cell in (HERE / "answers" / f"{name}.py").read_text(encoding="utf-8").split("\n# %% ")[1:]:
+        title, _, source = cell.partition("\n")
+        task, _, claim = title.partition(": ")
+        stated = re.match(r"([\d.]+) of", claim)
+        code[task], points[task] = source, float(stated[1]) if stated else 0.0
+    return code, points
 
 
 def nbgrader(course: Path, command: str) -> None:
@@ -35,45 +50,62 @@ def nbgrader(course: Path, command: str) -> None:
 
 
 def make_source(course: Path) -> Path:
-    """The instructor's notebook, with solutions and hidden tests."""
+    """The instructor's notebook, with solutions and hidden tests, and beside it what its tests use."""
     notebook = course / "source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
     notebook.parent.mkdir(parents=True)
-    made = jupytext.read(SCRIPTS / ASSIGNMENT / f"{ASSIGNMENT}.py", fmt="py:percent")
+    shutil.copy(HERE / "nbgrader_config.py", course)
+    shutil.copy(HERE / "source" / ASSIGNMENT / "marking.py", notebook.parent)
+    made = jupytext.read(HERE / "source" / ASSIGNMENT / f"{ASSIGNMENT}.py", fmt="py:percent")
     for i, cell in enumerate(made.cells):
         cell.id = f"cell-{i}"
     nbformat.write(made, notebook)
     return notebook
 
 
-def submit(course: Path, student: str, notebook: Path) -> None:
-    """Lay a copy where `nbgrader collect` would."""
+def submit(course: Path, student: str, notebook: Path, code: dict[str, str] | None = None) -> None:
+    """Put a copy where `nbgrader collect` would, with this code in the cells for answers."""
+    copy = nbformat.read(notebook, as_version=4)
+    for cell in copy.cells:
+        cell.source = cell.source.replace("my student id", student)
+        task = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell.source = (code or {}).get(task, cell.source)
     folder = course / "submitted" / student / ASSIGNMENT
     folder.mkdir(parents=True)
-    text = notebook.read_text(encoding="utf-8").replace("my student id", student)
-    (folder / notebook.name).write_text(text, encoding="utf-8")
+    nbformat.write(copy, folder / notebook.name)
 
 
-def marks(course: Path) -> dict[str, tuple[float, float]]:
-    """(points, of how many) by student."""
+def marks(course: Path, student: str) -> Marks:
+    """Points of each task."""
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-        return {s.student.id: (s.score, s.max_score) for s in book.assignment_submissions(ASSIGNMENT)}
+        (notebook,) = book.find_submission(ASSIGNMENT, student).notebooks
+        return {grade.name.removesuffix("_test"): float(grade.score) for grade in notebook.grades}
 
 
-def rehearse(course: Path) -> dict[str, tuple[float, float]]:
-    """From the script to the marks of a solved and an untouched copy."""
+def most(notebook: Path) -> Marks:
+    """What each task gives at most."""
+    cells = [cell.metadata.get("nbgrader", {}) for cell in nbformat.read(notebook, as_version=4).cells]
+    return {cell["grade_id"].removesuffix("_test"): float(cell["points"]) for cell in cells if cell.get("grade")}
+
+
+def rehearse(course: Path) -> dict[str, tuple[Marks, Marks]]:
+    """From the script to the marks of each copy, beside those that it should have."""
     solved = make_source(course)
     nbgrader(course, "generate_assignment")
     released = course / "release" / ASSIGNMENT / solved.name
     if found := [secret for secret in SECRETS if secret in released.read_text(encoding="utf-8")]:
         raise SystemExit(f"the students' version shows {', '.join(found)}")
+    expected = {"solved": most(solved), "untouched": dict.fromkeys(most(solved), 0.0)}
     submit(course, "solved", solved)
     submit(course, "untouched", released)
+    for student in ("calls_only", "half_right"):
+        code, expected[student] = answers(student)
+        submit(course, student, released, code)
     nbgrader(course, "autograde")
-    return marks(course)
+    return {student: (marks(course, student), points) for student, points in expected.items()}
 
 
 def main() -> None:
-    """Print the marks; exit with 1 if they are not full and none."""
+    """Print the marks; exit with 1 if one is not as it should be."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader calls alembic
     course = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="course-")).resolve()
     if (course / "source").exists():
@@ -83,10 +115,12 @@ def main() -> None:
     finally:
         if len(sys.argv) < 2:
             shutil.rmtree(course)
-    for student, (points, of) in found.items():
-        print(f"{student}: {points:g} of {of:g} points")
-    if found != {"solved": (POINTS, POINTS), "untouched": (0, POINTS)}:
-        raise SystemExit(f"expected {POINTS} of {POINTS} for the solved copy, and 0 for the untouched one")
+    for student, (points, expected) in found.items():
+        print(f"{student}: {sum(points.values()):g} of {sum(found['solved'][1].values()):g} points")
+        for task in (task for task in expected if points.get(task) != expected[task]):
+            print(f"  {task}: {points.get(task)} points, expected {expected[task]:g}")
+    if any(points != expected for points, expected in found.values()):
+        raise SystemExit("a copy has other points than it should")
 
 
 if __name__ == "__main__":

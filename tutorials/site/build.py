@@ -37,6 +37,7 @@ LESSONS = """
 [0-9]*
 teaching
 wrong_answers
+course/*
 ```
 """
 
@@ -45,7 +46,7 @@ def gather(source: Path) -> None:
     """Put everything that Sphinx reads into one folder."""
     shutil.copytree(SITE, source, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     shutil.copy(SITE / "howto" / "vgg_like.py", source / "howto")  # its page shows it
-    not_lessons = shutil.ignore_patterns("site", "source", "course", "solutions", "*.py", ".*")
+    not_lessons = shutil.ignore_patterns("site", "source", "answers", "solutions", "*.py", "*.j2", ".*")
     shutil.copytree(TUTORIALS, source / "lessons", ignore=not_lessons)
     for notebook in (source / "lessons").glob("*.ipynb"):  # MyST-NB does not know attachments
         text = notebook.read_text(encoding="utf-8").replace("(attachment:", "(figures/teasers/")

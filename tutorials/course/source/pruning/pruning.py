@@ -14,43 +14,38 @@
 # # Prune a network before it is trained
 #
 # Graded, 20 points, from lessons 5 to 8. Every student prunes another network with another batch: write your student id
-# below, exactly as your instructor knows it. Fill in the functions; the cells behind them show some of the tests, and
-# there are others. `minisnip.pruning` has functions that do most of this: read them, and write your own.
+# below, exactly as your instructor knows it, and fill in the functions.
 #
-# Before you hand it in: *restart the kernel and run all cells*. It takes less than a minute and needs no download.
+# The cell after each function runs some of its tests. It prints the smallest input for which your answer is wrong, and
+# its number is what the tests that you see give. More tests run when your answer is marked. A task has parts, and each part
+# gives its points even if the others fail.
+#
+# `minisnip.pruning` has functions that do most of this. Read them, and write your own: while your function runs, the
+# functions of `minisnip.pruning`, `.training` and `.lab` raise an error, however you import them. You need only NumPy,
+# `Tensor`, `grad`, `cross_entropy` and the network.
+#
+# Before you hand it in: *restart the kernel and run all cells*. It takes less than a minute and needs no download. Keep
+# `marking.py` in the same folder as the notebook.
 
 # %%
 STUDENT = "my student id"
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import numpy as np
+from marking import problem
 
-from minisnip import Tensor, grad, pruning
-from minisnip.data import load
-from minisnip.exercises import seed_of
-from minisnip.nn import Flatten, Linear, ReLU, Sequential, cross_entropy
+from minisnip import Tensor, grad
+from minisnip.nn import cross_entropy
 
-seed = seed_of(STUDENT)
-rng = np.random.default_rng(seed)
-net = Sequential(
-    (1, 28, 28),
-    flatten=Flatten(),
-    fc1=Linear(784, 20 + seed % 11),
-    relu1=ReLU(),
-    fc2=Linear(20 + seed % 11, 15),
-    relu2=ReLU(),
-    fc3=Linear(15, 10),
-)
-w = net.init(rng, dtype=np.float64)
-glyphs = load("glyphs").train
-x, y = pruning.scoring_batch(glyphs.images.astype(np.float64), glyphs.labels, 100, rng)
-print(f"seed {seed}: {net.size:,} connections")
+net, w, x, y = problem(STUDENT)
+print(f"{net.size:,} connections, {len(x)} images")
+net
 
 # %% [markdown]
 # ## Task 1 (3 points): the derivative by the mask
 #
-# g_j = ∂L(c ⊙ w; D)/∂c_j at c = 1, for every connection, where L is the `cross_entropy` of `net(c ⊙ w, x)` and the labels
-# y. Return a dict with the names of `w`. (Lesson 5.)
+# $g_j = \partial L(c \odot w; D)/\partial c_j$ at $c = 1$, for every connection, where $L$ is the `cross_entropy` of
+# `net(c ⊙ w, x)` and the labels `y`. Return a dict with the names of `w`. (Lesson 5.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "mask_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -58,28 +53,63 @@ def mask_gradient(net, w, x, y):
     """∂L/∂c at c = 1, by parameter, signed."""
     ### BEGIN SOLUTION
     c = {name: Tensor(np.ones_like(w[name])) for name in w}
-    return grad(cross_entropy(net({name: c[name] * w[name] for name in w}, x), y), c)
+    masked = {name: c[name] * w[name] for name in w}
+    return grad(cross_entropy(net(masked, x), y), c)
     ### END SOLUTION
 
 
 # %% nbgrader={"grade": true, "grade_id": "mask_gradient_test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-g = mask_gradient(net, w, x, y)
-assert list(g) == list(w)
-assert all(g[name].shape == w[name].shape for name in w)
-assert not g["fc1.bias"].any(), "a bias is 0 before training: removing it changes nothing"
-### BEGIN HIDDEN TESTS
-expected = pruning.mask_gradient(net, w, x, y)
-assert all(np.allclose(g[name], expected[name], atol=1e-12) for name in w), "g_j = w_j ∂L/∂w_j, with its sign"
-half = {name: v / 2 for name, v in w.items()}
-expected = pruning.mask_gradient(net, half, x[:7], y[:7])
-assert all(np.allclose(v, expected[name], atol=1e-12) for name, v in mask_gradient(net, half, x[:7], y[:7]).items())
-### END HIDDEN TESTS
+import numpy as np
+from marking import mark
+
+
+def tests(answer):
+    from marking import case, problem, sizes
+
+    from minisnip import pruning
+    from minisnip.nn import Linear, Sequential
+
+    def sized(*arguments):
+        """|g|"""
+        return sizes(answer(*arguments))
+
+    weights = {"fc.weight": np.array([[1.0, -2.0], [0.0, 3.0]]), "fc.bias": np.zeros(2)}
+    small = (Sequential((2,), fc=Linear(2, 2)), weights, np.eye(2), np.array([0, 1]))
+    given = "one layer, w = [[1, -2], [0, 3]], images (1, 0) and (0, 1), labels 0 and 1"
+    right = {"fc.weight": np.array([[-0.13447071, -0.0066928509], [0, -0.010039276]]), "fc.bias": np.zeros(2)}
+    parts = {
+        "sizes, one layer": (1, [case(sized, *small, gives=sizes(right), given=given)]),
+        "signs": (1, [case(answer, *small, gives=right, given=given, hint="a derivative has a sign")]),
+        "sizes, three layers and biases": (1, []),
+    }
+    ### BEGIN HIDDEN TESTS
+    net_2, w_2, x_2, y_2 = problem(f"{STUDENT}, another")
+    w_2 = {name: a if name.endswith("weight") else np.linspace(-0.2, 0.2, a.size) for name, a in w_2.items()}
+    right = pruning.mask_gradient(net_2, w_2, x_2[:7], y_2[:7])
+    hint = "g_j = w_j ∂L/∂w_j, for the biases too"
+    trial = case(
+        sized,
+        net_2,
+        w_2,
+        x_2[:7],
+        y_2[:7],
+        gives=sizes(right),
+        given=f"a network of {net_2.size:,} connections, 7 images",
+        hint=hint,
+    )
+    parts["sizes, three layers and biases"][1].append(trial)
+    ### END HIDDEN TESTS
+    return parts
+
+
+mark(tests, mask_gradient)
 
 # %% [markdown]
-# ## Task 2 (3 points): exactly κ
+# ## Task 2 (3 points): exactly $\kappa$
 #
-# Keep the `kappa` connections of highest score in the whole network, whatever layer they are in: masks of 0 and 1 with
-# the names and shapes of the scores, and exactly `kappa` ones, with ties too. (Lesson 5.)
+# Keep the `kappa` connections of highest score in the whole network, whatever layer they are in. Return masks of 0 and 1
+# with the names and shapes of the scores, and exactly `kappa` ones. Some scores may be equal: then any choice among them
+# is right. `kappa` may be 0. (Lesson 5.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "keep", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -95,32 +125,50 @@ def keep(scores, kappa):
 
 
 # %% nbgrader={"grade": true, "grade_id": "keep_test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-small = {"a": np.array([[3.0, 1.0]]), "b": np.array([2.0, 0.5])}
-masks = keep(small, 2)
-assert masks["a"].tolist() == [[1, 0]]
-assert masks["b"].tolist() == [1, 0]
-### BEGIN HIDDEN TESTS
-for kappa in (0, 1, 4):
-    assert sum(c.sum() for c in keep(small, kappa).values()) == kappa
-tied = {"a": np.ones((5, 4)), "b": np.full(7, 2.0), "c": np.ones(3)}
-for kappa in (3, 7, 8, 20):
-    masks = keep(tied, kappa)
-    assert sum(c.sum() for c in masks.values()) == kappa, "ties: exactly kappa, not one more"
-    assert masks["b"].sum() == min(kappa, 7)
-scores = {name: np.abs(v) for name, v in pruning.mask_gradient(net, w, x, y).items()}
-kappa = 500 + seed % 100
-masks = keep(scores, kappa)
-assert sum(c.sum() for c in masks.values()) == kappa
-kept, gone = (np.concatenate([scores[n][masks[n] == bit] for n in scores]) for bit in (1, 0))
-assert kept.min() >= gone.max(), "one threshold for the whole network"
-### END HIDDEN TESTS
+import numpy as np
+from marking import mark
+
+
+def tests(answer):
+    from marking import case, ones, problem
+
+    small = {"a": np.array([[3.0, 1.0]]), "b": np.array([2.0, 0.5])}
+    right = {"a": np.array([[1, 0]]), "b": np.array([1, 0])}
+    parts = {
+        "scores that differ": (1, [case(answer, small, 2, gives=right)]),
+        "the scores of your network": (1, []),
+        "equal scores, and kappa = 0": (1, []),
+    }
+    ### BEGIN HIDDEN TESTS
+    from minisnip import pruning
+
+    for kappa in (1, 3, 4):
+        parts["scores that differ"][1].append(case(ones(answer), small, kappa, gives=kappa))
+    network = pruning.connection_sensitivity(*problem(f"{STUDENT}, another"))
+    count = sum(s.size for s in network.values())
+    for kappa in (1, 100, 2_000):
+        right, given = pruning.keep_top(network, 1 - kappa / count), f"the scores of a network, kappa = {kappa}"
+        hint = "one threshold for the whole network, not one for each layer"
+        parts["the scores of your network"][1].append(case(answer, network, kappa, gives=right, given=given, hint=hint))
+    edges = parts["equal scores, and kappa = 0"][1]
+    edges.append(case(ones(answer), {"a": np.ones(2)}, 1, gives=1, hint="exactly kappa ones, not one more"))
+    edges.append(case(ones(answer), small, 0, gives=0))
+    tied = {"a": np.ones((2, 2)), "b": np.full(3, 2.0), "c": np.ones(1)}
+    edges += [case(ones(answer), tied, kappa, gives=kappa) for kappa in (2, 3, 5, 8)]
+    edges.append(case(lambda *arguments: answer(*arguments)["b"], tied, 5, gives=np.ones(3), hint="the highest first"))
+    ### END HIDDEN TESTS
+    return parts
+
+
+mark(tests, keep)
 
 # %% [markdown]
 # ## Task 3 (3 points): zeros stay zero
 #
-# One step of SGD with momentum and weight decay on one parameter under its mask c:
-# v ← momentum · v + g + decay · w, then w ← w − rate · v. Return the new w and v, and leave the arrays that you were given
-# as they are. The gradient g and the velocity v may be anything where c = 0; the new w must be 0 there. (Lesson 6.)
+# One step of SGD with momentum and weight decay on one parameter under its mask $c$:
+# $v \leftarrow \mathrm{momentum} \cdot v + g + \mathrm{decay} \cdot w$, then $w \leftarrow w - \mathrm{rate} \cdot v$.
+# Return the new `(w, v)`, and leave the arrays that you were given as they are. The gradient `g` and the velocity `v`
+# may be anything where $c = 0$; the new $w$ must be 0 there. (Lesson 6.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "step", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -133,33 +181,64 @@ def step(w, v, g, c, rate, momentum, decay):
 
 
 # %% nbgrader={"grade": true, "grade_id": "step_test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-new_w, new_v = step(np.array([2.0]), np.array([1.0]), np.array([3.0]), np.array([1.0]), 0.1, 0.5, 0.0)
-assert np.allclose((new_w[0], new_v[0]), (1.65, 3.5))
-### BEGIN HIDDEN TESTS
-test_rng = np.random.default_rng(seed)
-weight, velocity, gradient = test_rng.standard_normal((3, 40))
-c = (test_rng.random(40) < 0.5).astype(float)
-weight *= c
-before = [a.copy() for a in (weight, velocity, gradient, c)]
-right_v = 0.9 * velocity + gradient + 0.01 * weight
-right_w = weight - 0.1 * right_v
-new_w, new_v = step(weight, velocity, gradient, c, 0.1, 0.9, 0.01)
-assert np.allclose(new_w[c == 1], right_w[c == 1])
-assert np.allclose(new_v[c == 1], right_v[c == 1]), "weight decay goes through the velocity"
-assert not new_w[c == 0].any(), "momentum revives what was pruned"
-again, _ = step(new_w, new_v, np.zeros(40), c, 0.1, 0.9, 0.01)
-assert not again[c == 0].any(), "momentum revives what was pruned, one step later"
-assert all(np.array_equal(a, b) for a, b in zip(before, (weight, velocity, gradient, c), strict=True)), (
-    "changed an input"
-)
-### END HIDDEN TESTS
+import numpy as np
+from marking import mark
+
+
+def tests(answer):
+    from marking import case, keeps_its_arguments
+
+    one = (np.array([2.0]), np.array([1.0]), np.array([3.0]), np.array([1.0]))  # w, v, g, c
+    names = "w = [2], v = [1], g = [3], c = [1], rate 0.1, momentum 0.5, decay {}"
+    parts = {
+        "without decay": (
+            1,
+            [case(answer, *one, 0.1, 0.5, 0.0, gives=(np.array([1.65]), np.array([3.5])), given=names.format(0))],
+        ),
+        "with decay": (1, []),
+        "zeros stay zero": (1, []),
+    }
+    ### BEGIN HIDDEN TESTS
+
+    from minisnip.exercises import seed_of
+
+    hint = "the arrays that you were given must stay as they are"
+    trial = case(keeps_its_arguments, answer, *one, 0.1, 0.5, 0.0, gives=True, given=names.format(0), hint=hint)
+    parts["without decay"][1].append(trial)
+    hint = "weight decay goes through the velocity"
+    trial = case(
+        answer, *one, 0.1, 0.5, 0.25, gives=(np.array([1.6]), np.array([4.0])), given=names.format(0.25), hint=hint
+    )
+    parts["with decay"][1].append(trial)
+
+    def revived(w, v, g, c):
+        """How many weights under a zero are not zero, after one step and after one more without a gradient."""
+        first, velocity = answer(w, v, g, c, 0.1, 0.9, 0.0)
+        second, _ = answer(first, velocity, np.zeros_like(g), c, 0.1, 0.9, 0.0)
+        return int(np.count_nonzero(first[c == 0])), int(np.count_nonzero(second[c == 0]))
+
+    zeros = parts["zeros stay zero"][1]
+    hint = "momentum revives what was pruned"
+    given = "w = [0, 2], v = [{}, 1], g = [3, 3], c = [0, 1]; how many zeros move in the first and in the second step"
+    for v in (0.0, 1.0):
+        arrays = [np.array(a) for a in ([0.0, 2.0], [v, 1.0], [3.0, 3.0], [0.0, 1.0])]
+        zeros.append(case(revived, *arrays, gives=(0, 0), given=given.format(v), hint=hint))
+    test_rng = np.random.default_rng(seed_of(STUDENT))
+    weight, velocity, gradient = test_rng.standard_normal((3, 5, 8))
+    c = (test_rng.random((5, 8)) < 0.5).astype(float)
+    zeros.append(case(revived, weight * c, velocity, gradient, c, gives=(0, 0), given="a weight of (5, 8)", hint=hint))
+    ### END HIDDEN TESTS
+    return parts
+
+
+mark(tests, step)
 
 # %% [markdown]
 # ## Task 4 (3 points): a control
 #
-# Is it *which* connections SNIP keeps, or only how many of each layer? Two functions that help to find out (lesson 7):
-# `jaccard` tells how alike two masks are, |A ∩ B| / |A ∪ B| over all layers together, and `control` makes a mask that keeps
-# as many connections of each parameter, at places drawn by lot.
+# Does it matter *which* connections SNIP keeps, or only how many of each layer? Two functions help to find out (lesson
+# 7). `jaccard` measures how alike two masks are: $|A \cap B| / |A \cup B|$ over all layers together. `control` makes a
+# mask that keeps as many connections of each parameter, at random places.
 
 
 # %% nbgrader={"grade": false, "grade_id": "jaccard", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -173,40 +252,112 @@ def jaccard(a, b):
 
 
 # %% nbgrader={"grade": true, "grade_id": "jaccard_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-a, b = {"p": np.array([1, 1, 0]), "q": np.array([1])}, {"p": np.array([0, 1, 1]), "q": np.array([1])}
-assert jaccard(a, a) == 1
-assert jaccard(a, b) == 0.5
-### BEGIN HIDDEN TESTS
-test_rng = np.random.default_rng(seed)
-first, second = ({"p": test_rng.integers(0, 2, (30, 3)), "q": test_rng.integers(0, 2, 9)} for _ in range(2))
-assert np.isclose(jaccard(first, second), pruning.overlap(first, second).jaccard), "over all layers, not their mean"
-### END HIDDEN TESTS
+import numpy as np
+from marking import mark
+
+
+def tests(answer):
+    from marking import case
+
+    a, b = {"p": np.array([1, 1, 0])}, {"p": np.array([0, 1, 1])}
+    parts = {
+        "one layer": (0.5, [case(answer, a, a, gives=1.0), case(answer, a, b, gives=1 / 3)]),
+        "several layers": (0.5, []),
+    }
+    ### BEGIN HIDDEN TESTS
+
+    from minisnip import pruning
+    from minisnip.exercises import seed_of
+
+    hint = "over all layers together, not the mean of the layers"
+    more = parts["several layers"][1]
+    more.append(case(answer, a | {"q": np.array([1])}, b | {"q": np.array([1])}, gives=0.5, hint=hint))
+    test_rng = np.random.default_rng(seed_of(STUDENT))
+    masks = [{"p": test_rng.integers(0, 2, (30, 3)), "q": test_rng.integers(0, 2, 9)} for _ in range(2)]
+    right = pruning.overlap(*masks).jaccard
+    more.append(case(answer, *masks, gives=right, given="two random masks of (30, 3) and (9,)", hint=hint))
+    ### END HIDDEN TESTS
+    return parts
+
+
+mark(tests, jaccard)
 
 
 # %% nbgrader={"grade": false, "grade_id": "control", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def control(masks, rng):
-    """As many ones in each parameter, at places drawn by lot."""
+    """As many ones in each parameter, at random places."""
     ### BEGIN SOLUTION
     return {name: rng.permutation(c.ravel()).reshape(c.shape) for name, c in masks.items()}
     ### END SOLUTION
 
 
 # %% nbgrader={"grade": true, "grade_id": "control_test", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-masks = {"fc1.weight": np.eye(6), "fc1.bias": np.zeros(6)}
-drawn = control(masks, np.random.default_rng(0))
-assert {name: c.sum() for name, c in drawn.items()} == {"fc1.weight": 6, "fc1.bias": 0}
-### BEGIN HIDDEN TESTS
-assert np.array_equal(masks["fc1.weight"], np.eye(6)), "changed the mask that it was given"
-snipped = pruning.keep_top(pruning.connection_sensitivity(net, w, x, y), 0.9)
-test_rng = np.random.default_rng(seed)
-controls = [control(snipped, test_rng) for _ in range(50)]
-for drawn in controls[:5]:
-    assert all(drawn[n].shape == c.shape and drawn[n].sum() == c.sum() for n, c in snipped.items()), "other counts"
-often = np.mean([drawn["fc1.weight"] for drawn in controls], axis=0)
-share = snipped["fc1.weight"].mean()
-expected = np.sqrt(share * (1 - share) / 50)
-assert 0.8 * expected < often.std() < 1.2 * expected, "every place of a parameter must be equally likely"
-### END HIDDEN TESTS
+import numpy as np
+from marking import mark
+
+
+def tests(answer):
+    from marking import case
+
+    def counts(masks):
+        """The ones of each parameter, drawn with seed 0."""
+        drawn = answer(masks, np.random.default_rng(0))
+        return {name: int(np.sum(c)) for name, c in drawn.items()}
+
+    masks = {"fc.weight": np.eye(2), "fc.bias": np.zeros(3)}
+    parts = {
+        "the counts": (1, [case(counts, masks, gives={"fc.weight": 2, "fc.bias": 0})]),
+        "every place is equally likely": (1, []),
+    }
+    ### BEGIN HIDDEN TESTS
+    from marking import keeps_its_arguments, problem
+
+    from minisnip import pruning
+    from minisnip.exercises import seed_of
+
+    def draws(masks, times):
+        """fc1.weight of so many masks."""
+        test_rng = np.random.default_rng(seed_of(STUDENT))
+        return np.array(
+            [answer({name: c.copy() for name, c in masks.items()}, test_rng)["fc1.weight"] for _ in range(times)]
+        )
+
+    def even(masks, times):
+        """Whether the places are drawn as evenly as chance has it."""
+        often, share = draws(masks, times).mean(axis=0), masks["fc1.weight"].mean()
+        return 0.8 < often.std() / np.sqrt(share * (1 - share) / times) < 1.2
+
+    def kept_in_the_first_row(masks, times):
+        """The counts of the first row that occur."""
+        return sorted({int(drawn[0].sum()) for drawn in draws(masks, times)})
+
+    def drawn_in_place(masks):
+        """Whether the mask that is given stays as it is."""
+        return not keeps_its_arguments(lambda given: answer(given, np.random.default_rng(0)), masks)
+
+    places = parts["every place is equally likely"][1]
+    hint = "the mask that you were given must stay as it is: make another one"
+    places.append(case(drawn_in_place, {"fc.weight": np.arange(9) % 2}, gives=False, hint=hint))
+    row = {"fc1.weight": np.array([[1.0, 1.0], [0.0, 0.0]])}
+    given = "fc1.weight: [[1, 1], [0, 0]], 400 draws; how many ones the first row may have"
+    hint = "rows that move as a whole keep the counts of the units: flatten first"
+    places.append(case(kept_in_the_first_row, row, 400, gives=[0, 1, 2], given=given, hint=hint))
+    snipped = pruning.keep_top(pruning.connection_sensitivity(*problem(f"{STUDENT}, another")), 0.9)
+    parts["the counts"][1].append(
+        case(
+            lambda masks: bool(np.all(draws(masks, 1)[0] == masks["fc1.weight"])),
+            snipped,
+            gives=False,
+            given="SNIP's masks at 90 %; are the random places the old ones?",
+        )
+    )
+    given = "SNIP's masks at 90 %, 50 draws; is every place kept in about as many draws?"
+    places.append(case(even, snipped, 50, gives=True, given=given, hint=hint))
+    ### END HIDDEN TESTS
+    return parts
+
+
+mark(tests, control)
 
 # %% [markdown]
 # ## Task 5 (2 points): connections on a path
@@ -229,26 +380,56 @@ def effective(masks):
 
 
 # %% nbgrader={"grade": true, "grade_id": "effective_test", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-assert effective([np.array([[1], [0]]), np.array([[1, 1]])]) == 2
-### BEGIN HIDDEN TESTS
-assert effective([np.array([[1]]), np.array([[1]]), np.array([[0]])]) == 0
-scores = {name: v for name, v in pruning.connection_sensitivity(net, w, x, y).items() if name.endswith("weight")}
-for sparsity in (0.9, 0.98, 0.99):
-    masks = pruning.keep_top(scores, sparsity)
-    expected = sum(int(c.sum()) for c in pruning.effective_masks(net, masks).values())
-    assert effective(list(masks.values())) == expected, "two walks: what the input reaches, and what reaches the output"
-### END HIDDEN TESTS
+import numpy as np
+from marking import mark
+
+
+def tests(answer):
+    from marking import case
+
+    unfed = [np.array([[1], [0]]), np.array([[1, 1]])]  # a hidden unit without an input
+    unread = [np.array([[1], [1]]), np.array([[1, 0]])]  # a hidden unit that nothing reads
+    parts = {
+        "a unit without inputs": (0.5, [case(answer, unfed, gives=2)]),
+        "a unit that nothing reads": (0.5, [case(answer, unread, gives=2)]),
+        "several layers": (1, []),
+    }
+    ### BEGIN HIDDEN TESTS
+    from marking import problem
+
+    from minisnip import pruning
+
+    wider = np.ones((2, 2))
+    parts["a unit without inputs"][1].append(case(answer, [wider * [[1], [0]], np.array([[1, 1]])], gives=3))
+    parts["a unit that nothing reads"][1].append(case(answer, [wider, np.array([[0, 1]])], gives=3))
+    deeper = parts["several layers"][1]
+    hint = "two walks: what the input reaches, and what reaches the output"
+    deeper.append(case(answer, [np.array([[1]]), np.array([[1]]), np.array([[0]])], gives=0, hint=hint))
+    deeper.append(case(answer, [np.array([[0]]), np.array([[1]]), np.array([[1]])], gives=0, hint=hint))
+    net_2, w_2, x_2, y_2 = problem(f"{STUDENT}, another")
+    scores = pruning.connection_sensitivity(net_2, w_2, x_2, y_2, biases=False)
+    for sparsity in (0.99, 0.98, 0.9):
+        c = pruning.keep_top(scores, sparsity)
+        right = sum(int(v.sum()) for v in pruning.effective_masks(net_2, c).values())
+        given = f"the masks of a network of {net_2.size:,} connections at {sparsity:.0%}"
+        deeper.append(case(answer, list(c.values()), gives=right, given=given, hint=hint))
+    ### END HIDDEN TESTS
+    return parts
+
+
+mark(tests, effective)
 
 # %% [markdown]
 # ## Task 6 (3 points): ask again after each cut
 #
-# `score(masks)` gives the scores of the network under these masks. Begin with masks of ones like `w`; round t = 1 … `rounds`
-# asks once and keeps `round(m * (kappa / m) ** (t / rounds))` of the m connections, the best of those still there. What is
-# removed stays removed. Return the last masks. Your `keep` of task 2 may serve, or `pruning.keep_top`. (Lesson 8.)
+# `score(masks)` gives the scores of the network under these masks, and `keep(scores, kappa)` is a right answer to task 2:
+# yours, or ours if yours fails. Begin with masks of ones like `w`. Round $t = 1, \dots, T$, with $T$ = `rounds`, asks for
+# scores once and keeps `round(m * (kappa / m) ** (t / rounds))` of the $m$ connections: the best of those that are still
+# there. What is removed stays removed. Return the last masks. (Lesson 8.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "iterate", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def iterate(score, w, kappa, rounds):
+def iterate(score, keep, w, kappa, rounds):
     """The masks after the last round, with kappa ones."""
     ### BEGIN SOLUTION
     masks = {name: np.ones_like(v) for name, v in w.items()}
@@ -261,65 +442,141 @@ def iterate(score, w, kappa, rounds):
 
 
 # %% nbgrader={"grade": true, "grade_id": "iterate_test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-masks = iterate(lambda masks: {"a": np.array([1.0, 4.0, 3.0, 2.0])}, {"a": np.zeros(4)}, 1, 2)
-assert masks["a"].tolist() == [0, 1, 0, 0]
-### BEGIN HIDDEN TESTS
-test_rng, asked, scored = np.random.default_rng(seed), [], []
+import numpy as np
+from marking import mark
 
 
-def score(masks):
-    """The removed ones look best: they must not return."""
-    asked.append({name: np.array(c) for name, c in masks.items()})
-    scored.append({name: test_rng.random(c.shape) + 1 - c for name, c in masks.items()})
-    return {name: s.copy() for name, s in scored[-1].items()}
+def tests(answer):
+    from marking import case
+
+    highest = keep
+
+    def last_masks(first, second, kappa, rounds):
+        """The masks that are kept if the scores are `first` in the first round and `second` afterwards."""
+        found = answer(lambda masks: {"a": first if masks["a"].all() else second}, highest, {"a": first}, kappa, rounds)
+        return found["a"]
+
+    one, two = np.array([1.0, 4.0, 3.0, 2.0]), np.array([1.0, 2.0, 3.0, 4.0])
+    right = np.array([0, 0, 1, 0])
+    given = "scores [1, 4, 3, 2] in the first round and {} in the second, kappa = 1, 2 rounds"
+    parts = {
+        "asked again": (1, [case(last_masks, one, one[::-1], 1, 2, gives=right, given=given.format("[2, 3, 4, 1]"))]),
+        "the removed stay removed": (1, [case(last_masks, one, two, 1, 2, gives=right, given=given.format(two))]),
+        "the same share in each round": (1, []),
+    }
+    ### BEGIN HIDDEN TESTS
+
+    from minisnip.exercises import seed_of
+
+    def highest(scores, kappa):
+        """A right answer to task 2."""
+        order = np.argsort(-np.concatenate([np.ravel(s) for s in scores.values()]), kind="stable")
+        chosen = np.isin(np.arange(order.size), order[:kappa]) * 1.0
+        ends = np.cumsum([np.size(s) for s in scores.values()])[:-1]
+        return {n: part.reshape(np.shape(scores[n])) for n, part in zip(scores, np.split(chosen, ends), strict=True)}
+
+    def counts(sizes, kappa, rounds):
+        """How many connections are kept before the first round, after it, and so on."""
+        asked = []
+
+        def score(masks):
+            asked.append(sum(int(np.sum(c)) for c in masks.values()))
+            return {name: np.random.default_rng(0).random(np.shape(c)) for name, c in masks.items()}
+
+        found = answer(score, highest, {name: np.zeros(size) for name, size in sizes.items()}, kappa, rounds)
+        return [*asked, sum(int(np.sum(c)) for c in found.values())]
+
+    last = parts["the same share in each round"][1]
+    hint = "each round keeps the same share of what the round before left"
+    last.append(case(counts, {"a": 8}, 1, 3, gives=[8, 4, 2, 1], given="8 connections, kappa = 1, 3 rounds", hint=hint))
+    kappa, sizes = 20 + seed_of(STUDENT) % 30, {"a": (50, 60), "b": 50}
+    right = [round(3050 * (kappa / 3050) ** (t / 6)) for t in range(7)]
+    last.append(case(counts, sizes, kappa, 6, gives=right, given=f"3,050 connections, {kappa = }, 6 rounds", hint=hint))
+    ### END HIDDEN TESTS
+    return parts
 
 
-kappa = 20 + seed % 30
-asked.append(iterate(score, w, kappa, 6))
-counts = [int(sum(c.sum() for c in masks.values())) for masks in asked]
-assert counts == [round(net.size * (kappa / net.size) ** (t / 6)) for t in range(7)], "the same share in each round"
-for before, scores, after in zip(asked, scored, asked[1:], strict=False):
-    assert all(np.all(after[n] <= before[n]) for n in w), "what is removed stays removed"
-    kept, gone = (np.concatenate([scores[n][(before[n] == 1) & (after[n] == bit)] for n in w]) for bit in (1, 0))
-    assert kept.min() >= gone.max(), "the best of what is left"
-### END HIDDEN TESTS
+mark(tests, iterate)
 
 # %% [markdown]
 # ## Task 7 (3 points): until rows vanish
 #
 # Of a trained and masked network `w2 @ relu(w1 @ x + b1)` return `(pixels, w1, b1, w2)`: with as few hidden units as
 # possible, and with only those inputs that are still read then. `pixels` are their numbers, rising, and
-# `w2 @ relu(w1 @ x[pixels] + b1)` is what it was, for every x. Judge by which numbers are zero. (Lesson 8.)
+# `w2 @ relu(w1 @ x[pixels] + b1)` is what it was, for every $x$. Judge by which numbers are zero. (Lesson 8.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "compacted", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def compacted(w1, b1, w2):
-    """(pixels, w1, b1, w2) without dead hidden units and without inputs that nobody reads."""
+    """(pixels, w1, b1, w2) without dead hidden units and without inputs that nothing reads."""
     ### BEGIN SOLUTION
-    alive = (w1.any(axis=1) | (b1 > 0)) & w2.any(axis=0)  # a unit without inputs says relu(b1)
+    alive = (w1.any(axis=1) | (b1 > 0)) & w2.any(axis=0)  # a unit without inputs gives relu(b1)
     pixels = np.flatnonzero(w1[alive].any(axis=0))
     return pixels, w1[alive][:, pixels], b1[alive], w2[:, alive]
     ### END SOLUTION
 
 
 # %% nbgrader={"grade": true, "grade_id": "compacted_test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-pixels, w1, b1, w2 = compacted(np.array([[0.0, 2.0], [1.0, 0.0]]), np.zeros(2), np.array([[3.0, 0.0]]))
-assert list(pixels) == [1]
-assert (w1.tolist(), b1.tolist(), w2.tolist()) == ([[2.0]], [0.0], [[3.0]])
-### BEGIN HIDDEN TESTS
-pixels, w1, b1, w2 = compacted(np.zeros((3, 1)), np.array([2.0, -2.0, 0.0]), np.ones((1, 3)))
-assert (len(pixels), b1.tolist()) == (0, [2.0]), "a unit without inputs says relu(b1), which may be a number"
-test_rng = np.random.default_rng(seed)
-masks = pruning.keep_top(pruning.connection_sensitivity(net, w, x, y), 0.99)
-full1, full2 = (masks[f"{layer}.weight"] * w[f"{layer}.weight"] for layer in ("fc1", "fc2"))
-bias = test_rng.standard_normal(len(full1)) * (test_rng.random(len(full1)) < 0.5)
-images = x[:20].reshape(20, -1)
-pixels, w1, b1, w2 = compacted(full1.copy(), bias.copy(), full2.copy())
-outputs = [
-    np.maximum(i @ a.T + b, 0) @ v.T for i, a, b, v in ((images, full1, bias, full2), (images[:, pixels], w1, b1, w2))
-]
-assert np.allclose(*outputs), "the outputs changed"
-units = (full1.any(axis=1) | (bias > 0)) & full2.any(axis=0)
-assert len(w1) == units.sum(), "a hidden unit too many"
-assert list(pixels) == list(np.flatnonzero(full1[units].any(axis=0))), "a pixel that only dead units read is not read"
-### END HIDDEN TESTS
+import numpy as np
+from marking import mark
+
+
+def tests(answer):
+    from marking import case
+
+    one_read = (np.array([[0.0, 2.0], [1.0, 0.0]]), np.zeros(2), np.array([[3.0, 0.0]]))
+    right = (np.array([1]), np.array([[2.0]]), np.array([0.0]), np.array([[3.0]]))
+    parts = {
+        "hidden units": (1, [case(lambda *a: answer(*a)[1:], *one_read, gives=right[1:])]),
+        "inputs": (1, [case(lambda *a: answer(*a)[0], *one_read, gives=right[0])]),
+        "biases": (1, []),
+    }
+    ### BEGIN HIDDEN TESTS
+    from marking import problem
+
+    from minisnip import pruning
+    from minisnip.exercises import seed_of
+
+    net_2, w_2, x_2, y_2 = problem(f"{STUDENT}, another")
+    c = pruning.keep_top(pruning.connection_sensitivity(net_2, w_2, x_2, y_2), 0.99)
+    full1, full2 = (c[f"{layer}.weight"] * w_2[f"{layer}.weight"] for layer in ("fc1", "fc2"))
+    none = np.zeros(len(full1))
+    seeds = np.random.default_rng(seed_of(STUDENT))
+    some = seeds.standard_normal(len(full1)) * (seeds.random(len(full1)) < 0.5)
+
+    def units_and_error(w1, b1, w2):
+        """How many hidden units are left, and how far the outputs are off for 20 images."""
+        images = x_2[:20].reshape(20, -1)
+        pixels, *small = answer(w1, b1, w2)
+        whole, parts = (
+            np.maximum(x @ a.T + b, 0) @ v.T for x, (a, b, v) in ((images, (w1, b1, w2)), (images[:, pixels], small))
+        )
+        return len(small[0]), float(np.abs(whole - parts).max())
+
+    cancel = (np.array([[1.0, -1.0], [0.0, 0.0]]), np.zeros(2), np.array([[1.0, 1.0], [-1.0, 0.0]]))
+    right = (cancel[0][:1], np.zeros(1), cancel[2][:, :1])
+    hint = "a row of 1 and -1 has a sum of 0, and is not empty"
+    parts["hidden units"][1].append(case(lambda *a: answer(*a)[1:], *cancel, gives=right, hint=hint))
+    given = (
+        "the first two layers of a network at 99 %, {} biases; hidden units left, and the greatest error of an output"
+    )
+    units = int(np.sum(full1.any(axis=1) & full2.any(axis=0)))
+    trial = case(units_and_error, full1, none, full2, gives=(units, 0.0), given=given.format("no"))
+    parts["hidden units"][1].append(trial)
+    pixels = np.flatnonzero(full1[full2.any(axis=0)].any(axis=0))
+    hint = "a pixel that only dead units read is not read"
+    given_1 = "the first two layers of a network at 99 %, no biases"
+    parts["inputs"][1].append(
+        case(lambda *a: answer(*a)[0], full1, none, full2, gives=pixels, given=given_1, hint=hint)
+    )
+    hint = "a unit without inputs gives relu(b1), which may be more than 0"
+    constant = (np.zeros((3, 1)), np.array([2.0, -2.0, 0.0]), np.ones((1, 3)))
+    parts["biases"][1].append(case(lambda *a: answer(*a)[2], *constant, gives=np.array([2.0]), hint=hint))
+    units = int(np.sum((full1.any(axis=1) | (some > 0)) & full2.any(axis=0)))
+    trial = case(units_and_error, full1, some, full2, gives=(units, 0.0), given=given.format("some"), hint=hint)
+    parts["biases"][1].append(trial)
+    ### END HIDDEN TESTS
+    return parts
+
+
+mark(tests, compacted)
