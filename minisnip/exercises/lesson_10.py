@@ -103,15 +103,15 @@ class Machine:
     "milliseconds that can be repeated",
     "which of the calls is not like the others, and which number is not moved by one slow call?",
     "call work() once before you look at the clock: the first call sets things up. Then time each call alone",
-    "take the median of the `repeats` times, which one slow neighbor does not move; 1 s is 1000 ms",
+    "take the median of the `repeats` times, which one slow neighbor does not move, and times 1000",
 )
 def milliseconds(answer: Any) -> Iterator[Trial]:
     """The answer is a function (work, clock, repeats) -> the median milliseconds of a call, after one to warm up."""
     machines = {
-        "every call takes 2 ms": [0.002],
-        "the first call takes 1 s, the others 2 ms": [1.0, 0.002],
-        "one call takes 0.5 s, the others 2 ms": [0.002, 0.002, 0.5, 0.002],
-        "the first takes 1 s; then 1, 2, 3, 4 and 50 ms": [1.0, 0.001, 0.002, 0.003, 0.004, 0.05],
+        "every call takes 0.002 s": [0.002],
+        "the first call takes 1 s, the others 0.002 s": [1.0, 0.002],
+        "one call takes 0.5 s, the others 0.002 s": [0.002, 0.002, 0.5, 0.002],
+        "the first takes 1 s; then 0.001, 0.002, 0.003, 0.004 and 0.05 s": [1.0, 0.001, 0.002, 0.003, 0.004, 0.05],
     }
     for what, seconds in machines.items():
         expected = (float(round(1000 * np.median((seconds + 6 * seconds[-1:])[1:6]), 3)), 6)

@@ -48,7 +48,7 @@ def test_every_op_has_a_row_in_the_table() -> None:
         "pick",
         "unpick",
     }  # test_adjoints.py has the last
-    helpers = {"out_sizes", "windows", "padded", "image_shape", "plus_bias", "selected", "reduced_axes"}
+    helpers = {"out_sizes", "windows", "padded", "image_shape", "border", "plus_bias", "selected", "reduced_axes"}
 
     for module in (table, compositions, conv):
         for name, op in vars(module).items():

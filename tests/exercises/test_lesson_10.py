@@ -96,7 +96,7 @@ WRONG = {
     "the mean": (milliseconds, timed(np.mean), "median", "One slow call moves the mean."),
     "the least": (milliseconds, timed(min), "median", "The least time is that of the luckiest call."),
     "not warmed up": (milliseconds, timed(np.median, warm=0), "once before", "The first call sets things up."),
-    "seconds": (milliseconds, timed(np.median, factor=1), "1000 ms", "Seconds are no milliseconds."),
+    "seconds": (milliseconds, timed(np.median, factor=1), "times 1000", "Seconds are no milliseconds."),
 }
 
 

@@ -52,7 +52,7 @@ DIGESTS = {
     "9.3": "c5f95e84117b",
     "10.1": "a10c645b1e7d",
     "10.2": "fd2749b624ff",
-    "10.3": "872565ab97c4",
+    "10.3": "073e3a30bb5c",
 }
 LESSONS = [import_module(f"minisnip.exercises.lesson_{number}") for number in range(1, 11)]
 EXERCISES = [e for lesson in LESSONS for e in vars(lesson).values() if isinstance(e, Exercise) and e is not layers]
