@@ -31,7 +31,7 @@ from minisnip.nn import lenet_300_100
 from minisnip.pruning import connection_sensitivity, input_connections, keep_top
 
 FOLDER = Path(__file__).parent / "figures" / "teasers"
-SIZE, DPI = (2.56, 1.92), 250  # inches, and dots per inch: 640 × 480 pixels, which a page shows at half or a third
+SIZE, DPI = (2.56, 1.92), 156.25  # inches, and dots per inch: 400 × 300 pixels; a title and a table fit on its screen
 PAPER = "#FAFAFA"
 INK = LinearSegmentedColormap.from_list("paper to ink", ["white", BLUE], N=64)
 DASHED: dict[str, Any] = {"edgecolor": ORANGE, "linestyle": (0, (2, 1.5)), "linewidth": 1.2, "facecolor": "none"}

@@ -24,8 +24,8 @@ def test_each_lesson_has_one_teaser() -> None:
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_a_teaser_is_small(lesson: int) -> None:
     path = SCRIPT["FOLDER"] / f"{lesson}.png"
-    assert imread(path).shape[:2] == (480, 640)
-    assert path.stat().st_size <= 40_000
+    assert imread(path).shape[:2] == (300, 400)
+    assert path.stat().st_size <= 15_000
 
 
 def test_the_script_writes_the_same_bytes_each_time(tmp_path: Path) -> None:

@@ -190,8 +190,8 @@ assert grad(last, first) == 2.0**60
 # %% [markdown] tags=["slide"]
 # <details><summary>Compare with ours</summary>
 #
-# Less than a millisecond. `grad` visits each of the 61 *nodes* once, however many paths there are. A recursion that
-# followed each path by itself would make $2^{60}$ visits; at a billion visits a second that takes 36 years.
+# Hardly any time. `grad` visits each of the 61 *nodes* once, however many paths there are. A recursion that follows
+# each path by itself makes $2^{60}$ visits; at a billion visits a second, that takes 36 years.
 #
 # </details>
 #

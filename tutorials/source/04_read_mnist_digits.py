@@ -131,7 +131,7 @@ assert np.isclose(darkest, -data.mean / data.std)
 # has no such mean, because it meets one image at a time. (The training split is not at exactly 0 either: the mean is
 # taken over all 60,000 images, and a tenth of them is kept for validation.)
 #
-# Black is no longer 0. Round 4 shows what follows.
+# Black is no longer 0. Round 5 shows what follows.
 #
 # </details>
 #
