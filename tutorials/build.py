@@ -154,13 +154,12 @@ def unlike(source: Path, folder: Path) -> list[Path]:
     made = {
         folder / "student" / f"{name}.ipynb": as_bytes(student(source)),
         folder / "solutions" / f"{name}.md": solutions(source).encode(),
+        notebook: b"",
     }
     if notebook.is_file():
         ours = nbformat.read(notebook, as_version=4)
-        agrees = without_outputs(ours) == without_outputs(solved(source))
-        made |= {notebook: as_bytes(ours) if agrees else b"", picture: key_figure(ours) if agrees else b""}
-    else:
-        made |= {notebook: b""}
+        if without_outputs(ours) == without_outputs(solved(source)):
+            made |= {notebook: as_bytes(ours), picture: key_figure(ours)}
     return [path for path, content in made.items() if not path.is_file() or path.read_bytes() != content]
 
 
