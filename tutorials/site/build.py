@@ -48,9 +48,10 @@ def gather(source: Path) -> None:
     shutil.copy(SITE / "howto" / "vgg_like.py", source / "howto")  # its page shows it
     not_lessons = shutil.ignore_patterns("site", "source", "answers", "solutions", "*.py", "*.j2", ".*")
     shutil.copytree(TUTORIALS, source / "lessons", ignore=not_lessons)
-    for notebook in (source / "lessons").glob("*.ipynb"):  # MyST-NB does not know attachments
-        text = notebook.read_text(encoding="utf-8").replace("(attachment:", "(figures/teasers/")
-        notebook.write_text(text, encoding="utf-8")
+    for page in (source / "lessons").glob("*.*"):
+        if page.suffix in (".ipynb", ".md"):  # MyST-NB knows no attachments; a student's copy is a file to download
+            text = page.read_text(encoding="utf-8").replace("](student/", "](path:student/")
+            page.write_text(text.replace("(attachment:", "(figures/teasers/"), encoding="utf-8")
     index = (source / "lessons" / "README.md").rename(source / "lessons" / "index.md")
     index.write_text(index.read_text(encoding="utf-8") + LESSONS, encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
