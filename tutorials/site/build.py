@@ -49,9 +49,8 @@ def gather(source: Path) -> None:
     not_lessons = shutil.ignore_patterns("site", "source", "answers", "solutions", "*.py", "*.j2", ".*")
     shutil.copytree(TUTORIALS, source / "lessons", ignore=not_lessons)
     for page in (source / "lessons").glob("*.*"):
-        if page.suffix in (".ipynb", ".md"):  # MyST-NB knows no attachments; a student's copy is a file to download
-            text = page.read_text(encoding="utf-8").replace("](student/", "](path:student/")
-            page.write_text(text.replace("(attachment:", "(figures/teasers/"), encoding="utf-8")
+        if page.suffix in (".ipynb", ".md"):
+            page.write_text(_for_the_site(page.read_text(encoding="utf-8")), encoding="utf-8")
     index = (source / "lessons" / "README.md").rename(source / "lessons" / "index.md")
     index.write_text(index.read_text(encoding="utf-8") + LESSONS, encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -59,6 +58,14 @@ def gather(source: Path) -> None:
     shutil.copytree(ROOT / "tests" / "benchmarks" / "figures", source / "figures")
     results.write(ROOT / "tests" / "benchmarks" / "results", source / "results")
     reference.write(source / "api")
+
+
+def _for_the_site(text: str) -> str:
+    """As MyST-NB reads a lesson: no attachments; a student's copy is a file to download; guards are folded."""
+    changes = {"](student/": "](path:student/", "(attachment:": "(figures/teasers/", '"guard"': '"guard", "hide-input"'}
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
 
 
 def build(out: Path) -> int:
