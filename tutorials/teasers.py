@@ -1,6 +1,6 @@
 """Draw the lessons' teasers: small pictures, each of which asks its lesson's first question and does not answer it.
 
-    python tutorials/teasers.py    writes tutorials/figures/teasers/1.png to 9.png
+    python tutorials/teasers.py    writes tutorials/figures/teasers/1.png to 10.png
 
 The docstring of each function describes its picture; the READMEs use it as alternative text. Nothing is downloaded: the
 digits are drawn from fonts.
