@@ -93,8 +93,8 @@ class Residual:
         body, short = (net.out_shape(shape) for net in self.networks.values())
         if body != short:
             raise ValueError(
-                f"its body gives {body} and its shortcut {short}, which cannot be added: make the shortcut a Conv2d "
-                "with a kernel of 1, the body's channels and the body's stride"
+                f"its body gives {body} and its shortcut {short}, which cannot be added: give it a shortcut to the "
+                "body's shape, a Linear, or a Conv2d with a kernel of 1 and the body's stride"
             )
         return body
 

@@ -143,7 +143,7 @@ def _outcome(rows: Sequence[Row], goal: float) -> str:
     if rows[0]["dataset"] != "mnist":
         return "–"
     over = round(float(np.mean(errors(rows) or [np.inf])) - goal, 2)
-    return "reached" if over <= 0 else "**missed**" + (f" by {over:.2f}" if over < np.inf else "")
+    return "reached" if over <= 0 else "missed" + (f" by {over:.2f}" if over < np.inf else "")
 
 
 def _error(rows: Sequence[Row]) -> str:
