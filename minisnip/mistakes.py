@@ -17,6 +17,24 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 Entry = TypeVar("Entry")
+# The start of a type's name: letters that are spelled, as in LSTM; a vowel, but not u as in uint8
+_SPOKEN_AS_A_VOWEL = re.compile(r"[AEFHILMNORSX][^a-z]*$|[AEIOaeio]|[Uu](?!ni|int|s)")
+
+
+def kind_of(thing: object) -> str:
+    """The name of its type with the article: "a list", "an int", "an LSTM"."""
+    name = type(thing).__name__
+    return f"{'an' if _SPOKEN_AS_A_VOWEL.match(name) else 'a'} {name}"
+
+
+def check_sizes(layer: object, *names: str) -> None:
+    """Refuse a layer with a size that is no whole number (TypeError) or below 1 (ValueError)."""
+    for name in names:
+        size = getattr(layer, name)
+        if isinstance(size, bool) or not isinstance(size, int | np.integer):
+            raise TypeError(f"{layer}: {name} is {kind_of(size)}, expected a whole number")
+        if size < 1:
+            raise ValueError(f"{layer}: {name} must be at least 1")
 
 
 def nearest(name: object, choices: Iterable[str]) -> str:
@@ -96,7 +114,7 @@ def printable(text: str) -> str:
 def check_kind(given: object, attribute: str, expected: str, remedy: str) -> None:
     """Refuse, with a TypeError, what has not the attribute that tells the kind of argument."""
     if not hasattr(given, attribute):
-        raise TypeError(f"{expected}, got a {type(given).__name__}: {remedy}")
+        raise TypeError(f"{expected}, got {kind_of(given)}: {remedy}")
 
 
 def check_arrays(function: str, **given: object) -> None:
@@ -111,10 +129,10 @@ def check_arrays(function: str, **given: object) -> None:
 def check_settings(optimizer: Any, **counts: object) -> None:
     """Refuse, with a TypeError, an optimizer that is a name or a class, and a count that is no whole number."""
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
-        raise TypeError(f"optimizer {optimizer!r} is a {type(optimizer).__name__}: pass SGD() or Adam()")
+        raise TypeError(f"optimizer {optimizer!r} is {kind_of(optimizer)}: pass SGD() or Adam()")
     for name, count in counts.items():
         if not isinstance(count, int | np.integer):
-            raise TypeError(f"{name} {count!r} is a {type(count).__name__}, expected a whole number: pass an int")
+            raise TypeError(f"{name} {count!r} is {kind_of(count)}, expected a whole number: pass an int")
 
 
 def check_seed(rng: object) -> None:
@@ -134,8 +152,8 @@ def generator(seed: Any) -> np.random.Generator:
 
 def check_no_split(*arguments: object) -> None:
     """Refuse, with a TypeError, a split or a data set in place of its images."""
-    for kind in (type(given).__name__ for given in arguments if hasattr(given, "__dataclass_fields__")):
-        raise TypeError(f"got a {kind}, expected images and labels: pass split.images, split.labels")
+    for kind in (kind_of(given) for given in arguments if hasattr(given, "__dataclass_fields__")):
+        raise TypeError(f"got {kind}, expected images and labels: pass split.images, split.labels")
 
 
 def check_labels(labels: Any) -> None:
@@ -183,8 +201,8 @@ def check_training(net: Any, params: Any, dataset: Any, masks: Any = None, watch
     missing = [name for name in net.prunable if name not in masks and (biased or not name.endswith("bias"))]
     if masks and missing:
         raise ValueError(
-            f"the masks have none for {', '.join(missing)}, which would stay dense: pass {{**ones(params), **masks}} "
-            "if that is meant (only the biases may all be left out)"
+            f"the masks have none for {', '.join(missing)}, which would stay dense: if that is meant, pass "
+            "{**ones(net.init(0)), **masks} (only the biases may all be left out)"
         )
 
 

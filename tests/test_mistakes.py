@@ -13,8 +13,8 @@ import minisnip
 from minisnip import Tensor, check_grads, grad, ops
 from minisnip.autodiff.engine import Array
 from minisnip.data import load
-from minisnip.mistakes import Registry, UnknownNameError
-from minisnip.nn import MODELS, cross_entropy, lenet_300_100
+from minisnip.mistakes import Registry, UnknownNameError, kind_of
+from minisnip.nn import MODELS, BatchNorm, Flatten, Linear, Sequential, cross_entropy, lenet_300_100
 from minisnip.pruning import (
     CRITERIA,
     METHODS,
@@ -87,7 +87,7 @@ def test_masks_without_names() -> None:
 
 def test_training_refuses_masks_that_miss_a_weight_and_takes_masks_without_biases() -> None:
     some = {name: c for name, c in MASKS.items() if name != "fc2.weight"}
-    phrases = ("none for fc2.weight", "would stay dense", "{**ones(params), **masks}")
+    phrases = ("none for fc2.weight", "would stay dense", "{**ones(net.init(0)), **masks}")
     says(ValueError, lambda: train(NET, W, DATA, some, epochs=1), *phrases)
     train(NET, W, DATA, {**ones(W), **some}, epochs=1)
     train(NET, W, DATA, ones(W, biases=False), epochs=1)
@@ -96,6 +96,24 @@ def test_training_refuses_masks_that_miss_a_weight_and_takes_masks_without_biase
     nothing: dict[str, Any] = {}
     dense, empty = (train(NET, W, DATA, masks, 1, title=None).params for masks in (None, nothing))
     assert all(np.array_equal(dense[name], empty[name]) for name in dense)
+
+
+def test_the_remedy_for_masks_that_miss_a_weight_works_with_the_running_statistics_of_a_trained_network() -> None:
+    net = Sequential((1, 3, 3), flatten=Flatten(), fc1=Linear(9, 5), bn=BatchNorm(5), fc2=Linear(5, 4))
+    trained = train(net, net.init(0), DATA, epochs=1, title=None).params
+    some = {"fc1.weight": np.ones((5, 9)), "fc1.bias": np.zeros(5)}
+    says(ValueError, lambda: train(net, trained, DATA, some), "none for bn.weight, bn.bias", "{**ones(net.init(0)),")
+    again = train(net, trained, DATA, {**ones(net.init(0)), **some}, epochs=1, title=None)
+    assert not again.params["fc1.bias"].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "article"),
+    [(name, "an") for name in "LSTM RNN MLP int array Optimizer Unknown object".split()]
+    + [(name, "a") for name in "GRU Linear bool uint8 UserDict Union NoneType".split()],
+)
+def test_a_kind_has_the_article_that_one_says(name: str, article: str) -> None:
+    assert kind_of(type(name, (), {})()) == f"{article} {name}"
 
 
 def test_applying_masks_leaves_parameters_without_a_mask_as_they_are() -> None:

@@ -17,6 +17,7 @@ from minisnip.autodiff.conv import border
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.export.states import check_shapes
 from minisnip.files import write_atomically
+from minisnip.mistakes import kind_of
 from minisnip.nn import layers as ours
 from minisnip.nn.known import UnknownLayerError
 from minisnip.nn.layers import Layer, Sequential, Shape
@@ -165,7 +166,7 @@ def _layer(graph: Graph, name: str, layer: Layer, shape: Shape, x: str) -> str:
             x = _layer(graph, f"{name}.{inner}" if name else inner, part, taken, x)
         return x
     if type(layer) not in NODES:
-        raise UnknownLayerError(f"layer {name} is a {type(layer).__name__}, which cannot be exported")
+        raise UnknownLayerError(f"layer {name} is {kind_of(layer)}, which cannot be exported")
     return NODES[type(layer)](graph, name, layer, shape, x)
 
 

@@ -18,6 +18,7 @@ from torch.nn.utils import prune
 from minisnip.autodiff.conv import border
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.export.states import check_shapes, load_state
+from minisnip.mistakes import kind_of
 from minisnip.nn import layers as ours
 from minisnip.nn.known import UnknownLayerError
 from minisnip.nn.layers import Layer, Sequential, Shape
@@ -167,7 +168,7 @@ MODULES: dict[type, Callable[[Any, Shape], nn.Module]] = {
 
 def _module(layer: Layer, shape: Shape, name: str = "shortcut") -> nn.Module:
     if type(layer) not in MODULES:
-        raise UnknownLayerError(f"layer {name} is a {type(layer).__name__}, which cannot be exported")
+        raise UnknownLayerError(f"layer {name} is {kind_of(layer)}, which cannot be exported")
     return MODULES[type(layer)](layer, shape)
 
 
@@ -325,5 +326,5 @@ def _array(name: str, value: Any) -> Array:
         value = value.detach().cpu()
         value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()  # NumPy has no bfloat16
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"{name} is a {type(value).__name__}, expected a tensor or an array: pass a state dict")
+        raise TypeError(f"{name} is {kind_of(value)}, expected a tensor or an array: pass a state dict")
     return np.array(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from minisnip.mistakes import kind_of
 from minisnip.nn.layers import Block, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Select, Sequential
 from minisnip.nn.normalization import BatchNorm
 from minisnip.nn.residual import AvgPool2d, GlobalAvgPool, Residual
@@ -42,21 +43,28 @@ def known_blocks(
     """
     remedy = remedy and f"; {remedy}"
     if type(net) is not Sequential:
-        raise UnknownLayerError(
-            f"the network is a {type(net).__name__}: {purpose} through a plain Sequential only{remedy}"
-        )
+        raise UnknownLayerError(f"the network is {kind_of(net)}: {purpose} through a plain Sequential only{remedy}")
     if unknown := [(name, layer) for name, layer in _inner_layers(net) if _is_bare(layer) or type(layer) not in known]:
         name, layer = min(unknown, key=lambda found: not _saturates(found[1]))  # an LSTM rather than what it reads
         ours = ", ".join(kind.__name__ for kind in known)
         which = ours if type(layer).__module__.startswith("minisnip.nn") else "layers of minisnip.nn"
-        kind = type(layer).__name__ + " without parameters" * _is_bare(layer)
-        raise UnknownLayerError(f"layer {name} is a {kind}: {purpose} through {which} only{remedy}")
+        kind = kind_of(layer) + " without parameters" * _is_bare(layer)
+        raise UnknownLayerError(f"layer {name} is {kind}: {purpose} through {which} only{remedy}")
     return net.blocks()
 
 
 def saturating(net: Sequential) -> str:
     """The first layer that saturates, as in "layer rnn of type LSTM"; empty if there is none."""
-    found = ((name, layer) for name, layer in net.layers.items() if _saturates(layer))
+    return _first(net, "saturates")
+
+
+def mixing(net: Sequential) -> str:
+    """The first layer that mixes images, as `saturating`."""
+    return _first(net, "mixes_images")
+
+
+def _first(net: Sequential, trait: str) -> str:
+    found = ((name, layer) for name, layer in net.layers.items() if getattr(layer, trait, False))
     return next((f"layer {name} of type {type(layer).__name__}" for name, layer in found), "")
 
 

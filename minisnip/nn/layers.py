@@ -29,7 +29,7 @@ from minisnip.autodiff import ops
 from minisnip.autodiff.conv import conv2d, max_pool2d, out_sizes
 from minisnip.autodiff.engine import Array, Value, shape_of
 from minisnip.autodiff.threads import one_thread
-from minisnip.mistakes import check_arrays, check_seed, generator
+from minisnip.mistakes import check_arrays, check_seed, check_sizes, generator
 from minisnip.nn.init import Rng, initialize_all
 from minisnip.nn.printing import table
 
@@ -73,6 +73,9 @@ class Linear:
     in_features: int
     out_features: int
 
+    def __post_init__(self) -> None:
+        check_sizes(self, "in_features", "out_features")
+
     def shapes(self) -> dict[str, Shape]:
         return {"weight": (self.out_features, self.in_features), "bias": (self.out_features,)}
 
@@ -98,6 +101,9 @@ class Conv2d:
     stride: int = 1
     padding: int | str = 0
     bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "in_channels", "out_channels")
 
     def shapes(self) -> dict[str, Shape]:
         weight = (self.out_channels, self.in_channels, self.kernel, self.kernel)

@@ -26,6 +26,7 @@ import numpy as np
 
 from minisnip.autodiff import ops
 from minisnip.autodiff.engine import Array, Arrays, Op, Value, primitive, shape_of, value_of
+from minisnip.mistakes import check_sizes
 from minisnip.nn.layers import Params, Sequential, Shape
 
 EPSILON = 1e-5  # added to the variance, as in PyTorch
@@ -108,6 +109,9 @@ class BatchNorm:
     prunable: bool = True
     mixes_images: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        check_sizes(self, "features")
+
     def shapes(self) -> dict[str, Shape]:
         return {"weight": (self.features,), "bias": (self.features,)}
 
@@ -120,11 +124,12 @@ class BatchNorm:
         return () if self.prunable else ("weight", "bias")
 
     def out_shape(self, shape: Shape) -> Shape:
-        if len(shape) not in (1, 3) or shape[0] != self.features:
+        if len(shape) not in (1, 3) or shape[0] != self.features or not math.prod(shape):
             raise ValueError(f"takes {self.features} features or images of as many channels (C, H, W), got {shape}")
         return shape
 
     def __call__(self, params: Params, x: Value) -> Any:
+        self.out_shape(shape_of(x)[1:])  # refuses what has other channels
         mean, squares = _statistics(params, x)
         scale = params["weight"] / ops.sqrt(squares + EPSILON)
         return affine(x, scale, params["bias"] - mean * scale)
@@ -140,8 +145,8 @@ def _statistics(params: Params, x: Value) -> tuple[Any, Any]:
     if (n := shape_of(x)[0]) < 2:
         raise ValueError(
             f"BatchNorm takes its statistics from the batch, and this is a batch of {('no', 'one')[n]} image: pass at "
-            "least 2, or parameters with running statistics (the result of `train` has them; running_statistics "
-            "measures them)"
+            "least 2, or, to evaluate, parameters with running statistics (the result of `train` has them; "
+            "running_statistics measures them)"
         )
     mean, squares = _mean(x), variance(x)
     if (found := _measured.get()) is not None:

@@ -25,6 +25,7 @@ from minisnip.autodiff import ops
 from minisnip.autodiff.compositions import concatenate, stack
 from minisnip.autodiff.engine import VJP, Array, Arrays, Op, Tensor, Value, primitive, shape_of, value_of
 from minisnip.autodiff.ops import elementwise
+from minisnip.mistakes import check_sizes
 from minisnip.nn.layers import Layer, Params, Sequential, Shape, Stateless
 
 # ---- Ops of one step: features first, samples last -------------------------------------------------------------------
@@ -154,6 +155,9 @@ class Recurrent:
     gate_names: ClassVar[str] = "h"  # a letter each
     open_at_start: ClassVar[str] = ""  # the gates whose initial bias is 1
     saturates: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_sizes(self, "input_size", "hidden_size")
 
     def shapes(self) -> dict[str, Shape]:
         rows, hidden = len(self.gates) * self.hidden_size, self.hidden_size
@@ -306,8 +310,8 @@ class EachStep:
         return self.layer.shapes()
 
     def out_shape(self, shape: Shape) -> Shape:
-        if len(shape) < 2:
-            raise ValueError(f"takes sequences (steps, ...), got {shape}")
+        if len(shape) < 2 or not shape[0]:
+            raise ValueError(f"takes sequences (steps, ...) of at least one step, got {shape}")
         return (shape[0], *self.layer.out_shape(shape[1:]))
 
     def __call__(self, params: Params, x: Value) -> Any:

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from minisnip.autodiff import ops
 from minisnip.autodiff.conv import avg_pool2d
 from minisnip.autodiff.engine import Array, Value
+from minisnip.mistakes import check_kind
 from minisnip.nn.layers import Layer, Params, Pool2d, Sequential, Shape, Stateless
 
 Entry = TypeVar("Entry")
@@ -39,12 +40,19 @@ class Residual:
 
     Raises
     ------
+    TypeError
+        If the body is no network, or the shortcut no layer.
     ValueError
         In a network: if the body and the shortcut give different shapes.
     """
 
     body: Sequential
     shortcut: Layer | None = None
+
+    def __post_init__(self) -> None:
+        check_kind(self.body, "input_shape", "Residual expects a network as its body", "Sequential(shape, name=layer)")
+        if self.shortcut is not None:
+            check_kind(self.shortcut, "out_shape", "Residual expects a layer as its shortcut", "None is the identity")
 
     @cached_property
     def networks(self) -> dict[str, Sequential]:
@@ -85,8 +93,8 @@ class Residual:
         body, short = (net.out_shape(shape) for net in self.networks.values())
         if body != short:
             raise ValueError(
-                f"its body gives {body} and its shortcut {short}, which cannot be added: make the shortcut a Conv2d "
-                "with a kernel of 1, the body's channels and the body's stride"
+                f"its body gives {body} and its shortcut {short}, which cannot be added: give it a shortcut to the "
+                "body's shape, a Linear, or a Conv2d with a kernel of 1 and the body's stride"
             )
         return body
 

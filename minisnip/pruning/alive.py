@@ -129,18 +129,17 @@ class _Units:
 
 def _walk(net: Sequential, prefix: str, units: _Units, masks: Arrays, found: list[Connections]) -> _Units:
     """Find the connections of a network, or of a part of one, whose first layer with parameters reads these units."""
-    for block in net.blocks():
-        name = f"{prefix}{block.name}"
+    for block in (replace(block, name=f"{prefix}{block.name}") for block in net.blocks()):
         if isinstance(block.layer, Residual):
-            parts = block.layer.networks.items()
-            ends = [_walk(part, f"{name}.{start}", units.through(part.head), masks, found) for start, part in parts]
+            parts = ((f"{block.name}.{start}", part) for start, part in block.layer.networks.items())
+            ends = [_walk(part, start, units.through(part.head), masks, found) for start, part in parts]
             after = found[-1].after + 1
             found += [end.to(block, np.eye(block.out_shape[0], dtype=bool), after) for end in ends]
         else:
             after = found[-1].after + 1 if found else 1
-            c = masks[f"{name}.weight"]
+            c = masks[f"{block.name}.weight"]
             kept = np.diag(c != 0) if c.ndim == 1 else c.reshape(*c.shape[:2], -1).any(axis=2)  # (out, in)
-            found.append(units.to(replace(block, name=name), np.asarray(kept), after))
+            found.append(units.to(block, np.asarray(kept), after))
         units = _Units(after, block.out_shape).through(block.following)
     return units
 

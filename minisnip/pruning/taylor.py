@@ -21,6 +21,7 @@ from minisnip.autodiff.engine import Array, Arrays, Tensor, grad, hvp
 from minisnip.mistakes import generator
 from minisnip.nn import Sequential, cross_entropy
 from minisnip.nn.init import Rng
+from minisnip.nn.known import UnknownLayerError, mixing
 from minisnip.nn.threads import batches
 from minisnip.pruning.deletion import check_delta
 from minisnip.pruning.masks import apply_masks, flatten, keep_top, names_by_layer, ones
@@ -246,8 +247,14 @@ def fisher_diagonal(net: Sequential, params: Arrays, x: Array, y: Array) -> dict
     ------
     ValueError
         If the batch is empty, or an image or a parameter is NaN or infinite.
+    TypeError
+        If a layer mixes images, as BatchNorm does.
     """
     check_batch(params, x, y)
+    if layer := mixing(net):
+        raise UnknownLayerError(
+            f"fisher_diagonal takes one image at a time, and {layer} mixes images; use hutchinson_diagonal"
+        )
     params, x = _as(np.float64, net.without_state(params), x)
     w = {name: Tensor(p) for name, p in params.items()}
     diagonal = {name: np.zeros(p.shape) for name, p in params.items()}

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from minisnip.autodiff.engine import Array
 from minisnip.data.dataset import Dataset
-from minisnip.mistakes import unknown
+from minisnip.mistakes import kind_of, unknown
 
 NAMES = ("shift", "flip")
 EXAMPLES = "such as 'shift', 'shift:2' (by up to two pixels), 'flip' or 'shift,flip'"
@@ -61,7 +61,7 @@ class Augmentation:
             If it is no text.
         """
         if not isinstance(text, str):
-            raise TypeError(f"augment {text!r} is a {type(text).__name__}, expected text {EXAMPLES}")
+            raise TypeError(f"augment {text!r} is {kind_of(text)}, expected text {EXAMPLES}")
         pixels: dict[str, int] = {}
         for part in text.split(","):
             name, colon, number = part.strip().partition(":")

@@ -246,7 +246,7 @@ def train(
     schedule : "constant", "step" or "cosine"
     augment : str or None
         Random changes of the training images, another draw at every step: "shift" by up to one pixel in each direction
-        ("shift:2" by up to two), "flip" left and right, or "shift,flip". Black enters at the border.
+        ("shift:2" by up to two), "flip" left and right (not for digits), or "shift,flip". Black enters at the border.
     average : float in [0, 1)
         Evaluate and keep an exponential average of the weights with this decay per step, such as 0.999 (`Averaged` has
         the formula); 0 for the weights themselves. The training loss and error are always those of the weights.

@@ -59,7 +59,7 @@ def test_kept_by_gate_labels_every_bar_and_draws_all_of_them_equally_wide() -> N
     gates = {"LSTM": {"w": {"i": 0.0, "f": 0.03, "g": 9.96, "o": 7.0}}, "GRU": {"w": {"r": 0.6, "z": 86.2, "n": 100.0}}}
     figure = drawn(plots.kept_by_gate(gates, "a title"))
     labels = [[text.get_text() for text in axes.texts] for axes in figure.axes]
-    assert labels == [["0", "0", "10", "7.0"], ["0.6", "86", "100"]]
+    assert labels == [["0", "<0.1", "10", "7.0"], ["0.6", "86", "100"]]
     widths = [bar.get_window_extent().width for axes in figure.axes for bar in axes.patches]
     assert max(widths) < 1.05 * min(widths)
     for axes in figure.axes:

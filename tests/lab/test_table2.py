@@ -18,7 +18,7 @@ from minisnip.lab.reproduce.recipes import CIFAR, RECURRENT, RESIDUAL
 from minisnip.nn import LSTM, MODELS, recurrent_network
 from minisnip.nn.models import TITLES
 from minisnip.training.loop import Recipe
-from tests.lab.fakes import diverge, rows
+from tests.lab.fakes import count, diverge, rows
 
 SHORT, PAPER = BUDGETS["short"], BUDGETS["paper"]
 NOISE = "random images (not CIFAR-10)"
@@ -119,6 +119,46 @@ def test_kept_of_each_layer_and_of_each_gate_is_printed_for_all_networks() -> No
     assert f"\n- WRN-22-8: fc1 30.0, fc2 25.0 (scored on 128 images: {NOISE})\n" in text
     assert "| GRU-b | rnn.weight_hh | i 10.0, f 20.0, g 30.0, o 40.0 |" in text
     assert text.count("| rnn.weight_ih |") == 4
+
+
+def test_a_share_is_zero_only_where_nothing_is_kept() -> None:
+    found = found_for()
+    for kept, total, text in ((0, 9, "0"), (1, 100_000, "0.001"), (6, 10_000, "0.06"), (12, 10_000, "0.1")):
+        of(found, "vgg-d", 0.95)[0]["kept_per_layer"] = {"conv.weight": count(kept, total)}
+        assert f"\n- VGG-D: conv {text} (scored on 128 images: {NOISE})\n" in table2.table(found)
+
+
+def test_the_recurrent_networks_have_goals_that_are_reached_or_missed_on_mnist() -> None:
+    def goals(dataset: str) -> list[str]:
+        found = rows(RESULTS["table2"].plan(SHORT.with_seeds(2), dataset))
+        for row in found:
+            if row["model"] in RECURRENT:
+                row["test_error_percent"] = 1.7749 if row["sparsity"] else 2.5 + row["seed"]
+        for row in of(found, "gru-b", 0.95):
+            diverge(row)
+        return [line for line in table2.table(found).splitlines() if "| ≤ " in line]
+
+    assert goals("mnist") == [
+        "| LSTM-s | dense | 1.88 | ≤ 2.08 | 3.00 ± 0.71 | missed by 0.92 |",
+        "| LSTM-s | 95 % | 1.57 | ≤ 1.77 | 1.77 ± 0.00 | reached |",
+        "| LSTM-b | dense | 1.15 | ≤ 1.35 | 3.00 ± 0.71 | missed by 1.65 |",
+        "| LSTM-b | 95 % | 1.35 | ≤ 1.55 | 1.77 ± 0.00 | missed by 0.22 |",
+        "| GRU-s | dense | 1.87 | ≤ 2.07 | 3.00 ± 0.71 | missed by 0.93 |",
+        "| GRU-s | 95 % | 2.41 | ≤ 2.61 | 1.77 ± 0.00 | reached |",
+        "| GRU-b | dense | 1.71 | ≤ 1.91 | 3.00 ± 0.71 | missed by 1.09 |",
+        "| GRU-b | 95 % | 1.52 | ≤ 1.72 | diverged | missed |",
+    ]
+    assert all(line.endswith(" | – |") for line in goals("glyphs"))
+
+
+def test_the_page_says_how_each_group_of_networks_was_trained(cifar: None) -> None:
+    text = table2.table(found_for()).split("\n\n")
+    assert text[-4].startswith("The recurrent networks: glyphs (not MNIST), 5,400 iterations, 2 seeds, Adam,")
+    assert "2 seeds, by the paper's recipe: SGD with momentum 0.9 and weight decay 5e-4 on batches of 100" in text[-3]
+    assert text[-2].startswith("The networks for CIFAR-10 were scored and not trained; `--budget paper` trains them")
+    paper = table2.table(found_for("paper")).split("\n\n")[-2]
+    assert paper.startswith("The networks for CIFAR-10: CIFAR-10, 120,000 iterations, 2 seeds, as WRN-10-1 (MNIST) but")
+    assert paper.endswith("batches of 128; the training images are moved by up to 4 pixels and mirrored, at random.")
 
 
 def test_the_csv_has_a_line_for_each_parameter_and_gate_of_each_run(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,11 @@ from minisnip.nn import (
     Sequential,
     Sigmoid,
     Tanh,
+    alexnet,
+    recurrent_network,
     running_statistics,
+    vgg,
+    wide_resnet,
 )
 from tests.table2 import forward, gru, lstm
 
@@ -230,6 +235,8 @@ def test_a_residual_nests_its_names_and_a_network_prints_it_in_a_line() -> None:
         (lambda: Sequential((0, 3), rnn=RNN(3, 5)), r"layer rnn of RNN: takes sequences .*at least one step"),
         (lambda: Sequential((3,), rows=Rows()), r"layer rows of Rows: takes images \(C, H, W\), got \(3,\)"),
         (lambda: Sequential((3,), fc=EachStep(Linear(3, 2))), r"layer fc of EachStep: takes sequences"),
+        (lambda: Sequential((0, 3), fc=EachStep(Linear(3, 2))), r"of EachStep: takes sequences .*of at least one step"),
+        (lambda: Sequential((3, 0, 2), bn=BatchNorm(3)), r"layer bn of BatchNorm: takes 3 features .*got \(3, 0, 2\)"),
         (
             lambda: Sequential((3, 4, 4), bn=BatchNorm(4)),
             r"layer bn of BatchNorm: takes 4 features or images of as many",
@@ -255,10 +262,69 @@ def test_layers_that_do_not_fit_are_refused_by_name(make: Callable[[], Sequentia
         make()
 
 
+@pytest.mark.parametrize("make", [LSTM, GRU, RNN, Linear, partial(Conv2d, kernel=3)])
+@pytest.mark.parametrize("sizes", [(3, 0), (0, 3), (3, -1), (3, 2.5), (None, 3), (3, True)])
+def test_a_layer_without_units_or_inputs_is_refused(make: Callable[..., Layer], sizes: tuple[Any, Any]) -> None:
+    whole = all(type(size) is int for size in sizes)
+    with pytest.raises(ValueError if whole else TypeError, match="must be at least 1" if whole else "a whole number"):
+        make(*sizes)
+
+
+@pytest.mark.parametrize("features", [0, -2, 2.0, "3"])
+def test_a_normalization_of_nothing_is_refused(features: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match=r"BatchNorm\(.*\): features (must be at least 1|is a)"):
+        BatchNorm(features)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: vgg("d", 0), lambda: alexnet(0), lambda: wide_resnet(16, 0), lambda: recurrent_network(units=0)],
+)
+def test_a_network_without_units_is_refused(make: Callable[[], Sequential]) -> None:
+    with pytest.raises(ValueError, match="must be at least 1"):
+        make()
+
+
+def test_a_residual_takes_a_network_and_a_layer() -> None:
+    fc: Any = Linear(3, 3)
+    with pytest.raises(TypeError, match=r"a network as its body, got a Linear: Sequential\(shape, name=layer\)"):
+        Residual(fc)
+    identity: Any = "identity"
+    with pytest.raises(TypeError, match="a layer as its shortcut, got a str: None is the identity"):
+        Residual(Sequential((3,), fc=fc), identity)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (5, 4, 2), (5, 3, 4, 4)])
+def test_a_batch_of_other_features_is_refused_by_the_normalization_itself(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"takes 4 features or images of as many channels \(C, H, W\), got"):
+        BatchNorm(4)({"weight": np.ones(4), "bias": np.zeros(4)}, np.zeros(shape))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(4, 2), (4, 2, 3, 3)])
+def test_a_channel_that_is_constant_over_the_batch_becomes_beta_with_finite_derivatives(
+    shape: tuple[int, ...], dtype: Any
+) -> None:
+    params = {"weight": np.array([2, 3], dtype), "bias": np.array([1, -1], dtype)}
+    given = {n: Tensor(a) for n, a in {**params, "x": np.full(shape, 7, dtype)}.items()}
+    out = BatchNorm(2)(given, given["x"])
+    assert (out.value == params["bias"].reshape(2, *[1] * (len(shape) - 2))).all()
+    first = grad(ops.sum(out * out * out), given, create_graph=True)
+    second = grad(sum((ops.sum(g * g) for g in first.values()), start=Tensor(dtype(0))), given)
+    assert all(np.isfinite(h).all() and h.dtype == dtype for h in second.values())
+
+
+@pytest.mark.parametrize("make", [LSTM, GRU, RNN])
+def test_a_sequence_of_one_step_and_an_empty_batch_are_sequences(make: type[LSTM | GRU | RNN]) -> None:
+    net = Sequential((1, 3), rnn=make(3, 2), fc=Linear(2, 2))
+    assert net(net.init(0), np.ones((5, 1, 3), np.float32)).shape == (5, 2)
+    assert net(net.init(0), np.ones((0, 1, 3), np.float32)).shape == (0, 2)
+
+
 def test_a_batch_of_one_has_no_statistics_and_an_empty_one_has_none_either() -> None:
     for net in (Sequential((3,), bn=BatchNorm(3)), Sequential((3, 4, 4), bn=BatchNorm(3))):
         for count, said in ((1, "one"), (0, "no")):
-            with pytest.raises(ValueError, match=f"a batch of {said} image: pass at least 2, or parameters with runni"):
+            with pytest.raises(ValueError, match=f"a batch of {said} image: pass at least 2, or, to evaluate, par"):
                 net(net.init(0), np.zeros((count, *net.input_shape), np.float32))
 
 

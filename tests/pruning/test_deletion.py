@@ -262,7 +262,7 @@ def test_what_cannot_be_computed_is_refused_in_a_sentence() -> None:
         shapes, out_shape, __call__ = ReLU.shapes, ReLU.out_shape, ReLU.__call__
 
     other = Sequential((9,), fc1=Linear(9, 4), odd=Unknown())
-    with pytest.raises(TypeError, match=r"layer odd is a Unknown: ΔL is computed through layers of minisnip\.nn only"):
+    with pytest.raises(TypeError, match=r"layer odd is an Unknown: ΔL is computed through layers of minisnip\.nn only"):
         delta_loss(other, random_params(other, rng), x.reshape(-1, 9), y)
 
 

@@ -72,7 +72,7 @@ UNDEFINED = {  # criteria that say by name where they are not defined
             "alexnet": "conv1_bn is a BatchNorm",
             "vgg": "conv1_1_bn is a BatchNorm",
             "wrn": "block1_1 is a Residual",
-            "lstm": "rnn is a LSTM",
+            "lstm": "rnn is an LSTM",
             "gru": "rnn is a GRU",
         }.items()
     },
@@ -341,6 +341,17 @@ def test_the_first_layer_may_be_a_normalization_or_a_residual_and_says_how_often
         input_connections(Sequential((4, 3), rnn=LSTM(3, 5)), {})
 
 
+@pytest.mark.parametrize("function", [cut, compact])
+def test_a_residual_in_a_residual_may_have_the_name_of_an_outer_layer(function: Callable[..., Any]) -> None:
+    inner = Residual(Sequential((6,), fc=Linear(6, 6)))
+    outer = Residual(Sequential((4,), fc=Linear(4, 6), first=inner, last=Linear(6, 4)))
+    net, rng = Sequential((3,), first=Linear(3, 4), block=outer, last=Linear(4, 2)), np.random.default_rng(0)
+    params, x = moved_params(net, rng), rng.standard_normal((5, 3))
+    masks = random_masks(net, params, 0.6, 0)
+    made = function(net, params, masks)
+    np.testing.assert_allclose(made.net(made.params, x), net(apply_masks(masks, params), x), atol=1e-12)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_chosen_deletions_are_those_of_the_definition(name: str) -> None:
     net, params, x, y = small(name)
@@ -393,6 +404,13 @@ def test_a_convolution_without_bias_is_deleted_exactly() -> None:
         np.testing.assert_allclose(exact[name], plain[name], atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["alexnet", "vgg", "wrn"])
+def test_a_diagonal_image_by_image_is_refused_where_images_are_mixed(name: str) -> None:
+    net, params, x, y = small(name)
+    with pytest.raises(UnknownLayerError, match=r"layer \w+ of type \w+ mixes images; use hutchinson_diagonal"):
+        fisher_diagonal(net, params, x, y)
+
+
 def test_average_pools_are_known_to_exact_deletions_curvature_and_compaction() -> None:
     net = Sequential(
         (2, 6, 6),
@@ -420,9 +438,9 @@ def test_average_pools_are_known_to_exact_deletions_curvature_and_compaction() -
 def test_paths_through_a_recurrent_layer_are_refused_by_name_with_a_remedy() -> None:
     net = Sequential((4, 3), rnn=LSTM(3, 5), fc=Linear(5, 2))
     for function in (effective_masks, alive_units):
-        with pytest.raises(TypeError, match=r"layer rnn is a LSTM: paths are known .*; kept_per_layer counts"):
+        with pytest.raises(TypeError, match=r"layer rnn is an LSTM: paths are known .*; kept_per_layer counts"):
             function(net, {})
-    with pytest.raises(TypeError, match="layer rnn is a LSTM"):
+    with pytest.raises(TypeError, match="layer rnn is an LSTM"):
         compact(net, net.init(0), {})
     net = Sequential((3,), fc=Linear(3, 3), block=Residual(Sequential((3,), relu=ReLU())), fc2=Linear(3, 2))
     with pytest.raises(TypeError, match=r"layer block is a Residual without parameters: paths are known"):

@@ -187,7 +187,7 @@ def test_an_augmentation_that_makes_no_sense_is_refused(augment: str, message: s
 
 @pytest.mark.parametrize("augment", [("shift", "flip"), True, 1])
 def test_what_is_no_text_is_refused(augment: Any) -> None:
-    with pytest.raises(TypeError, match=r"augment .* is a (tuple|bool|int), expected text such as 'shift'"):
+    with pytest.raises(TypeError, match=r"augment .* is (a tuple|a bool|an int), expected text such as 'shift'"):
         train(NET, start(), toy_dataset(), augment=augment)
 
 

@@ -200,9 +200,9 @@ assert share > (0.9 if data.name == "mnist" else 0.8)
 #
 # ## Round 3: where the scale hides
 #
-# In WRN-10-1, batch normalization follows most convolutions. It shifts and scales each channel: the mean becomes 0 and
-# the variance 1. Then it multiplies the channel by a parameter $\gamma$ and adds a parameter $\beta$. At the start,
-# $\gamma = 1$ and $\beta = 0$.
+# In WRN-10-1, batch normalization follows the first convolution of each block. It shifts and scales each channel: the
+# mean becomes 0 and the variance 1. Then it multiplies the channel by a parameter $\gamma$ and adds a parameter
+# $\beta$. At the start, $\gamma = 1$ and $\beta = 0$.
 #
 # **Predict:** multiply all weights of such a convolution by 10. What happens to the logits, to SNIP's mask, and to the
 # mask that keeps the largest $|w_j|$? And does SNIP keep $\gamma$ and $\beta$?
@@ -340,10 +340,11 @@ if data.name == "mnist" and STEPS == 270:
 # have almost no effect. That is all that a derivative at the start can see; it does not see what the gates are for.
 #
 # Without connections a gate is constant. If f = sigmoid(0) = ½, every row halves the memory, and after 28 rows
-# $4 \cdot 10^{-9}$ of it remain. No training can change this, because the weights and the bias of f are pruned. So the
-# package starts the bias of f at 1. (TensorFlow's LSTM adds a constant 1 to f; here the 1 is in a parameter.) Then the
-# score of the bias is not zero, SNIP keeps most of it, and the network can *learn* how long to remember. After half an
-# epoch its error is still far above that of the dense network. Table 2 of the site shows longer training.
+# $4 \cdot 10^{-9}$ of it remain. Training can hardly change this, because the bias of f and nearly all of its weights
+# are pruned. So the package starts the bias of f at 1. (TensorFlow's LSTM adds a constant 1 to f; here the 1 is in a
+# parameter.) Then the score of the bias is not zero, SNIP keeps most of it, and the network can *learn* how long to
+# remember. After half an epoch its error is still far above that of the dense network. Table 2 of the site shows longer
+# training.
 #
 # </details>
 #

@@ -263,7 +263,9 @@ def _draw_gates(axes: Axes, parts: Mapping[str, Mapping[str, float]], colors: Ma
 
 
 def _short(percent: float) -> str:
-    """Two digits at most, as a label must fit on its bar."""
+    """Two digits at most, as a label must fit on its bar; "0" for nothing only."""
+    if 0 < percent < 0.05:
+        return "<0.1"
     return f"{percent:.1f}" if 0.05 <= percent < 9.95 else f"{percent:.0f}"
 
 
