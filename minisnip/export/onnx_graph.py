@@ -175,6 +175,8 @@ def _layer(graph: Graph, name: str, layer: Layer, shape: Shape, x: str) -> str:
 def to_onnx(net: Sequential, params: Arrays, path: str | Path) -> None:
     """Write a network as an ONNX file, with equal outputs: "images" (N, *input_shape) -> "logits" (N, classes).
 
+    Equal as in `to_torch`, in float32. A folder that does not exist is made, and a file that exists is replaced.
+
     Parameters
     ----------
     net : Sequential

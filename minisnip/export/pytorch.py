@@ -211,6 +211,9 @@ def _theirs(net: Sequential) -> dict[str, tuple[str, ...]]:
 def to_torch(net: Sequential, params: Arrays, masks: Arrays | None = None) -> nn.Module:
     """The network as a module of PyTorch, with equal outputs.
 
+    In float32 to 1e-6 of the largest logit, but where batch normalization enlarges round-off: AlexNet 4e-6, VGG 1.4e-5,
+    WRN-16 and WRN-22 1.6e-6 (measured; PyTorch's float32 is as far from float64 as ours). In float64 to 1e-12.
+
     Parameters
     ----------
     net : Sequential

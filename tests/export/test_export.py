@@ -541,3 +541,12 @@ def test_the_ending_of_a_file_may_be_in_capitals_and_bfloat16_becomes_float32(en
     for _ in range(2):  # and the file is replaced
         export.save_state(module, path)
     assert np.allclose(export.from_torch(net, path)[0]["fc.weight"], params["fc.weight"], atol=0.01)
+
+
+def test_an_onnx_file_makes_its_folder_and_replaces_what_is_there(tmp_path: Path) -> None:
+    net, params, x = small_net()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "net.onnx").write_bytes(b"old")
+    for folder in ("new", "deep/er"):
+        close("small", by_onnx(net, params, x, tmp_path / folder), net, params, x)
+        assert [file.name for file in (tmp_path / folder).iterdir()] == ["net.onnx"]
