@@ -223,8 +223,9 @@ def to_torch(net: Sequential, params: Arrays, masks: Arrays | None = None) -> nn
 
     Returns
     -------
-    torch.nn.Module, in float64 if a parameter is, otherwise in float32; in evaluation mode, but for a network with
-    batch normalization whose parameters have no running statistics, which takes those of the batch.
+    torch.nn.Module
+        In float64 if a parameter is, otherwise in float32. In evaluation mode, but for a network with batch
+        normalization whose parameters have no running statistics, which takes those of the batch.
 
     Raises
     ------
