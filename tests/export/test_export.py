@@ -533,13 +533,14 @@ def test_what_comes_back_is_a_copy() -> None:
     assert all(np.array_equal(w, params[n]) for n, w in export.from_torch(net, module)[0].items())
 
 
-@pytest.mark.parametrize("ending", ["PT", "SafeTensors", "NPZ"])
-def test_the_ending_of_a_file_may_be_in_capitals_and_bfloat16_becomes_float32(ending: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ending", "start"), [("PT", b"data.pkl"), ("SafeTensors", b'{"'), ("NPZ", b".npy")])
+def test_the_ending_may_be_in_capitals_and_bfloat16_becomes_float32(ending: str, start: bytes, tmp_path: Path) -> None:
     net, params, _ = small_net()
     module = export.to_torch(net, params).to(torch.bfloat16)
     path = tmp_path / "new folder" / f"a.{ending}"  # made
     for _ in range(2):  # and the file is replaced
         export.save_state(module, path)
+    assert start in path.read_bytes()[:100]
     assert np.allclose(export.from_torch(net, path)[0]["fc.weight"], params["fc.weight"], atol=0.01)
 
 
