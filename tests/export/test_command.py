@@ -113,7 +113,7 @@ def test_running_statistics_and_recurrent_layers_are_exported_too(
         shutil.copytree(run, folder)
         save_arrays(folder / "params.npz", params)
         save_arrays(folder / "masks.npz", masks)
-        monkeypatch.setitem(MODELS, "lenet-300-100", lambda net=net: net)  # the name in result.json
+        monkeypatch.setitem(MODELS, "lenet-300-100", SMALL[name])  # the name in result.json
         file = folder / ("new" + ENDINGS[kind])
         assert main(["export", str(folder), "--format", kind, "--out", str(file)]) == 0
         if kind == "onnx":
