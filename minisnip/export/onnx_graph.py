@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 
 from minisnip.autodiff.conv import border
 from minisnip.autodiff.engine import Array, Arrays
-from minisnip.export.states import check_shapes
+from minisnip.export.states import as_array, check
 from minisnip.files import write_atomically
 from minisnip.mistakes import kind_of
 from minisnip.nn import layers as ours
@@ -38,14 +38,14 @@ class Graph:
     """Nodes and initializers, as they come."""
 
     def __init__(self, params: Arrays) -> None:
-        self.params = {name: np.asarray(w) for name, w in params.items()}
+        self.params = {name: as_array(name, w).astype(np.float32) for name, w in params.items()}
         self.nodes: list[Any] = []
         self.constants: dict[str, Array] = {}
 
     def node(self, kind: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """Add a node; its output has its name."""
-        self.nodes.append(helper.make_node(kind, [*inputs], [name], name=name, **attributes))
-        return name
+        """Add a node; the name of its output, which no layer has."""
+        self.nodes.append(helper.make_node(kind, [*inputs], [f"{name}:0"], name=name, **attributes))
+        return f"{name}:0"
 
     def constant(self, name: str, value: Array) -> str:
         """Add an array by name."""
@@ -94,7 +94,10 @@ def _plain(kind: str, **attributes: Any) -> Node:
 
 
 def _select(graph: Graph, name: str, layer: ours.Select, shape: Shape, x: str) -> str:
-    return graph.node("Gather", name, [x, graph.constant(f"{name}.places", layer.index.astype(np.int64))], axis=1)
+    """Rows of the transpose: onnxruntime copies them whole, but columns number by number."""
+    places = graph.constant(f"{name}.places", layer.index.astype(np.int64))
+    rows = graph.node("Transpose", f"{name}.rows", [x], perm=[1, 0])
+    return graph.node("Transpose", name, [graph.node("Gather", f"{name}.taken", [rows, places], axis=0)], perm=[1, 0])
 
 
 def _batch_norm(graph: Graph, name: str, layer: BatchNorm, shape: Shape, x: str) -> str:
@@ -173,12 +176,15 @@ def _layer(graph: Graph, name: str, layer: Layer, shape: Shape, x: str) -> str:
 def to_onnx(net: Sequential, params: Arrays, path: str | Path) -> None:
     """Write a network as an ONNX file, with equal outputs: "images" (N, *input_shape) -> "logits" (N, classes).
 
+    Equal as in `to_torch`, in float32. A folder that does not exist is made, and a file that exists is replaced.
+
     Parameters
     ----------
     net : Sequential
         A compact one too: `cut` makes it.
-    params : dict of float32 or float64 arrays
+    params : dict of arrays
         Pruned weights are zeros, as in what `train` returns. With batch normalization, running statistics too.
+        All are written in float32: onnxruntime has no convolution and no recurrent layer in float64.
     path : path
 
     Raises
@@ -196,16 +202,16 @@ def to_onnx(net: Sequential, params: Arrays, path: str | Path) -> None:
     >>> with TemporaryDirectory() as folder:
     ...     to_onnx(net, net.init(0), f"{folder}/lenet.onnx")
     """
-    check_shapes(net, params, {})
+    check("to_onnx(net, params, path)", net, params, {})
     graph = Graph(params)
-    graph.node("Identity", "logits", [_layer(graph, "", net, net.input_shape, "images")])
-    dtype = helper.np_dtype_to_tensor_dtype(np.result_type(*(np.asarray(params[name]) for name in net.shapes())))
+    outputs = _layer(graph, "", net, net.input_shape, "images")
+    graph.nodes.append(helper.make_node("Identity", [outputs], ["logits"]))
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "minisnip",
-            [helper.make_tensor_value_info("images", dtype, ["N", *net.input_shape])],
-            [helper.make_tensor_value_info("logits", dtype, ["N", *net.out_shape(net.input_shape)])],
+            [helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["N", *net.input_shape])],
+            [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["N", *net.out_shape(net.input_shape)])],
             [numpy_helper.from_array(a, name) for name, a in graph.constants.items()],
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],

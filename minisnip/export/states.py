@@ -10,13 +10,27 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from minisnip.autodiff.engine import Arrays
-from minisnip.files import load_arrays, reading, save_arrays, write_atomically
+from minisnip.autodiff.engine import Array, Arrays
+from minisnip.files import UnreadableFileError, load_arrays, reading, save_arrays, write_atomically
+from minisnip.mistakes import check_arrays, check_kind, check_masks, kind_of
 from minisnip.nn.layers import Sequential
 
+REMEDY = "call the function that makes it, and check the order of the arguments"
+NO_WEIGHTS = (
+    "{} holds no weights, is damaged, or holds other objects too, which are never read, as they can run code: write "
+    "module.state_dict() alone, with torch.save or as .safetensors"
+)
 
-def check_shapes(net: Sequential, params: Arrays, masks: Arrays) -> None:
-    """Refuse, with a ValueError, a missing or unknown name, another shape, and half of the running statistics."""
+
+def check(function: str, net: Sequential, params: Arrays, masks: Arrays) -> None:
+    """Refuse what does not fit the network; `function` shows the order of the arguments.
+
+    A TypeError for a wrong kind of argument; a ValueError for a missing or unknown name, another shape, a mask of other
+    numbers than 0 and 1, and half of the running statistics.
+    """
+    check_kind(net, "state_shapes", f"{function} expects a network", REMEDY)
+    check_arrays(function, params=params)
+    check_masks(function, masks)
     shapes, state = net.shapes(), net.state_shapes()
     for what, arrays, known in (("parameter", params, shapes | state), ("mask", masks, shapes)):
         for name, a in arrays.items():
@@ -30,13 +44,38 @@ def check_shapes(net: Sequential, params: Arrays, masks: Arrays) -> None:
             raise ValueError(f"of {layer}running_mean and {layer}running_var there is only one: give both or none")
 
 
+def as_array(name: str, value: Any) -> Array:
+    """A tensor or an array as an array of real numbers, not copied; bfloat16, which NumPy lacks, as float32.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if isinstance(value, torch.Tensor):
+        try:
+            value = value.detach().cpu()
+            value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        except (TypeError, RuntimeError) as error:  # sparse, quantized, without data, of 8 bits
+            raise TypeError(f"{name} cannot become an array ({error}): expected a dense tensor of numbers") from error
+    array = np.asarray(value) if hasattr(value, "dtype") else None
+    if array is None or array.dtype.kind not in "biuf":
+        given = kind_of(value) if array is None else f"an array of {array.dtype}"
+        raise TypeError(f"{name} is {given}, expected a tensor or an array of real numbers: pass a state dict")
+    return array
+
+
 def save_state(module: torch.nn.Module, path: str | Path) -> None:
-    """Write the state dict of a module: as .safetensors or .npz if the path ends so, otherwise as `torch.save` does."""
+    """Write the state dict of a module: as .safetensors or .npz if the path ends so, otherwise as `torch.save` does.
+
+    A folder that does not exist is made, and a file that exists is replaced.
+    """
+    check_kind(module, "state_dict", "save_state(module, path) expects a module of PyTorch", "make one with to_torch")
     path, state = Path(path), {name: a.contiguous() for name, a in module.state_dict().items()}
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         write_atomically(path, lambda file: file.write(safetensors.torch.save(state)))
-    elif path.suffix == ".npz":
-        save_arrays(path, {name: a.numpy(force=True) for name, a in state.items()})
+    elif path.suffix.lower() == ".npz":
+        save_arrays(path, {name: as_array(name, a) for name, a in state.items()})
     else:
         write_atomically(path, lambda file: torch.save(state, file))
 
@@ -50,13 +89,21 @@ def load_state(path: str | Path) -> dict[str, Any]:
         If the file is missing or damaged, or holds anything but arrays by name.
     """
     path = Path(path)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return dict(load_arrays(path))
     with reading(path, "holds no weights"):
         content = path.read_bytes()
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             return dict(safetensors.torch.load(content))
+    return _load_pickle(path, content)
+
+
+def _load_pickle(path: Path, content: bytes) -> dict[str, Any]:
+    """A dict of tensors that `torch.save` wrote. PyTorch's own errors say how to run what is in a file: not shown."""
+    try:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        if not isinstance(found, dict) or not all(isinstance(a, torch.Tensor) for a in found.values()):
-            raise TypeError("it is no dict of tensors")
-        return found
+    except Exception as error:
+        raise UnreadableFileError(NO_WEIGHTS.format(path)) from error
+    if not isinstance(found, dict) or not all(isinstance(a, torch.Tensor) for a in found.values()):
+        raise UnreadableFileError(NO_WEIGHTS.format(path))
+    return found

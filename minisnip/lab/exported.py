@@ -8,6 +8,7 @@ from minisnip.autodiff.engine import Arrays
 from minisnip.export import save_state, to_onnx, to_torch
 from minisnip.files import load_arrays
 from minisnip.lab.report import read_result
+from minisnip.mistakes import unknown
 from minisnip.nn import MODELS, Sequential
 from minisnip.nn.known import UnknownLayerError
 from minisnip.pruning import compact
@@ -36,7 +37,7 @@ def export_run(folder: Path, kind: str, out: Path | None = None) -> Path:
         If a file of the run is missing or damaged.
     """
     if kind not in ENDINGS:
-        raise ValueError(f"unknown format {kind!r}: choose one of {', '.join(ENDINGS)}")
+        raise ValueError(unknown("format", kind, ENDINGS))
     result = read_result(folder / "result.json")
     if result is None:
         raise ValueError(f"there is no finished run in {folder}: it has no result.json")
@@ -45,6 +46,8 @@ def export_run(folder: Path, kind: str, out: Path | None = None) -> Path:
     path = folder / f"model{ENDINGS[kind]}" if out is None else out
     if path.suffix != ENDINGS[kind]:
         raise ValueError(f"{path} is no name for {kind}: a file of this format ends in {ENDINGS[kind]}")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file with --out")
     if kind == "onnx":
         to_onnx(*_small(net, params, masks), path)
     else:

@@ -171,8 +171,15 @@ def test_a_link_gives_its_setting_back() -> None:
     assert to_query(Knobs(sparsity=0.98), "mnist") == "dataset=mnist&sparsity=0.98"
 
 
-def test_the_line_of_python_gives_the_same_masks() -> None:
-    knobs = Knobs(sparsity=0.98, beside="random", label="3")
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        Knobs(sparsity=0.98, beside="random", label="3"),
+        Knobs("lenet-5-caffe", "magnitude", "snip", 0.999, "9", 7, True, 3, 5),
+        Knobs(sparsity=0.0, criterion="random", batch=2**40),
+    ],
+)
+def test_the_line_of_python_gives_the_same_masks(knobs: Knobs) -> None:
     line = to_python(knobs, "glyphs")
     assert "\n" not in line
     before, _, last = line.rpartition("; ")

@@ -212,6 +212,14 @@ def _is(full: str, obj: object) -> bool:
 
 
 @with_sphinx
+@pytest.mark.parametrize("name", ["to_torch", "from_torch", "to_onnx", "save_state", "load_state"])
+def test_the_export_has_its_pages_with_and_without_the_extra(name: str, html: Path, pages: dict[Path, Page]) -> None:
+    page = html / "api" / "made" / f"minisnip.export.{name}.html"
+    assert f"minisnip.export.{name}" in pages[page].anchors
+    assert "Parameters" in page.read_text(encoding="utf-8") or name.endswith("state")
+
+
+@with_sphinx
 @pytest.mark.parametrize(("op", "arguments"), [("tanh", "(x)"), ("add", "(a, b)"), ("power", "(x, p)")])
 def test_an_op_is_shown_with_its_arguments_and_its_code_once(op: str, arguments: str, html: Path) -> None:
     page = (html / "api" / "made" / f"minisnip.ops.{op}.html").read_text(encoding="utf-8")

@@ -16,9 +16,12 @@ from pathlib import Path
 from types import GenericAlias, ModuleType
 from typing import Any
 
+from sphinx.ext.autodoc.mock import mock
+
 import minisnip
 from minisnip.autodiff.engine import Primitive
 
+EXTRA = ("torch", "onnx", "safetensors")  # what minisnip.export needs; its page does not
 INDEX = """\
 API reference
 =============
@@ -63,8 +66,8 @@ ALIAS = """
 def modules() -> list[ModuleType]:
     """The packages with an `__all__`, the modules that are named in one, and the strategies for tests."""
     packages = [m.name for m in pkgutil.walk_packages(minisnip.__path__, "minisnip.") if m.ispkg]
-    packages = [name for name in packages if name != "minisnip.export" or find_spec("onnx")]  # what an extra needs
-    found = {m for m in map(import_module, ["minisnip", *packages]) if hasattr(m, "__all__")}
+    with mock([name for name in EXTRA if not find_spec(name)]):
+        found = {m for m in map(import_module, ["minisnip", *packages]) if hasattr(m, "__all__")}
     named = {obj for m in found for name in m.__all__ if ismodule(obj := getattr(m, name))}
     return sorted(found | named | {import_module("minisnip.testing")}, key=lambda m: m.__name__)
 
