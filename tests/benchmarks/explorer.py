@@ -1,10 +1,13 @@
 """How long the explorer's page takes in a headless Chromium: the first load, and each control of LeNet-300-100.
 
-python -m tests.benchmarks.explorer [--pairs 7]
+    python -m tests.benchmarks.explorer [--pairs 7]
+
+Writes tests/benchmarks/results/explorer, which the site shows.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 import threading
@@ -13,13 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minisnip.lab.explorer import Explorer, open_server
-from tests.benchmarks import command
+from tests.benchmarks.command import told
 from tests.benchmarks.problem import mnist_or_glyphs
 from tests.benchmarks.race import Row
-from tests.benchmarks.table import milliseconds, spread, table
+from tests.benchmarks.table import RESULTS, lines, milliseconds, spread, write_result
 from tests.benchmarks.turns import Effort
 from tests.lab.browser import FOUND, Browser
 
+OUT = RESULTS / "explorer"
 LOAD = "first load"
 CHANGES = {"percent": 99, "criterion": "magnitude", "beside": "grasp", "label": "3", "images": 50, "batch": 7}
 CHANGES |= {"random_labels": True}
@@ -70,11 +74,22 @@ def change(browser: Browser, name: str) -> float:
     return float(browser.run(CHANGE.format(**{key: json.dumps(text) for key, text in texts.items()})))
 
 
-def section(rows: Sequence[Row]) -> str:
-    """The table, in Markdown."""
+def tables(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """The only table, by its name."""
     cells = ([row["what"], *map(milliseconds, spread(row["turns_ms"]))] for row in rows)
-    return table(["LeNet-300-100", "median, ms", "least", "greatest"], cells) + "\n"
+    return {"table": [*lines(["LeNet-300-100", "median, ms", "least", "greatest"], cells)]}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print the table, and write it, unless it is a smoke run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    effort = Effort.parse(argv, parser)
+    rows = [*told(measure(effort))]
+    print("\n".join(tables(rows)["table"]))
+    if not effort.smoke:
+        label = mnist_or_glyphs().label
+        write_result(OUT, tables(rows), command="-m tests.benchmarks.explorer", data=label, rows=rows)
 
 
 if __name__ == "__main__":
-    command.main(measure, section, __doc__)
+    main()
