@@ -143,6 +143,14 @@ def test_code_cells_are_short_and_only_guards_assert(source: Path) -> None:
 
 
 @EACH
+def test_a_folded_guard_gives_no_answer_away(source: Path) -> None:
+    """JupyterLab shows the first line of a folded cell, right below the question."""
+    for cell in cells_of_script(source):
+        if "guard" in cell.tags and "assert" in cell.text:
+            assert cell.text.startswith("# Checks of the text, folded: they give the answers away.\n")
+
+
+@EACH
 def test_a_lecture_shows_eight_to_twelve_slides(source: Path) -> None:
     slides = [cell for cell in cells_of_script(source) if "slide" in cell.tags]
     assert 8 <= len(slides) <= 12

@@ -89,6 +89,7 @@ kept = sum(int(mask.sum()) for mask in c.values())
 print(f"test error: dense {dense:.2f} %, with {kept:,} connections {pruned:.2f} %")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert dense < pruned
 assert pruned < 2 * dense or data.name != "mnist"
 assert data.name != "mnist" or STEPS < 300 or abs(dense - 4) < 1
@@ -148,6 +149,7 @@ for step in range(3):
     print(f"step {step + 1}: kept {first_weight:.3f}, pruned {second_weight:.3f}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert count_nonzero(always) == 0
 assert count_nonzero(once) > 100_000
 assert data.name != "mnist" or abs(count_nonzero(once) - 222_000) < 1_000
@@ -265,6 +267,7 @@ print(f"error of always the most frequent class: {one_class:.2f} %")
 print(f"error if all weights and biases are 0:   {dead:.2f} %")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 lead = dict(zip(SPARSITIES, (errors["random"] - errors["snip"]).mean(axis=1), strict=True))
 spread = np.ptp(errors["random"][0])
 if data.name == "mnist":
@@ -351,6 +354,7 @@ for sparsity in (0.9, 0.98):
     fair[sparsity] = snip, by_size
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 for sparsity, (snip, by_size) in fair.items():
     assert by_size < errors["snip"][SPARSITIES.index(sparsity)].mean()
     if data.name == "mnist" and STEPS == 300:

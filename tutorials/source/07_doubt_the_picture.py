@@ -108,6 +108,7 @@ for labels, block in {"true": true, "random": random}.items():
         found.append((own, others, own - others, nearest))
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 own, others, difference, nearest = np.reshape(found, (2, 2, 4)).T  # each: (sparsities, labels)
 assert difference.min() > 0.1
 if data.name == "mnist":
@@ -194,6 +195,7 @@ title = f"SNIP at 98 % and its controls: LeNet-300-100 on {data.label}, epochs: 
 control_errors(found, title)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 as_is, redrawn, blind, noise, shuffled, inverted, random_mask = (np.mean(e) for e in found.values())
 if data.name == "mnist":
     assert as_is < 0.5 * min(random_mask, inverted)
@@ -318,6 +320,7 @@ for name, level in levels.items():
 overlap_by_batch(jaccards, levels, f"{data.label}, 98 %: two masks of the same weights")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 by_size = [np.mean(jaccards[size]) for size in (1, 10, 100, 1000)]
 assert by_size == sorted(by_size)
 if data.name == "mnist":

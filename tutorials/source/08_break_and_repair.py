@@ -87,6 +87,7 @@ snip_error = test_error(pruning.keep_top(snip, 0.98), epochs=1)
 print(f"98% pruned, test error: |w| {error:.1f} %, SNIP {snip_error:.1f} %")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert abs(pruning.collapse_sparsity(magnitude) - 0.977) < 0.001
 assert np.isclose(error, 100 * np.mean(data.test.labels != 0))
 assert data.name != "mnist" or 5 < snip_error < 9
@@ -153,6 +154,7 @@ for sparsity in (0.95, 0.98, 0.99, 0.995, 0.998):
     print(f"{count(masks):,} in all; on a path: {count(on_path):,}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert pruning.collapse_sparsity(snip) > 0.999
 assert count(on_path) < count(masks) / 2
 
@@ -248,6 +250,7 @@ for name, masks in candidates.items():
     print(f"{name:<20}{errors[name]:5.1f} % test error")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert per_layer(again("synflow", 0.999, 1))[:2] == [0, 0]
 for criterion in ("synflow", "snip"):
     for rounds in (3, 10, 20):
@@ -370,6 +373,7 @@ title = f"LeNet-300-100, {data.label}. Above: each layer. Below: SNIP's masks, c
 collapse_and_cost(PERCENTS, masks, kept, costs, title)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 for mask in ways.values():
     small = pruning.compact(net, w, mask)
     assert cost(pruning.apply_masks(mask, w)) == cost(w) == (266_200, 1_066_440)
