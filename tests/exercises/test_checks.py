@@ -207,6 +207,13 @@ def test_an_exception_is_a_counterexample_with_its_line(answer: Any, error: str,
     assert second.startswith(f"            in line {line_in(where, text)} of your code: {text}")
 
 
+def test_a_misspelled_name_uses_up_no_hint() -> None:
+    exercise = fresh()
+    assert exercise.verdict(misspelled).endswith("\n  hint      is this name misspelled, or not defined yet?")
+    assert "hint 1/3" in exercise.verdict(lambda x: x)
+    assert "hint 2/3" in exercise.verdict(fails)
+
+
 def test_a_line_of_a_cell_is_counted_in_its_cell(capsys: pytest.CaptureFixture[str]) -> None:
     shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell()
     shell.push({"square": fresh()})
