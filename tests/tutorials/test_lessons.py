@@ -240,3 +240,11 @@ def test_links_lead_to_files_and_anchors_that_exist(page: Path) -> None:
         if fragment:
             headings = re.findall(r"^(?:# )?#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert fragment in {anchor(heading) for heading in headings}, f"{page.name}: no heading for #{fragment}"
+
+
+@pytest.mark.parametrize("page", [TUTORIALS.parent / "README.md", TUTORIALS / "README.md"], ids=["main", "lessons"])
+def test_jupyterlab_is_opened_where_it_finds_the_solved_copies(page: Path) -> None:
+    """A link to a file outside the folder that JupyterLab is opened in leads to another file."""
+    (folder,) = re.findall(r"jupyter lab ([\w/]+)", page.read_text(encoding="utf-8"))
+    for source in SOURCES:
+        assert (TUTORIALS / "student" / f"../{source.stem}.ipynb").resolve().is_relative_to(TUTORIALS.parent / folder)

@@ -224,6 +224,8 @@ lesson_6.one_answer(one_answer)
 #
 # **Predict:** sketch the test error of *random* when 50, 20, 10, 5, 2 and 1 % of the connections are kept. Then sketch
 # that of *snip*. Where do the two curves separate?
+#
+# The next cell trains 54 networks. It takes a minute or more, and says when it has done each kind of mask.
 
 # %%
 warnings.simplefilter("ignore", pruning.LayerCollapseWarning)
@@ -255,6 +257,8 @@ error_curves(curves, one_class, title)
 # %% [markdown] tags=["slide"]
 # **Predict:** at 80 %, *snip* and *random* are now trained four times as long. Does the difference grow, stay the same
 # or shrink?
+#
+# The next cell trains six networks, and prints nothing until all are trained.
 
 # %% tags=["slide-more"]
 snip, random = race("snip", 0.8, 4 * STEPS), race("random", 0.8, 4 * STEPS)

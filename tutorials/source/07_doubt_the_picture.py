@@ -171,6 +171,8 @@ lesson_7.blind_labels(blind_labels)
 # - **inverted**: keep the least sensitive connections.
 #
 # **Predict:** order the controls from harmless to fatal.
+#
+# The second cell below trains 21 networks. It takes half a minute or more, and prints nothing until all are trained.
 
 
 # %%
@@ -289,6 +291,8 @@ lesson_7.what_it_shows(what_it_shows)
 # $B$. Their overlap is $|A \cap B| / |A \cup B|$, where $A$ and $B$ stand for the sets of kept connections.
 #
 # **Predict:** what is the overlap at 98 % for two batches of 100 images? And what would it be by chance?
+#
+# The second cell below trains twelve networks.
 
 
 # %%

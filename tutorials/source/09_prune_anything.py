@@ -297,6 +297,8 @@ lesson_9.folded(folded)
 #
 # **Predict:** which gate keeps most of its connections at 95 %, and how much do the other three keep? Does it matter
 # whether the bias of f starts at 0 or at 1?
+#
+# The second cell below trains three networks. It takes the longest of all, and prints nothing until they are trained.
 
 # %% tags=["slide"]
 net = recurrent_network(LSTM, 64)
