@@ -24,6 +24,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import textwrap
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout, suppress
@@ -133,7 +134,8 @@ class Exercise:
         """A line that says what minisnip function the answer calls, if it calls one of `own`."""
         if not (self.own and callable(answer)):
             return ""
-        with suppress(Exception), redirect_stdout(StringIO()):  # what was printed and raised is known already
+        with suppress(Exception), redirect_stdout(StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what was warned of, printed and raised is known already
             try:
                 for trial in self.trials(without(*self.own)(answer)):
                     trial.got()

@@ -138,7 +138,7 @@ assert np.isclose(darkest, -data.mean / data.std)
 # </details>
 #
 # ### Exercise 4.2
-# Write this as a function. Watch out for files full of bytes, and for pixels that are all the same.
+# Write this as a function. Watch out for files full of bytes, and for a pixel that is the same in all images.
 
 
 # %%
