@@ -354,7 +354,7 @@ assert np.log(1 + np.exp(119 / 64)) > 2 > np.log(1 + np.exp(118 / 64))
 # ### Exercise 2.4
 # Write a test in one function, with `given`, that lets the right op pass and kills all five mutants. Decorate it with
 # `lesson_2.repeatable`, too, and call the function that you have defined.
-# `lesson_2.kill_table({"first try": my_test})` shows which mutants a test kills.
+# `lesson_2.kill_table({"first try": my_test})` shows which mutants a test kills. Each takes some ten seconds.
 
 
 # %%
