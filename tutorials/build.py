@@ -46,7 +46,9 @@ PICTURE = re.compile(r"(!\[[^\]]*\]\()(figures/[^)]+)\)")
 EXERCISE = re.compile(r"^### (Exercise \d+\.\d+.*)\Z", re.MULTILINE | re.DOTALL)
 SOLUTION = re.compile(r"\A<details><summary>Solution</summary>\n(.*?)\n</details>\n*", re.DOTALL)
 SOLVED = "This copy is solved. To predict before you look, open the [student's copy](student/{}.ipynb)."
-STUDENT = "This is the student's copy: it has no outputs and no solutions. The [solved copy](../{}.ipynb) has both."
+STUDENT = (
+    "This is the student's copy: no outputs, no solutions. In the repository, a [solved copy](../{}.ipynb) has both."
+)
 
 
 def sources(lessons: list[int]) -> list[Path]:

@@ -24,6 +24,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import textwrap
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout, suppress
@@ -81,6 +82,8 @@ class Exercise:
         The first asks, the second helps, the third nearly tells. Each different wrong answer gets the next.
     own : tuple of str
         The answers that minisnip has, as `without` takes them: an answer that calls one is told so.
+    idle : str
+        What an answer that is not started does, besides returning None.
     wrong : list of str
         The counterexamples that this session has seen.
     """
@@ -90,6 +93,7 @@ class Exercise:
     trials: Callable[[Any], Iterable[Trial]]
     hints: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    idle: str = "returns nothing"
     wrong: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __call__(self, answer: Any) -> None:
@@ -107,7 +111,7 @@ class Exercise:
             if agree(got, trial.expected):
                 tried[trial.kind] += 1
             elif not tried and returned and all(value is None or value is ... for value in returned):
-                return "not started yet (or it returns nothing)."
+                return f"not started yet (or it {self.idle})."
             else:
                 return self._counterexample(trial, got) + self._borrowed(answer)
         kinds = ", ".join(f"{kind} ({count})" for kind, count in tried.items())
@@ -118,6 +122,8 @@ class Exercise:
         text = "not yet." + "".join(_row(name, value) for name, value in rows.items() if value)
         if got is None:
             return text + _row("hint", "the function returned nothing: is `return` missing?")
+        if isinstance(got, Unknown):
+            return text + _row("hint", "is this name misspelled, or not defined yet?")
         if text not in self.wrong:
             self.wrong.append(text)
         step = min(len(self.wrong), len(self.hints))
@@ -128,7 +134,8 @@ class Exercise:
         """A line that says what minisnip function the answer calls, if it calls one of `own`."""
         if not (self.own and callable(answer)):
             return ""
-        with suppress(Exception), redirect_stdout(StringIO()):  # what was printed and raised is known already
+        with suppress(Exception), redirect_stdout(StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what was warned of, printed and raised is known already
             try:
                 for trial in self.trials(without(*self.own)(answer)):
                     trial.got()
@@ -138,21 +145,26 @@ class Exercise:
 
 
 def exercise(
-    number: str, title: str, *hints: str, own: tuple[str, ...] = ()
+    number: str, title: str, *hints: str, own: tuple[str, ...] = (), idle: str = "returns nothing"
 ) -> Callable[[Callable[[Any], Iterable[Trial]]], Exercise]:
     """Make an `Exercise` of the function that it decorates, which yields the trials of an answer."""
-    return lambda trials: Exercise(number, title, trials, hints, own)
+    return lambda trials: Exercise(number, title, trials, hints, own, idle)
 
 
 class Raised(str):
     """An exception as a line of text, which agrees with nothing."""
 
 
+class Unknown(Raised):
+    """A name that is not defined: no wrong idea, so it uses up no hint."""
+
+
 def _ask(trial: Trial, answer: Any) -> Any:
     try:
         return trial.got()
     except Exception as error:
-        return Raised(f"{type(error).__name__}: {error}{_line(error, answer)}")
+        kind = Unknown if isinstance(error, NameError) else Raised
+        return kind(f"{type(error).__name__}: {error}{_line(error, answer)}")
 
 
 def _line(error: Exception, answer: Any) -> str:

@@ -96,6 +96,7 @@ def _judge_order(answer: Any, graph: Graph) -> str:
     "what does the dict hold for a node when its first contribution comes, and what when its second one comes?",
     "a second contribution is added to the first; the first one starts from 0; and the dict itself must change",
     "gradients.get(node, 0) is the sum so far: add the contribution, and store the new sum under the node",
+    idle="changes nothing in the dict",
 )
 def accumulation(answer: Any) -> Iterator[Trial]:
     """The answer is a function (gradients, node, contribution) that adds the contribution to the dict."""

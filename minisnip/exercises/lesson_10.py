@@ -32,8 +32,11 @@ def state_of(answer: Any) -> Iterator[Trial]:
         expected: dict[str, Array] = {}
         for name, w in params.items():
             expected |= {f"{name}_orig": w, f"{name}_mask": masks[name]} if name in masks else {name: w}
-        given = f"params = {_lists(params)}, masks = {_lists(masks)}"
-        yield Trial(given, partial(_called, answer, params, masks), _lists(expected), kind=f"{len(masked)} masks")
+        given, kind = (
+            f"params = {_lists(params)}, masks = {_lists(masks)}",
+            f"{len(masks)} mask{'s' * (len(masks) != 1)}",
+        )
+        yield Trial(given, partial(_called, answer, params, masks), _lists(expected), kind=kind)
 
 
 def _called(answer: Any, params: Arrays, masks: Arrays) -> Any:

@@ -192,6 +192,7 @@ MISSED = {
     "let Hypothesis draw the shapes and the numbers, and check_grads the cotangent",
     "inside, decorate a function of a pair with repeatable and with given(pairs of arrays whose shapes broadcast); "
     "it calls check_grads(op, pair). Then call that function",
+    idle="never calls the op: call the function that you define inside",
 )
 def property_test(answer: Any) -> Iterator[Trial]:
     """The answer is a test: a function of an op that raises if a derivative is wrong."""

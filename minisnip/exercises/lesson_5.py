@@ -121,7 +121,7 @@ def exactly(answer: Any) -> Iterator[Trial]:
     drawn = [(np.round(rng.random(9), 1).tolist(), kappa) for kappa in (0, 2, 4, 8)]
     for scores, kappa in (*TIED, *drawn):
         expected = f"{kappa} kept, none of them lower than one that is removed"
-        hint = "" if kappa else "`[-0:]` is the whole array: keep from the front of the descending order"
+        hint = "" if kappa else "at κ = 0 the slice `[-κ:]` is the whole array: keep the front of a descending order"
         got = partial(_judge_mask, answer, scores, kappa, expected)
         kind = "κ = 0" if not kappa else "scores with ties" if len(set(scores)) < len(scores) else "scores without ties"
         yield Trial(f"scores = {scores}, κ = {kappa}", got, expected, hint, kind)

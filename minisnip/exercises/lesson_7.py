@@ -39,13 +39,15 @@ def blind_labels(answer: Any) -> Iterator[Trial]:
 def _judge_labels(answer: Any, y: Array, classes: int) -> str:
     """What is wrong with the labels, if anything is."""
     given = y.copy()
-    first, second = (np.asarray(answer(given, classes, np.random.default_rng(seed))) for seed in (0, 1))
+    first, second, again = (np.asarray(answer(given, classes, np.random.default_rng(seed))) for seed in (0, 1, 0))
     if not np.array_equal(given, y):
         return "the labels that were given have changed: return new ones"
     if first.shape != y.shape or not set(first.tolist()) <= set(range(classes)):
         return f"not {len(y)} labels from 0 to {classes - 1}"
     if np.array_equal(first, second):
-        return "the same labels for two states of the rng: it is not used"
+        return "the same labels for two states of the rng: nothing in them is random"
+    if not np.array_equal(first, again):
+        return "other labels for the same state of the rng: draw them from this rng"
     for true in np.unique(y):  # images of each class get every label about equally often
         counts, mean = np.bincount(first[y == true], minlength=classes), np.sum(y == true) / classes
         if (np.abs(counts - mean) > 5 * np.sqrt(mean)).any():

@@ -146,7 +146,7 @@ class Outcome:
 
     def __str__(self) -> str:
         outputs = format_value(self.outputs).replace("\n", "")
-        return f"{self.hidden} hidden unit{'s' * (self.hidden != 1)}; outputs {outputs}"
+        return f"{self.hidden} hidden unit{'s' * (self.hidden != 1)}; outputs for three x {outputs}"
 
 
 @exercise(

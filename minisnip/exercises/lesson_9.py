@@ -104,22 +104,17 @@ def folded(answer: Any) -> Iterator[Trial]:
     """The answer is a function (w, b, gamma, beta, mean, var, eps) that returns the w and b of one linear layer."""
     rng = np.random.default_rng(SEED)
     for units, inputs, eps in ((1, 1, 0.0), (1, 1, 1.0), (2, 3, 1e-5), (4, 2, 0.5)):
-        w, x = rng.standard_normal((units, inputs)).round(2), rng.standard_normal((inputs, 5))
+        w = rng.standard_normal((units, inputs)).round(2)
         b, gamma, beta, mean = rng.standard_normal((4, units)).round(2)
         var = rng.uniform(0.5, 2.0, units).round(2)
+        x = np.eye(inputs, inputs + 1)  # the unit vectors, and 0, where a linear layer gives its bias
         normalized = (w @ x + b[:, None] - mean[:, None]) / np.sqrt(var + eps)[:, None]
-        expected = gamma[:, None] * normalized + beta[:, None]
+        outputs = gamma[:, None] * normalized + beta[:, None]
+        bias = outputs[:, -1]
         names = {"w": w, "b": b, "gamma": gamma, "beta": beta, "mean": mean, "var": var}
         given = ", ".join(f"{name} = {a.tolist()}" for name, a in names.items()) + f", eps = {eps}"
-        got, kind = partial(_apply_folded, answer, (*names.values(), eps), x), f"weights of shape {w.shape}"
-        yield Trial(given, got, expected, kind=kind)
-
-
-def _apply_folded(answer: Any, arguments: tuple[Any, ...], x: Array) -> Array:
-    """What the one layer gives for five inputs."""
-    w, b = answer(*(np.copy(a) for a in arguments[:-1]), arguments[-1])
-    out: Array = np.asarray(w) @ x + np.asarray(b)[:, None]
-    return out
+        got, kind = partial(answer, *map(np.copy, names.values()), eps), f"weights of shape {w.shape}"
+        yield Trial(given, got, (outputs[:, :-1] - bias[:, None], bias), kind=kind)
 
 
 @exercise(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, replace
 from functools import partial
@@ -205,6 +206,28 @@ def test_an_exception_is_a_counterexample_with_its_line(answer: Any, error: str,
     first, second = fresh().verdict(answer).splitlines()[2:4]
     assert first.startswith(f"  got       {error}")
     assert second.startswith(f"            in line {line_in(where, text)} of your code: {text}")
+
+
+def test_a_misspelled_name_uses_up_no_hint() -> None:
+    exercise = fresh()
+    assert exercise.verdict(misspelled).endswith("\n  hint      is this name misspelled, or not defined yet?")
+    assert "hint 1/3" in exercise.verdict(lambda x: x)
+    assert "hint 2/3" in exercise.verdict(fails)
+
+
+def test_only_the_trials_that_are_told_warn() -> None:
+    """The search for calls of minisnip goes on where the verdict ended, and is silent."""
+
+    def noisy(x: float) -> float:
+        if x > 1:
+            warnings.warn("not asked for", stacklevel=1)
+        return x
+
+    two = Exercise("9", "twice", lambda a: [Trial("", partial(a, x), 2 * x) for x in (1, 2)], own=("minisnip.ops",))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert two.verdict(noisy).startswith("not yet")
+    assert not caught
 
 
 def test_a_line_of_a_cell_is_counted_in_its_cell(capsys: pytest.CaptureFixture[str]) -> None:

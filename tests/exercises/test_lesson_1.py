@@ -96,3 +96,8 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
     assert_caught(*WRONG[name])
+
+
+def test_a_dict_that_nothing_changes_is_told() -> None:
+    verdict = accumulation.verdict(lambda gradients, node, contribution: None)
+    assert verdict == "not started yet (or it changes nothing in the dict)."

@@ -276,3 +276,13 @@ def test_the_examples_are_the_same_in_every_run_and_fewer_in_a_fast_one(monkeypa
 def test_the_error_of_a_difference_is_its_root_mean_square_over_the_curve() -> None:
     """The difference of x⁴ is off by 4 x h², and the mean of x² over the 41 points is 1 + 42 / 480."""
     np.testing.assert_allclose(central_error(lambda x: x**4, np.float64, 0.5), (1 + 42 / 480) ** 0.5, rtol=1e-9)
+
+
+def test_a_test_that_forgets_to_call_its_property_is_told() -> None:
+    def forgotten(op: Op) -> None:
+        @repeatable
+        @given(ANY_SHAPES)
+        def holds(pair: Any) -> None:
+            check_grads(op, pair)
+
+    assert "call the function that you define inside" in property_test.verdict(forgotten)

@@ -194,7 +194,7 @@ WRONG = {
     ">": (exactly, above_the_threshold, "kept", "None that tie with the threshold are kept: fewer than κ."),
     "the lowest": (exactly, lowest, "is kept and", "Sorted upward: the least sensitive connections are kept."),
     "[-κ:]": (exactly, last_ones, "κ = 0\n", "Right but for κ = 0: `[-0:]` is the whole array."),
-    "[-κ:], its hint": (exactly, last_ones, "`[-0:]` is the whole array", ""),
+    "[-κ:], its hint": (exactly, last_ones, "`[-κ:]` is the whole array", ""),
     "places, not a mask": (
         exactly,
         lambda s, kappa: np.argsort(-s)[:kappa],

@@ -102,6 +102,12 @@ WRONG = {
         "times",
         "`rng.integers(0, k - 1)` never draws k - 1, as its end is not included.",
     ),
+    "another generator": (
+        blind_labels,
+        lambda y, k, rng: np.random.default_rng().integers(0, k, len(y)),
+        "draw them from this rng",
+        "Drawn from a generator of its own: nobody can draw the same labels again.",
+    ),
     "in place": (blind_labels, shuffled_in_place, "return new ones", "The caller's labels are changed."),
     "two labels only": (
         blind_labels,

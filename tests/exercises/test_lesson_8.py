@@ -143,7 +143,7 @@ WRONG = {
         "Sorted upward: the lowest scores are kept.",
     ),
     "nothing is cut": (compacted, lambda w1, b1, w2: (w1, b1, w2), "nothing reads it", "The network as it was."),
-    "nothing is cut, in words": (compacted, lambda w1, b1, w2: (w1, b1, w2), "2 hidden units; outputs [[", ""),
+    "nothing is cut, in words": (compacted, lambda w1, b1, w2: (w1, b1, w2), "2 hidden units; outputs for three x", ""),
     "the other sign": (
         compacted,
         lambda w1, b1, w2: (-w1, b1, w2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -153,3 +154,13 @@ def test_wrong_answers_are_caught_with_a_word_that_helps(name: str) -> None:
 def test_weight_times_gradient_is_the_same_answer() -> None:
     right = mask_of(lambda loss, w: sizes(products(loss, w)))
     assert snip_mask.verdict(right).startswith("passed")
+
+
+def test_a_bias_of_another_shape_can_be_seen() -> None:
+    def columns(w: Array, b: Array, gamma: Array, beta: Array, mean: Array, var: Array, eps: float) -> Any:
+        scale = (gamma / np.sqrt(var + eps))[:, None]
+        return scale * w, scale * (b - mean)[:, None] + beta[:, None]
+
+    got, expected = folded.verdict(columns).splitlines()[2:4]
+    assert re.fullmatch(r"  got       \(\[\[\S+\]\], \[\[\S+\]\]\)", got)
+    assert re.fullmatch(r"  expected  \(\[\[\S+\]\], \[\S+\]\)", expected)

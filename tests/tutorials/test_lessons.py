@@ -143,6 +143,14 @@ def test_code_cells_are_short_and_only_guards_assert(source: Path) -> None:
 
 
 @EACH
+def test_a_folded_guard_gives_no_answer_away(source: Path) -> None:
+    """JupyterLab shows the first line of a folded cell, right below the question."""
+    for cell in cells_of_script(source):
+        if "guard" in cell.tags and "assert" in cell.text:
+            assert cell.text.startswith("# Checks of the text, folded: they give the answers away.\n")
+
+
+@EACH
 def test_a_lecture_shows_eight_to_twelve_slides(source: Path) -> None:
     slides = [cell for cell in cells_of_script(source) if "slide" in cell.tags]
     assert 8 <= len(slides) <= 12
@@ -232,3 +240,11 @@ def test_links_lead_to_files_and_anchors_that_exist(page: Path) -> None:
         if fragment:
             headings = re.findall(r"^(?:# )?#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert fragment in {anchor(heading) for heading in headings}, f"{page.name}: no heading for #{fragment}"
+
+
+@pytest.mark.parametrize("page", [TUTORIALS.parent / "README.md", TUTORIALS / "README.md"], ids=["main", "lessons"])
+def test_jupyterlab_is_opened_where_it_finds_the_solved_copies(page: Path) -> None:
+    """A link to a file outside the folder that JupyterLab is opened in leads to another file."""
+    (folder,) = re.findall(r"jupyter lab ([\w/]+)", page.read_text(encoding="utf-8"))
+    for source in SOURCES:
+        assert (TUTORIALS / "student" / f"../{source.stem}.ipynb").resolve().is_relative_to(TUTORIALS.parent / folder)

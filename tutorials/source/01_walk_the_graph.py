@@ -47,6 +47,7 @@ slope_x, slope_y = grad(L, [x, y])
 print(f"L = {L.value:.3f}, ∂L/∂x = {slope_x:.3f}, ∂L/∂y = {slope_y:.3f}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert np.allclose([slope_x, slope_y], [-1 + 1 - np.tanh(2) ** 2, 2])
 assert np.isclose(1 - np.tanh(2) ** 2, 0.07, atol=0.005)
 
@@ -91,6 +92,7 @@ for name, op in {"square": square, "hasty": hasty}.items():
         print(f"{name} is refused. {error}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 check_grads(square, np.array(3.0))
 refusal = ""
 try:
@@ -184,6 +186,7 @@ print(f"{len(in_order(last))} nodes")
 print(f"the gradient is {grad(last, first):.0f}, and 2^60 is {2**60}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert len(in_order(last)) == 61
 assert grad(last, first) == 2.0**60
 
@@ -270,6 +273,7 @@ wrong = walk(y, overwrite)[x]
 print(f"added up: {right}, overwritten: {wrong}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert (right, wrong) == (7.0, 3.0)
 assert np.isclose(walk(L, add_up)[nodes["x"]], slope_x)
 

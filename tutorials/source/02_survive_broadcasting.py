@@ -58,6 +58,7 @@ except ValueError as error:
     print("hasty:", error)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert np.array_equal(right, g.sum(axis=0))
 assert (b - 0.1 * g).shape == (4, 3)
 refused = False
@@ -149,6 +150,7 @@ chosen = {"6e-6,\nas in round 3": 6e-6}
 step_errors(steps, errors, chosen, "Error of the slope of exp(sin x), for many steps")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 single, double, stepped = errors.values()
 assert 1e-6 < single.min() < 1e-4
 assert 1e-3 <= steps[single.argmin()] <= 3e-2
@@ -225,6 +227,7 @@ for dtype, h, tolerance in [
         print(f"    {name}: error {error:.0e}, {verdict}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 errors = [
     [error_of(op, *setting) for op in (right, wrong)]
     for setting in [(np.float64, 1e-13), (np.float32, 1e-3), (np.float64, 6e-6)]
@@ -331,6 +334,7 @@ except AssertionError as error:
     print(error.__notes__[0])
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert [len(killed[name]) for name in tests] == [1, 2, 3, 4, 5]
 assert np.log(1 + np.exp(119 / 64)) > 2 > np.log(1 + np.exp(118 / 64))
 
@@ -350,7 +354,7 @@ assert np.log(1 + np.exp(119 / 64)) > 2 > np.log(1 + np.exp(118 / 64))
 # ### Exercise 2.4
 # Write a test in one function, with `given`, that lets the right op pass and kills all five mutants. Decorate it with
 # `lesson_2.repeatable`, too, and call the function that you have defined.
-# `lesson_2.kill_table({"first try": my_test})` shows which mutants a test kills.
+# `lesson_2.kill_table({"first try": my_test})` shows which mutants a test kills. Each takes some ten seconds.
 
 
 # %%

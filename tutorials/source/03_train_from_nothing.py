@@ -94,6 +94,7 @@ line, losses = train(draw([2, 2]), steps=300)
 print(f"{percent_right(line):.0f} % of the fresh points, loss {losses[-1]:.3f}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert 58 < percent_right(line) < 67
 assert abs(losses[-1] - 0.515) < 0.005
 assert abs(losses[-1] - losses[-100]) < 1e-3
@@ -152,6 +153,7 @@ title = "The network's answer in the plane; in %: right answers on fresh points"
 decision_boundaries(panels, 2.4, points, labels, title)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert sum(w.size for w in start.values()) == 1218
 assert abs(percent_right(train(start, 10)[0]) - percent_right(line)) < 6
 assert percent_right(params) > 98
@@ -187,6 +189,7 @@ print("steps until the loss is below 0.1:", first)
 loss_curves(curves, np.log(2), "Loss on the two spirals, for three settings")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert first["rate 0.1"] == "never"
 assert first["rate 0.1, momentum 0.9"] < 100 < first["rate 1.0"]
 
@@ -244,6 +247,7 @@ for std in (0.01, None, 1.0):
     print(f"std {std or '1/√n':<4}: signal {shown}; gradient by W0 {slopes[std]:.0e}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert slopes[0.01] < 1e-9 < 1e-3 < slopes[None]
 assert abs(0.01 * 32**0.5 - 0.06) < 0.005
 assert 150 < slopes[1.0] / slopes[None] < 250
@@ -322,6 +326,7 @@ for name, (params, squash) in patients.items():
     print(f"{name}: the gradient is {verdicts[name]}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert all(abs(curves[name][-1] - np.log(2)) < 1e-3 for name in "AB")
 assert curves["healthy"][-1] < 0.02
 assert verdicts == {"A": "right", "B": "wrong", "healthy": "right"}

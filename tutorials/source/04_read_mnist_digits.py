@@ -70,6 +70,7 @@ print(f"images {raw.train.images.shape}, the first labels {raw.train.labels[:8]}
 print(f"{black:.1%} of the pixels are 0")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert data.name != "mnist" or abs(black - 0.809) < 0.001
 
 # %% [markdown] tags=["slide"]
@@ -120,6 +121,7 @@ darkest, brightest = data.train.images.min(), data.train.images.max()
 print(f"black, 0, is now {darkest:.4f}; white, 1, is now {brightest:.4f}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert abs(data.train.images.mean(dtype=float)) < 0.002
 assert 0.0005 < abs(data.test.images.mean(dtype=float)) < 0.01
 assert np.isclose(darkest, -data.mean / data.std)
@@ -136,7 +138,7 @@ assert np.isclose(darkest, -data.mean / data.std)
 # </details>
 #
 # ### Exercise 4.2
-# Write this as a function. Watch out for files full of bytes, and for pixels that are all the same.
+# Write this as a function. Watch out for files full of bytes, and for a pixel that is the same in all images.
 
 
 # %%
@@ -177,6 +179,7 @@ for net in (lenet_5_caffe(), lenet_300_100()):
             print(f"    {name:5} {count:>7,} ({count / net.size:.1%})")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert counts == {"fc1": 235_500, "fc2": 30_100, "fc3": 1_010}
 assert 0.87 < 235_500 / net.size < 400_500 / lenet_5_caffe().size < 0.93
 
@@ -228,6 +231,7 @@ print(f"{dark} pixels are black in all 100 images: 300 × {dark} = {300 * dark:,
 print(f"weights whose gradient is exactly 0: {zeros:,} of 235,200")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert zeros > 300 * dark
 assert data.name != "mnist" or (dark, zeros) == (261, 95_562)
 
@@ -287,6 +291,7 @@ difference = np.abs(by_weights[:, never] - expected).max()
 print(f"largest |g + μ/σ · g of the bias|: {difference:.0e}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 on, active = (x != 0).reshape(100, 784), x.reshape(100, 784) @ w["fc1.weight"].T > 0
 assert zeros == np.count_nonzero(on.T.astype(int) @ active.astype(int) == 0)
 assert np.count_nonzero(by_weights == 0) == 784 * silent
@@ -333,6 +338,7 @@ title = f"Six units of fc1, {data.label}, {STEPS} steps; parameters per layer"
 weight_pictures(rows, counts, title)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert moved == {"pixels 0 to 1": 0, "normalized": 300 * never.sum()}
 assert max(errors.values()) < (7 if data.name == "mnist" else 25)
 if data.name == "mnist" and STEPS == 540:

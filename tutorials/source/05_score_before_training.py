@@ -72,6 +72,7 @@ for delta in (1, 1 / 2, 1 / 4, 1 / 8):
     print(f"δ = {delta:<5}  quotient {quotient:.6f}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 slope = mask_gradient(net, w, x, y)["fc3.weight"][j]
 c["fc3.weight"][j] = 1 - 2 * delta
 double = (masked_loss(ones(w)) - masked_loss(c)) / (2 * delta)
@@ -131,6 +132,7 @@ print(f"biases with g_j = 0: {np.count_nonzero(biases == 0)} of {biases.size}")
 print(f"all ΔL_j: {net.size + 1:,} forward passes; all g_j: one forward, one backward")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert apart < 1e-12
 assert not biases.any()
 assert np.isclose(g["fc3.weight"][j], slope)
@@ -210,6 +212,7 @@ title = f"LeNet-300-100 before training, {N} images of {data.label}: keep {kappa
 scores_and_threshold(g, deltas, thresholds, title)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert table["all"]["pearson"] > 0.96
 assert table["all"]["equal_signs"] > 0.96
 assert table["all"]["precision_95"] > 0.88
@@ -249,6 +252,7 @@ tenth = net.size * (1 - 0.9)
 print(f"10 % of {net.size:,}: int({tenth!r}) is {int(tenth):,}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert kept == kappa
 assert np.sum(every > threshold) < kappa < np.sum(every >= threshold) == net.size
 assert int(net.size * (1 - 0.9)) == 26_660
@@ -303,6 +307,7 @@ for rule, scores in {"|g|": score, "one sum": one_sum, "a sum each": own_sum}.it
     print(f"{rule:10}  kept of fc1, fc2, fc3: {kept}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert np.array_equal(flat(masks["|g|"]), flat(masks["one sum"]))
 assert masks["a sum each"]["fc1.weight"].sum() < masks["|g|"]["fc1.weight"].sum() / 5
 
@@ -367,6 +372,7 @@ for rule, scores in rules.items():
     print(f"{rule:15}  loss {losses[rule]:.2f}; trained, test error {errors[rule]:.1f} %")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert abs(joint[0]["linear"]) < 0.5 * abs(joint[0]["true"])
 assert max(abs(row["linear"] / row["true"] - 1) for row in joint[2:]) > 0.5
 assert N < 100 or 1.5 < joint[4]["linear"] / joint[4]["true"] < 2.5

@@ -89,6 +89,7 @@ kept = sum(int(mask.sum()) for mask in c.values())
 print(f"test error: dense {dense:.2f} %, with {kept:,} connections {pruned:.2f} %")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert dense < pruned
 assert pruned < 2 * dense or data.name != "mnist"
 assert data.name != "mnist" or STEPS < 300 or abs(dense - 4) < 1
@@ -148,6 +149,7 @@ for step in range(3):
     print(f"step {step + 1}: kept {first_weight:.3f}, pruned {second_weight:.3f}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert count_nonzero(always) == 0
 assert count_nonzero(once) > 100_000
 assert data.name != "mnist" or abs(count_nonzero(once) - 222_000) < 1_000
@@ -222,6 +224,8 @@ lesson_6.one_answer(one_answer)
 #
 # **Predict:** sketch the test error of *random* when 50, 20, 10, 5, 2 and 1 % of the connections are kept. Then sketch
 # that of *snip*. Where do the two curves separate?
+#
+# The next cell trains 54 networks. It takes a minute or more, and says when it has done each kind of mask.
 
 # %%
 warnings.simplefilter("ignore", pruning.LayerCollapseWarning)
@@ -253,6 +257,8 @@ error_curves(curves, one_class, title)
 # %% [markdown] tags=["slide"]
 # **Predict:** at 80 %, *snip* and *random* are now trained four times as long. Does the difference grow, stay the same
 # or shrink?
+#
+# The next cell trains six networks, and prints nothing until all are trained.
 
 # %% tags=["slide-more"]
 snip, random = race("snip", 0.8, 4 * STEPS), race("random", 0.8, 4 * STEPS)
@@ -265,6 +271,7 @@ print(f"error of always the most frequent class: {one_class:.2f} %")
 print(f"error if all weights and biases are 0:   {dead:.2f} %")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 lead = dict(zip(SPARSITIES, (errors["random"] - errors["snip"]).mean(axis=1), strict=True))
 spread = np.ptp(errors["random"][0])
 if data.name == "mnist":
@@ -351,6 +358,7 @@ for sparsity in (0.9, 0.98):
     fair[sparsity] = snip, by_size
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 for sparsity, (snip, by_size) in fair.items():
     assert by_size < errors["snip"][SPARSITIES.index(sparsity)].mean()
     if data.name == "mnist" and STEPS == 300:

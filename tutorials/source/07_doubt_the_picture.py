@@ -108,6 +108,7 @@ for labels, block in {"true": true, "random": random}.items():
         found.append((own, others, own - others, nearest))
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 own, others, difference, nearest = np.reshape(found, (2, 2, 4)).T  # each: (sparsities, labels)
 assert difference.min() > 0.1
 if data.name == "mnist":
@@ -170,6 +171,8 @@ lesson_7.blind_labels(blind_labels)
 # - **inverted**: keep the least sensitive connections.
 #
 # **Predict:** order the controls from harmless to fatal.
+#
+# The second cell below trains 21 networks. It takes half a minute or more, and prints nothing until all are trained.
 
 
 # %%
@@ -194,6 +197,7 @@ title = f"SNIP at 98 % and its controls: LeNet-300-100 on {data.label}, epochs: 
 control_errors(found, title)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 as_is, redrawn, blind, noise, shuffled, inverted, random_mask = (np.mean(e) for e in found.values())
 if data.name == "mnist":
     assert as_is < 0.5 * min(random_mask, inverted)
@@ -287,6 +291,8 @@ lesson_7.what_it_shows(what_it_shows)
 # $B$. Their overlap is $|A \cap B| / |A \cup B|$, where $A$ and $B$ stand for the sets of kept connections.
 #
 # **Predict:** what is the overlap at 98 % for two batches of 100 images? And what would it be by chance?
+#
+# The second cell below trains twelve networks.
 
 
 # %%
@@ -318,6 +324,7 @@ for name, level in levels.items():
 overlap_by_batch(jaccards, levels, f"{data.label}, 98 %: two masks of the same weights")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 by_size = [np.mean(jaccards[size]) for size in (1, 10, 100, 1000)]
 assert by_size == sorted(by_size)
 if data.name == "mnist":

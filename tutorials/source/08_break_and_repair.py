@@ -87,6 +87,7 @@ snip_error = test_error(pruning.keep_top(snip, 0.98), epochs=1)
 print(f"98% pruned, test error: |w| {error:.1f} %, SNIP {snip_error:.1f} %")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert abs(pruning.collapse_sparsity(magnitude) - 0.977) < 0.001
 assert np.isclose(error, 100 * np.mean(data.test.labels != 0))
 assert data.name != "mnist" or 5 < snip_error < 9
@@ -153,6 +154,7 @@ for sparsity in (0.95, 0.98, 0.99, 0.995, 0.998):
     print(f"{count(masks):,} in all; on a path: {count(on_path):,}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert pruning.collapse_sparsity(snip) > 0.999
 assert count(on_path) < count(masks) / 2
 
@@ -213,10 +215,12 @@ def again(criterion, sparsity, rounds):
     return pruning.iterative(score, net, w, x, y, sparsity, rng=rng, rounds=rounds)
 
 
+repaired = {}
 for criterion in ("synflow", "snip"):
     for rounds in (1, 3, 10, 20):
         masks = again(criterion, 0.999, rounds)
         on_path = pruning.effective_masks(net, masks)
+        repaired[criterion, rounds] = per_layer(masks), count(on_path)
         print(f"{criterion:<8}{rounds:>3} rounds: kept {per_layer(masks)},", end=" ")
         print(f"{count(masks)} in all; on a path: {count(on_path)}")
 
@@ -248,11 +252,11 @@ for name, masks in candidates.items():
     print(f"{name:<20}{errors[name]:5.1f} % test error")
 
 # %% tags=["guard"]
-assert per_layer(again("synflow", 0.999, 1))[:2] == [0, 0]
-for criterion in ("synflow", "snip"):
-    for rounds in (3, 10, 20):
-        assert min(per_layer(again(criterion, 0.999, rounds))) > 0
-    assert count(pruning.effective_masks(net, again(criterion, 0.999, 20))) > 0.9 * 267
+# Checks of the text, folded: they give the answers away.
+assert repaired["synflow", 1][0][:2] == [0, 0]
+for (_, rounds), (layers, on_path) in repaired.items():
+    assert min(layers) > 0 or rounds == 1
+    assert on_path > 0.9 * 267 or rounds < 20
 synflow = pruning.CRITERIA["synflow"](net, w, x, y, rng=rng)
 assert abs(pruning.collapse_sparsity(synflow) - 0.913) < 0.005
 assert data.name != "mnist" or errors["SNIP, 1 round"] > max(list(errors.values())[1:]) + 5
@@ -355,6 +359,8 @@ print("at 99 %, is the compacted network faster?", compacted_time < masked_time)
 table = Path("../data/08_milliseconds.csv" if Path.cwd().name == "student" else "data/08_milliseconds.csv")
 recorded = np.genfromtxt(table, delimiter=",", skip_header=3)[:, 2:] if table.exists() else np.full((10, 3), np.nan)
 milliseconds = {"masked": recorded[:5, 1], "compacted": recorded[:5, 2]}
+if not table.exists():
+    print("The milliseconds are in the repository, in tutorials/data; the panel for them stays empty here.")
 
 # %% tags=["key-figure", "slide"]
 sparsities = [1 - percent / 100 for percent in PERCENTS]
@@ -370,6 +376,7 @@ title = f"LeNet-300-100, {data.label}. Above: each layer. Below: SNIP's masks, c
 collapse_and_cost(PERCENTS, masks, kept, costs, title)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 for mask in ways.values():
     small = pruning.compact(net, w, mask)
     assert cost(pruning.apply_masks(mask, w)) == cost(w) == (266_200, 1_066_440)

@@ -93,6 +93,7 @@ for kind, layers in rows.items():
         print(f"    {share} share: {name}, {row['percent']:.1f} % of {row['total']:,}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 for kind, model in zip(kinds, models, strict=True):
     weights = {name: row for name, row in rows[kind].items() if "bias" not in name}
     biases = {name: row["kept"] for name, row in rows[kind].items() if "bias" in name}
@@ -181,6 +182,7 @@ for first in (0, 7, 14, 21):
     print(f"rows {first:>2} to {first + 6:>2}: {share:8.3%} of the sum of all |g_t|")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert np.allclose(g, sum(each), atol=1e-14)
 assert sum(sizes[:14]) < 0.01 * sum(sizes)
 assert share > (0.9 if data.name == "mnist" else 0.8)
@@ -235,6 +237,7 @@ for layer in (name, "fc.weight"):
     print(f"{layer}, per filter: |Σ g_j| ≤ {sums.max():.0e}, Σ |g_j| ≥ {sizes.min():.0e}")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert alike["snip"] > 0.999 > alike["magnitude"]
 assert summed[name][0] < 1e-4 * summed[name][1]
 assert summed["fc.weight"][0] > 1e-4 * summed["fc.weight"][1]
@@ -294,6 +297,8 @@ lesson_9.folded(folded)
 #
 # **Predict:** which gate keeps most of its connections at 95 %, and how much do the other three keep? Does it matter
 # whether the bias of f starts at 0 or at 1?
+#
+# The second cell below trains three networks. It takes the longest of all, and prints nothing until they are trained.
 
 # %% tags=["slide"]
 net = recurrent_network(LSTM, 64)
@@ -323,6 +328,7 @@ for start, percent in errors.items():
     print(f"{start:<26}{percent:5.1f} % validation error")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 for gates in kept.values():
     assert gates["rnn.weight_ih"]["g"] > 10 * max(gates["rnn.weight_ih"][gate] for gate in "ifo")
 assert kept["the bias of f starts at 0"]["rnn.bias"]["f"] == 0

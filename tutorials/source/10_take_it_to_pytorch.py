@@ -86,6 +86,7 @@ error = evaluate(net, trained, data.test)[1]
 print("the test error is below 15 %:", error < 15)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert np.abs(ours - theirs).max() < 1e-5
 assert all(np.array_equal(found[name], c) for name, c in masks.items())
 assert zeros == 266_610 - 13_331
@@ -166,6 +167,7 @@ for kind in ("float64", "float32"):
     print("overlap of the masks above 99.9 %:", alike[kind] > 0.999)
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert apart["float64"] < 1e-13
 assert apart["float32"] < 1e-4
 assert alike["float64"] == 1
@@ -241,6 +243,7 @@ fastest = min(seconds, key=seconds.get)
 print("at 99 %, is the compacted file the fastest?", fastest == "compacted")
 
 # %% tags=["guard"]
+# Checks of the text, folded: they give the answers away.
 assert kilobytes["masked"] == kilobytes["dense"]
 assert kilobytes["compacted"][-1] < 0.2 * kilobytes["dense"][-1]
 assert np.allclose(logits["masked"], logits["compacted"], atol=1e-5)
