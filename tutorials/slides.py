@@ -168,7 +168,7 @@ def write_figures(lessons: list[int], out: Path) -> None:
             with mpl.rc_context({"svg.hashsalt": script.stem}):
                 figure.savefig(out / f"{lesson:02}-{number}.svg", bbox_inches="tight", metadata={"Date": None})
             figure.savefig(out / f"{lesson:02}-{number}.pdf", bbox_inches="tight", metadata={"CreationDate": None})
-            words = ". ".join(line.strip() for line in figure.get_suptitle().splitlines())
+            words = ". ".join(map(str.strip, re.split(r"(?<!,)\n", figure.get_suptitle()))).replace("\n", " ")
             captions.append(f"**Figure {lesson}.{number}.** {words}. (Lesson {lesson}{place}; minisnip, CC BY 4.0.)")
             print(f"{out / f'{lesson:02}-{number}'}.svg, .pdf: {words}")
     (out / "captions.md").write_text("\n\n".join(captions) + "\n", encoding="utf-8")

@@ -183,3 +183,7 @@ def test_marking_needs_no_extra_of_the_lessons(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delattr("minisnip.exercises.lesson_2", raising=False)
     blocking._place.cache_clear()
     assert graded({}, tasks={"step"}) == {"step": 3}
+
+
+def test_task_6_does_not_need_an_answer_to_task_2() -> None:
+    assert graded({"keep": ""}, tasks={"iterate"}) == {"iterate": 3}

@@ -39,6 +39,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
+SPOKEN = {"$": "", r"\Delta ": "Δ", r"\Sigma\,": "Σ "}  # the formulas of titles and labels, in words
 LINE = re.compile(r"(?<!,)\n")  # ends a line of a title, but not after a comma
 
 
@@ -73,7 +74,10 @@ def describe(figure: Figure) -> str:
 
     Axes without ticks that show an image are a gallery: its columns and rows are named once.
     """
-    return ". ".join(" ".join(words.split()) for words in _written(figure) if words.strip())
+    words = ". ".join(" ".join(part.split()) for part in _written(figure) if part.strip())
+    for tex, spoken in SPOKEN.items():
+        words = words.replace(tex, spoken)
+    return words
 
 
 def _written(figure: Figure) -> Iterator[str]:
@@ -90,7 +94,7 @@ def _written(figure: Figure) -> Iterator[str]:
 
 def _gallery_labels(gallery: Sequence[Axes]) -> Iterator[str]:
     for way, labels in (("Across", map(Axes.get_title, gallery)), ("Down", map(Axes.get_ylabel, gallery))):
-        yield f"{way}: {', '.join(named)}" if (named := [label for label in labels if label]) else ""
+        yield f"{way}: {'; '.join(named)}" if (named := [label for label in labels if label]) else ""
 
 
 def _axes_texts(axes: Axes) -> Iterator[str]:
