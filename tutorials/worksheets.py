@@ -71,7 +71,7 @@ Question = tuple[str, str, str]  # the round, the text, a table to fill in
 
 
 def kill_table(cells: list[Any]) -> str:
-    """The table of tests by mutants that one of these cells prints, with empty boxes; without the op that no test kills."""
+    """The table of tests by mutants that one of these cells prints, with empty boxes; without what no test kills."""
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     printed = "".join(output.get("text", "") for output in outputs)
     names, *lines = [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines() if line.strip()] or [[]]

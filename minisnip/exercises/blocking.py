@@ -2,8 +2,8 @@
 
 A call is known by where its code is written, file and line. So it does not matter by which name it is called: an alias
 (`from minisnip.pruning import keep_top as k`), `importlib`, a reloaded module, a method, `functools.partial`. What it
-cannot prevent: a pasted copy of the source, which is code of another place, another process that calls the package, and a
-result that calls when it is read.
+cannot prevent: a pasted copy of the source, which is code of another place, another process that calls the package, and
+a result that calls when it is read.
 """
 
 from __future__ import annotations

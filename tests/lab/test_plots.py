@@ -57,10 +57,11 @@ def test_a_figure_is_described_in_a_notebook_by_what_is_written_in_it() -> None:
 
 def test_a_gallery_is_described_by_its_blocks_columns_and_rows() -> None:
     pictures = np.ones((2, 3, 28, 28))
-    figure = plots.class_pictures({"true": pictures, "random": pictures}, ["10 %", "90 %"], list("abc"), "Which,\nand $g_j$")
-    blocks = " ".join(f"{block}. Across: a; b; c. Down: 10 %; 90 %." for block in ("true", "random"))
+    blocks, title = {"true": pictures, "random": pictures}, "Which,\nand $g_j$"
+    words = plots.style.describe(plots.class_pictures(blocks, ["10 %", "90 %"], list("abc"), title))
     legend = "rows: sparsity; black: no unit; white: the maximum of the image"
-    assert plots.style.describe(figure) == f"Which, and g_j. {legend}. {blocks}".removesuffix(".")
+    described = ". ".join(f"{block}. Across: a; b; c. Down: 10 %; 90 %" for block in blocks)
+    assert words == f"Which, and g_j. {legend}. {described}"
 
 
 def test_kept_by_gate_labels_every_bar_and_draws_all_of_them_equally_wide() -> None:

@@ -209,7 +209,8 @@ def test_figures_are_written_as_svg_and_pdf_with_captions(
     made = {file.name: file for file in (tmp_path / "figures").iterdir()}
     assert set(made) == {"02-1.svg", "02-1.pdf", "captions.md"}
     assert made["02-1.pdf"].read_bytes().startswith(b"%PDF")
-    assert "**Figure 2.1.** Two, or three. lines. (Lesson 2, round 3;" in made["captions.md"].read_text(encoding="utf-8")
+    captions = made["captions.md"].read_text(encoding="utf-8")
+    assert "**Figure 2.1.** Two, or three. lines. (Lesson 2, round 3;" in captions
 
 
 @with_course

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -82,8 +82,9 @@ def describe(figure: Figure) -> str:
 
 def _written(figure: Figure) -> Iterator[str]:
     yield from LINE.split(figure.get_suptitle())
-    for part in figure.subfigs or [figure]:
-        yield part.get_suptitle() if part is not figure else ""
+    parts: Sequence[Any] = figure.subfigs or [figure]
+    for part in parts:
+        yield part.get_suptitle() if isinstance(part, SubFigure) else ""
         gallery = [axes for axes in part.axes if axes.images and not len(axes.get_xticks())]
         yield from _gallery_labels(gallery)
         for axes in (axes for axes in part.axes if axes not in gallery):
