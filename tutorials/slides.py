@@ -7,9 +7,10 @@
 
 The slides are made of the cells of the solved notebooks with the tag `slide` (it begins a slide) or `slide-more` (it
 goes on the same slide). A round's heading begins a slide too, and so do a code cell, whose output answers the question,
-and "Compare with ours". Exercises, solutions and reading lists are left out. Keys: the arrows, O for an overview, F for
-the full screen. For a PDF, open FILE.html?print-pdf in Chromium and print. Needs `'.[course]'`, which brings reveal.js
-(in sphinx-revealjs) and MathJax; the figures need `'.[notebooks]'` too.
+and "Compare with ours". A figure is shown without the code that draws it, and large. Exercises, solutions and reading
+lists are left out. Keys: the arrows, O for an overview, F for the full screen. For a PDF, open FILE.html?print-pdf in
+Chromium and print. Needs `'.[course]'`, which brings reveal.js (in sphinx-revealjs) and MathJax; the figures need
+`'.[notebooks]'` too.
 """
 
 from __future__ import annotations
@@ -27,16 +28,18 @@ from typing import Any
 import nbformat
 from jinja2 import FileSystemLoader
 from nbconvert.exporters import SlidesExporter
+from nbconvert.preprocessors import TagRemovePreprocessor
 
 HERE = Path(__file__).resolve().parent
 LESSONS = HERE  # the folder of the solved notebooks
 ALL = tuple(range(10))
+FIGURE = "figure"  # the tag of a cell of which only the output is shown
 
 Lecture = dict[int, tuple[int, ...]]  # by lesson, the rounds that are shown
 
-COURSES: dict[str, list[Lecture]] = {
-    "two": [{5: ALL}, {6: (3,), 7: (3,), 8: (3, 4)}],
-    "four": [{1: ALL}, {5: ALL}, {6: ALL, 7: (1,)}, {8: ALL}],
+COURSES: dict[str, list[Lecture]] = {  # the rounds of the timetable in course/syllabus.md
+    "two": [{5: (1, 2, 3, 4)}, {6: (3,), 7: (3,), 8: (3, 4)}],
+    "four": [{1: ALL}, {5: (1, 2, 3, 4)}, {6: (1, 2, 3), 7: (1,)}, {8: ALL}],
 }
 LEFT_OUT = re.compile(
     r"<details><summary>Solution</summary>.*?</details>|^### Exercise.*?(?=^## |\Z)"
@@ -78,7 +81,8 @@ def slides_of(notebook: Any, rounds: tuple[int, ...]) -> Iterator[Any]:
 
 def _slide(cell: Any, text: str, kind: str) -> Any:
     copy = nbformat.from_dict({**cell, "source": text, "id": None})
-    copy.metadata = {"slideshow": {"slide_type": kind}}
+    drawn = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+    copy.metadata = {"slideshow": {"slide_type": kind}, "tags": [FIGURE] * drawn}
     return copy
 
 
@@ -117,6 +121,7 @@ def as_html(notebook: Any, title: str) -> str:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
+    exporter.register_preprocessor(TagRemovePreprocessor(remove_input_tags={FIGURE}), enabled=True)
     return str(exporter.from_notebook_node(notebook, resources={"shipped": shipped})[0])
 
 
@@ -163,7 +168,7 @@ def write_figures(lessons: list[int], out: Path) -> None:
             with mpl.rc_context({"svg.hashsalt": script.stem}):
                 figure.savefig(out / f"{lesson:02}-{number}.svg", bbox_inches="tight", metadata={"Date": None})
             figure.savefig(out / f"{lesson:02}-{number}.pdf", bbox_inches="tight", metadata={"CreationDate": None})
-            words = ". ".join(line.strip() for line in figure.get_suptitle().splitlines())
+            words = ". ".join(map(str.strip, re.split(r"(?<!,)\n", figure.get_suptitle()))).replace("\n", " ")
             captions.append(f"**Figure {lesson}.{number}.** {words}. (Lesson {lesson}{place}; minisnip, CC BY 4.0.)")
             print(f"{out / f'{lesson:02}-{number}'}.svg, .pdf: {words}")
     (out / "captions.md").write_text("\n\n".join(captions) + "\n", encoding="utf-8")

@@ -71,14 +71,16 @@ Question = tuple[str, str, str]  # the round, the text, a table to fill in
 
 
 def kill_table(cells: list[Any]) -> str:
-    """The table of tests by mutants that one of these cells prints, with empty boxes."""
+    """The table of tests by mutants that one of these cells prints, with empty boxes; without what no test kills."""
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     printed = "".join(output.get("text", "") for output in outputs)
     names, *lines = [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines() if line.strip()] or [[]]
-    if not any("killed" in line for line in lines):
+    rows = [line for line in lines if len(line) == len(names) + 1]
+    mutants = [name for name, *column in zip(names, *(row[1:] for row in rows), strict=True) if "killed" in column]
+    if not mutants:
         return ""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in ["killed?", *names])
-    body = [f"<tr><th>{html.escape(line[0])}</th>{'<td>☐</td>' * len(names)}</tr>" for line in lines]
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in ["killed?", *mutants])
+    body = [f"<tr><th>{html.escape(row[0])}</th>{'<td>☐</td>' * len(mutants)}</tr>" for row in rows]
     return f"<table><tr>{head}</tr>{''.join(body)}</table>"
 
 

@@ -2,7 +2,8 @@
 
 A call is known by where its code is written, file and line. So it does not matter by which name it is called: an alias
 (`from minisnip.pruning import keep_top as k`), `importlib`, a reloaded module, a method, `functools.partial`. What it
-cannot prevent: a pasted copy of the source, which is code of another place, and a result that calls when it is read.
+cannot prevent: a pasted copy of the source, which is code of another place, another process that calls the package, and
+a result that calls when it is read.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def without(*names: str) -> Iterator[None]:
     Raises
     ------
     BlockedError
-        If one of them is called, or if the watch is removed (`sys.setprofile`).
+        If one of them is called, or `sys.setprofile`, which would end the watch.
     TypeError
         If one is not written in Python, as `math.prod`: no call of it would be seen.
 
@@ -54,11 +55,14 @@ def without(*names: str) -> Iterator[None]:
     """
     places, called = {name: _place(name) for name in names}, list[str]()
 
-    def watch(frame: FrameType, event: str, _: Any) -> None:
+    def watch(frame: FrameType, event: str, function: Any) -> None:
         code = frame.f_code
-        if event != "call" or code.co_filename == __file__:
+        if code.co_filename == __file__:
             return
-        for name, (path, lines) in places.items():
+        if event == "c_call" and function is sys.setprofile:  # it would end the watch
+            called.append("sys.setprofile")
+            raise BlockedError(called[0])
+        for name, (path, lines) in places.items() if event == "call" else ():
             if code.co_filename.startswith(path) and code.co_firstlineno in lines:
                 called.append(name if len(lines) < sys.maxsize else f"{name}.{code.co_qualname}")
                 raise BlockedError(called[0])
@@ -69,11 +73,10 @@ def without(*names: str) -> Iterator[None]:
     try:
         yield
     finally:
-        removed = sys.getprofile() is not watch
         sys.setprofile(before[0])
         threading.setprofile(before[1])
-        if called or removed:
-            raise BlockedError(called[0] if called else "sys.setprofile") from None
+        if called:
+            raise BlockedError(called[0]) from None
 
 
 @cache

@@ -120,9 +120,16 @@ def unwatched() -> None:
     aliased(SCORES, 0.5)
 
 
-def test_the_watch_must_stay() -> None:
+def unwatched_for_a_moment() -> None:
+    watch = sys.getprofile()
+    unwatched()
+    sys.setprofile(watch)
+
+
+@pytest.mark.parametrize("answer", [unwatched, unwatched_for_a_moment])
+def test_the_watch_must_stay(answer: Callable[[], None]) -> None:
     with pytest.raises(BlockedError, match=r"sys.setprofile"), without("minisnip.pruning"):
-        unwatched()
+        answer()
 
 
 def test_what_cannot_be_watched_or_is_not_there_is_refused() -> None:

@@ -55,6 +55,15 @@ def test_a_figure_is_described_in_a_notebook_by_what_is_written_in_it() -> None:
     assert b64decode(data["image/png"]).startswith(b"\x89PNG")
 
 
+def test_a_gallery_is_described_by_its_blocks_columns_and_rows() -> None:
+    pictures = np.ones((2, 3, 28, 28))
+    blocks, title = {"true": pictures, "random": pictures}, "Which,\nand $g_j$"
+    words = plots.style.describe(plots.class_pictures(blocks, ["10 %", "90 %"], list("abc"), title))
+    legend = "rows: sparsity; black: no unit; white: the maximum of the image"
+    described = ". ".join(f"{block}. Across: a; b; c. Down: 10 %; 90 %" for block in blocks)
+    assert words == f"Which, and g_j. {legend}. {described}"
+
+
 def test_kept_by_gate_labels_every_bar_and_draws_all_of_them_equally_wide() -> None:
     gates = {"LSTM": {"w": {"i": 0.0, "f": 0.03, "g": 9.96, "o": 7.0}}, "GRU": {"w": {"r": 0.6, "z": 86.2, "n": 100.0}}}
     figure = drawn(plots.kept_by_gate(gates, "a title"))

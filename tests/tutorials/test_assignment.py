@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from minisnip.exercises import blocking
 
 pytestmark = pytest.mark.filterwarnings("ignore::minisnip.pruning.LayerCollapseWarning")  # as marking.py has it
 COURSE = Path(__file__).parents[2] / "tutorials" / "course"
@@ -171,3 +174,16 @@ def test_warnings_do_not_cost_points() -> None:
         "jaccard(a, b)", "import sys, warnings\nwarnings.warn('slow')\nsys.stderr.write('!')\nreturn right(a, b)"
     )
     assert graded(noisy, tasks={"jaccard"}) == {"jaccard": 1}
+
+
+def test_marking_needs_no_extra_of_the_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pip install '.[course]'` brings no Hypothesis, which lesson 2's checks import."""
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    monkeypatch.delitem(sys.modules, "minisnip.exercises.lesson_2", raising=False)
+    monkeypatch.delattr("minisnip.exercises.lesson_2", raising=False)
+    blocking._place.cache_clear()
+    assert graded({}, tasks={"step"}) == {"step": 3}
+
+
+def test_task_6_does_not_need_an_answer_to_task_2() -> None:
+    assert graded({"keep": ""}, tasks={"iterate"}) == {"iterate": 3}

@@ -110,7 +110,7 @@ assert data.name != "mnist" or STEPS < 300 or abs(dense - 4) < 1
 # **Predict:** of the 253,279 weights that the mask sets to zero, how many are still zero after *one* step, in each way?
 
 
-# %% tags=["slide-more"]
+# %%
 def count_nonzero(w):
     """The number of pruned weights that are not zero."""
     return sum(np.count_nonzero(w[name][c[name] == 0]) for name in c)
@@ -136,7 +136,7 @@ print(f"mask applied every step: {count_nonzero(always):>8,} pruned weights are 
 #
 # **Predict:** what happens to the second weight during the next three steps?
 
-# %% tags=["slide-more"]
+# %%
 mask, gradient = np.array([1.0, 0.0]), np.array([1.0, 1.0])
 weights = {"w": np.array([1.0, 1.0])}
 sgd = SGD(momentum=0.9, weight_decay=0.0)
@@ -254,13 +254,13 @@ one_class = 100 * np.mean(data.test.labels != most_frequent)
 title = f"LeNet-300-100 on {data.label}, {STEPS} steps; bands: all {len(SEEDS)} seeds"
 error_curves(curves, one_class, title)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
 # **Predict:** at 80 %, *snip* and *random* are now trained four times as long. Does the difference grow, stay the same
 # or shrink?
 #
 # The next cell trains six networks, and prints nothing until all are trained.
 
-# %% tags=["slide-more"]
+# %%
 snip, random = race("snip", 0.8, 4 * STEPS), race("random", 0.8, 4 * STEPS)
 longer = np.mean(random) - np.mean(snip)
 for sparsity, a, b in zip(SPARSITIES, errors["snip"], errors["random"], strict=True):
@@ -341,7 +341,7 @@ lesson_6.first_win(first_win)
 # **Predict:** who wins at 90 %, and who at 98 %, with the same number of steps in all?
 
 
-# %% tags=["slide-more"]
+# %%
 def rivals(sparsity, seed):
     """The test errors of both methods, with the same number of steps in all."""
     w, c = prune("snip", sparsity, seed)
@@ -391,7 +391,7 @@ def trainings(sparsity, rate):
 
 lesson_6.trainings(trainings)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python

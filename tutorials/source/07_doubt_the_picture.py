@@ -94,7 +94,7 @@ EPOCHS = EPOCHS if data.name == "mnist" else 5  # glyphs has fewer images
 # **Predict:** which pictures resemble the mean image of their own class more, those with true labels or those with
 # random labels? And which resemble the other nine classes more?
 
-# %% tags=["slide-more"]
+# %%
 found, means = [], [x.mean(axis=0).ravel() for x in of_class]
 print("labels  pruned       own    others   own - others   own class is nearest")
 for labels, block in {"true": true, "random": random}.items():
@@ -309,7 +309,7 @@ for size in (1, 10, 100, 1000):
         a, b = rng.permutation(len(data.train.labels))[: 2 * size].reshape(2, size)
         overlaps[size].append(pruning.overlap(mask_of(a), mask_of(b)))
 
-# %% tags=["slide"]
+# %%
 jaccards, by_batch = {}, {}
 for size, pairs in overlaps.items():
     jaccards[size] = [pair.jaccard for pair in pairs]

@@ -53,7 +53,7 @@ PERCENTS = exercises.fast_or(PERCENTS, fast=[50, 5, 0.5])
 # **Predict:** which layer is the first to lose all its connections, and at about which sparsity? And what is the test
 # error at 98 %, after training? 5,332 connections remain then. With as many, SNIP's error is about 7 % after one epoch.
 
-# %% tags=["slide"]
+# %%
 data, net = mnist_or_glyphs(), lenet_300_100()
 w = net.init(np.random.default_rng(0))
 magnitude = {name: np.abs(weight) for name, weight in w.items()}
@@ -70,7 +70,7 @@ with warnings.catch_warnings(record=True) as caught:
         print(f"{sparsity:.0%} pruned: kept of fc1, fc2, fc3: {per_layer(masks)}")
 print("\n".join(str(warning.message) for warning in caught))
 
-# %% tags=["slide-more"]
+# %%
 warnings.simplefilter("ignore", pruning.LayerCollapseWarning)  # we have read it
 
 
@@ -141,7 +141,7 @@ lesson_8.needed(needed)
 # **Predict:** at 99.8 %, SNIP keeps 533 connections. How many of them are on a path?
 
 
-# %% tags=["slide-more"]
+# %%
 def count(masks):
     """The connections kept in all."""
     return sum(int(c.sum()) for c in masks.values())
@@ -208,7 +208,7 @@ lesson_8.effective(effective)
 # **Predict:** how many rounds does it take until no layer is empty at 99.9 %? Two? Ten? A hundred?
 
 
-# %% tags=["slide-more"]
+# %%
 def again(criterion, sparsity, rounds):
     """The masks of a criterion that scores in every round."""
     score, rng = pruning.CRITERIA[criterion], np.random.default_rng(0)
@@ -238,7 +238,7 @@ for criterion in ("synflow", "snip"):
 # **Predict:** all four masks below keep 533 connections. Which one has the lowest test error at 99.8 %? What is the
 # error of SNIP with a single round?
 
-# %% tags=["slide-more"]
+# %%
 score, rng = pruning.CRITERIA["snip"], np.random.default_rng(0)
 candidates = {
     "SNIP, 1 round": pruning.keep_top(snip, 0.998),
@@ -312,7 +312,7 @@ lesson_8.iterate(iterate)
 # **Predict:** with which mask does the network become smallest?
 
 
-# %% tags=["slide-more"]
+# %%
 def cost(params):
     """Multiplications for one image, and bytes."""
     matrices = [v for v in params.values() if v.ndim > 1]
@@ -343,7 +343,7 @@ for name, masks in ways.items():
 #
 # **Predict:** how much time does a training step save at 90 %, at 98 % and at 99.5 %?
 
-# %% tags=["slide-more"]
+# %%
 images, kept = data.test.images[:1000], np.array([10, 5, 2, 1, 0.5])
 kilobytes = {"masked": [], "compacted": []}
 for percent in kept:
@@ -415,7 +415,7 @@ def compacted(w1, b1, w2):
 
 lesson_8.compacted(compacted)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
@@ -11,7 +12,7 @@ from typing import Any, ParamSpec
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -36,6 +37,10 @@ STYLE: dict[Any, Any] = {
     "xtick.labelsize": "small",
     "ytick.labelsize": "small",
 }
+
+
+SPOKEN = {"$": "", r"\Delta ": "Δ", r"\Sigma\,": "Σ "}  # the formulas of titles and labels, in words
+LINE = re.compile(r"(?<!,)\n")  # ends a line of a title, but not after a comma
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -65,19 +70,39 @@ class DescribedFigure(Figure):
 
 
 def describe(figure: Figure) -> str:
-    """What is written in a figure: its title, then for each of its axes the title, the labels and the legend."""
-    return ". ".join(" ".join(words.split()) for words in _written(figure) if words.strip())
+    """What is written in a figure: its title, then for each of its axes the title, the labels and the legend.
+
+    Axes without ticks that show an image are a gallery: its columns and rows are named once.
+    """
+    words = ". ".join(" ".join(part.split()) for part in _written(figure) if part.strip())
+    for tex, spoken in SPOKEN.items():
+        words = words.replace(tex, spoken)
+    return words
 
 
 def _written(figure: Figure) -> Iterator[str]:
-    yield from figure.get_suptitle().splitlines()
-    for axes in figure.axes:
-        yield from axes.get_title().splitlines()
-        if axes.axison:
-            yield from (f"{way}: {label}" for way, label in _labels(axes) if label)
-        yield ", ".join(text.get_text() for text in axes.texts if text.get_text())
+    yield from LINE.split(figure.get_suptitle())
+    parts: Sequence[Any] = figure.subfigs or [figure]
+    for part in parts:
+        yield part.get_suptitle() if isinstance(part, SubFigure) else ""
+        gallery = [axes for axes in part.axes if axes.images and not len(axes.get_xticks())]
+        yield from _gallery_labels(gallery)
+        for axes in (axes for axes in part.axes if axes not in gallery):
+            yield from _axes_texts(axes)
     for legend in [*figure.legends, *(axes.get_legend() for axes in figure.axes)]:
         yield "Legend: " + "; ".join(text.get_text() for text in legend.get_texts()) if legend else ""
+
+
+def _gallery_labels(gallery: Sequence[Axes]) -> Iterator[str]:
+    for way, labels in (("Across", map(Axes.get_title, gallery)), ("Down", map(Axes.get_ylabel, gallery))):
+        yield f"{way}: {'; '.join(named)}" if (named := [label for label in labels if label]) else ""
+
+
+def _axes_texts(axes: Axes) -> Iterator[str]:
+    yield from LINE.split(axes.get_title())
+    if axes.axison:
+        yield from (f"{way}: {label}" for way, label in _labels(axes) if label)
+    yield ", ".join(text.get_text() for text in axes.texts if text.get_text())
 
 
 def _labels(axes: Axes) -> list[tuple[str, str]]:

@@ -449,7 +449,7 @@ from marking import mark
 def tests(answer):
     from marking import case
 
-    highest = keep
+    highest = globals().get("keep")  # there is none if task 2 has a syntax error
 
     def last_masks(first, second, kappa, rounds):
         """The masks that are kept if the scores are `first` in the first round and `second` afterwards."""
