@@ -58,13 +58,14 @@ def _lists(arrays: Mapping[str, Any]) -> dict[str, Any]:
 )
 def is_round_off(answer: Any) -> Iterator[Trial]:
     """The answer is a function (scores, a, b, tolerance) -> bool; the masks are flat arrays that keep as many."""
-    scores, top = np.array([4.0, 3.0, 2.0, 1.999, 1.0]), np.array([1, 1, 1, 0, 0])
+    scores, top = np.array([2.0, 4.0, 2.015, 2.03, 1.999, 1.0]), np.array([1, 1, 1, 1, 0, 0])
     others = {
         "the same mask": top,
-        "a tie that fell the other way": np.array([1, 1, 0, 1, 0]),
-        "a connection that is far below": np.array([1, 1, 0, 0, 1]),
-        "a connection that is far above, and one below": np.array([0, 1, 1, 1, 0]),
-        "the scores in reverse order": np.array([0, 0, 1, 1, 1]),
+        "a tie that fell the other way": np.array([0, 1, 1, 1, 1, 0]),
+        "a connection that is far below": np.array([0, 1, 1, 1, 0, 1]),
+        "a connection that is far above, and one below": np.array([1, 0, 1, 1, 1, 0]),
+        "a connection that is above by more than the tolerance": np.array([1, 1, 1, 0, 1, 0]),
+        "the scores in reverse order": np.array([1, 0, 1, 0, 1, 1]),
     }
     for scale in (1.0, 1e-6):
         for what, b in others.items():

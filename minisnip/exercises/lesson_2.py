@@ -62,6 +62,7 @@ def unbroadcast(answer: Any) -> Iterator[Trial]:
         yield Trial(given, partial(answer, g.copy(), shape), np.array(expected).reshape(shape), kind=kind)
 
 
+MARKED_STEP = {"6e-6,\nas in round 3": 6e-6}  # in the figure of round 2, whose code asks for it
 CURVES = {"exp": np.exp, "sin": np.sin, "tanh": np.tanh}
 CLOSE = "an error of at most ten times the smallest possible"
 

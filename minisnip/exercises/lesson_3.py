@@ -61,6 +61,7 @@ STEPS: tuple[tuple[list[float], float, float, str], ...] = (
     ([1.0, 1.0, -1.0], 0.1, 0.5, "a gradient of k steps ago counts momentum^k; the rate multiplies the whole velocity"),
 )
 IN_PLACE = "the caller's w was changed: make a new array (w = w - …), do not write into the old one (w -= …)"
+VELOCITY = "v is made of gradients alone: the rate and the minus come in where w moves"
 
 
 @exercise(
@@ -80,6 +81,8 @@ def momentum(answer: Any) -> Iterator[Trial]:
         yield Trial(given, partial(_take_steps, answer, gradients, rate, mu), expected, hint, kind)
     given = "w = [1.], v = [0.], g = [1.]: the w that was given, after a step"
     yield Trial(given, partial(_given_after_step, answer), np.ones(1), IN_PLACE, "the caller's arrays")
+    given = "w = [1.], v = [1.], g = [1.], rate = 0.5, momentum = 0.9: the v that is returned"
+    yield Trial(given, partial(_velocity, answer), np.full(1, 1.9), VELOCITY, "velocities")
 
 
 def _take_steps(answer: Any, gradients: list[float], rate: float, mu: float) -> Any:
@@ -93,6 +96,10 @@ def _given_after_step(answer: Any) -> Array:
     w = np.ones(1)
     answer(w, np.zeros(1), np.ones(1), 0.5, 0.9)
     return w
+
+
+def _velocity(answer: Any) -> Any:
+    return answer(np.ones(1), np.ones(1), np.ones(1), 0.5, 0.9)[1]
 
 
 PRESERVED = "a layer preserves the size of the signal, to a tenth"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minisnip.autodiff import ops
+from minisnip.autodiff import ops, primitive
 from minisnip.autodiff.engine import Array, Arrays
 from minisnip.exercises.checks import Trial, exercise, slope
 
@@ -53,12 +53,14 @@ LOSSES: dict[str, tuple[Function, list[float]]] = {
     "tanh(w₀ + 2 w₁)": (lambda w: ops.tanh(w[0] + 2 * w[1]), [0.5, -0.1]),
     "log(1 + exp(-w₀ w₁ w₂))": (lambda w: ops.log(1 + ops.exp(-w[0] * w[1] * w[2])), [1.0, -2.0, 0.5]),
 }
+TWICE = primitive(lambda w: np.sum(w * w), lambda g, out, w: g * 4 * w)  # L = w²; the VJP is wrong
 WAYS = {
     "by the mask": "make c = Tensor(np.ones_like(w)) the variable, and ask grad(L(c * w), c)",
     "by the weights": "w ⊙ ∂L/∂w: ∂L/∂w alone says what a change of the weight does, not what its removal does",
     "by differences": "for each j by itself: c_j = 1 + h and 1 - h, the other c at 1; multiply w_j by c_j, do not add "
     "h to it; keep the sign",
 }
+NO_VJP = "grad uses the VJP, right or wrong; a difference takes nothing but values of L"
 
 
 @exercise(
@@ -78,6 +80,11 @@ def three_ways(answer: Any) -> Iterator[Trial]:
         for which, (way, hint) in enumerate(WAYS.items()):
             got = partial(_way, answer, L, w, which, exact)
             yield Trial(f"L = {name}, w = {w}; {way}", got, exact, hint, f"gradients {way}")
+    w = np.array([3.0])
+    for which, way in enumerate(WAYS):
+        exact = np.array([18.0 if way == "by differences" else 36.0])
+        given = f"L = w² with a VJP that is twice what is right, w = {w}; {way}"
+        yield Trial(given, partial(_way, answer, TWICE, w, which, exact), exact, NO_VJP, f"gradients {way}")
 
 
 def _loss_of_c_j(L: Function, w: Array, j: int, c: complex) -> Any:

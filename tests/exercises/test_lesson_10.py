@@ -93,6 +93,18 @@ WRONG = {
         "Scores have units: 0.01 may be all of them.",
     ),
     "only what came in": (is_round_off, one_side, "where the masks differ", "What went out counts too."),
+    "the kept scores in order": (
+        is_round_off,
+        lambda scores, a, b, tolerance: np.allclose(scores[a == 1], scores[b == 1], rtol=tolerance),
+        "where the masks differ",
+        "Which connection is beside which depends on their places: a tie moves all that lie between.",
+    ),
+    "the kept scores, sorted": (
+        is_round_off,
+        lambda scores, a, b, tolerance: np.allclose(np.sort(scores[a == 1]), np.sort(scores[b == 1]), rtol=tolerance),
+        "more than the tolerance",
+        "Compares each score with its neighbor, not with the threshold.",
+    ),
     "the mean": (milliseconds, timed(np.mean), "median", "One slow call moves the mean."),
     "the least": (milliseconds, timed(min), "median", "The least time is that of the luckiest call."),
     "not warmed up": (milliseconds, timed(np.median, warm=0), "once before", "The first call sets things up."),

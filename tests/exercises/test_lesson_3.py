@@ -53,6 +53,11 @@ def mean_velocity(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
     return w - rate * v, v
 
 
+def velocity_with_rate(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
+    v = mu * v - rate * g
+    return w + v, v
+
+
 def nesterov(w: Array, v: Array, g: Array, rate: float, mu: float) -> Any:
     v = mu * v + g
     return w - rate * (g + mu * v), v
@@ -130,6 +135,12 @@ WRONG = {
         "Plus in place of minus.",
     ),
     "Nesterov": (momentum, nesterov, "counts in full", "Looks ahead by one more momentum step: another method."),
+    "a velocity with the rate": (
+        momentum,
+        velocity_with_rate,
+        "gradients alone",
+        "Another convention, with the rate and the sign in v: the steps are the same, v is not.",
+    ),
     "in place": (momentum, in_place, "make a new array", "`w -= …` changes the caller's array."),
     "exchanged": (
         momentum,

@@ -37,11 +37,16 @@ def ways(L: Any, w: Any, mistake: str = "") -> Any:
     return answer if mistake != "one of three" else by_mask
 
 
+def slopes_of(L: Any, w: Any) -> Any:
+    """By the complex step, exact."""
+    return np.array([np.imag(L(w * (1 + 1e-20j * e))) / 1e-20 for e in np.eye(len(w))])
+
+
 def off_by(share: float, which: int = 2) -> Any:
     """One of the three ways off by a share of the tolerance of differences."""
 
     def answer(L: Any, w: Any) -> Any:
-        found = [ways(L, w)[0] for _ in range(3)]
+        found = ways(L, w)
         found[which] = found[which] + share * (1e-3 + 1e-3 * np.abs(found[which]))
         return found
 
@@ -142,6 +147,18 @@ WRONG = {
         "c_j goes from 1 to 0. That is ΔL_j itself; g_j is the slope at 1.",
     ),
     "without the sign": (three_ways, lambda L, w: ways(L, w, "magnitudes"), "by the mask", "|g_j| is taken too early."),
+    "the first of three, three times": (
+        three_ways,
+        lambda L, w: [ways(L, w)[0]] * 3,
+        "nothing but values of L",
+        "One gradient, returned three times: no second opinion.",
+    ),
+    "the differences, three times": (
+        three_ways,
+        lambda L, w: [slopes_of(L, w)] * 3,
+        "grad uses the VJP",
+        "Differences, or exact slopes, returned three times: no derivative by grad.",
+    ),
     "one of three": (
         three_ways,
         lambda L, w: ways(L, w, "one of three"),

@@ -126,6 +126,7 @@ def test_rounds_predict_and_fold_the_explanation(source: Path) -> None:
     assert all(f"## {part}" in text for part in ("On your own", "In practice", "Further reading"))
     for cell in cells_of_script(source):
         assert cell.text.find("<details>") in (-1, 0), "what is folded comes first in its cell"
+        assert not re.search(r"</details>\n+[^#\n]", cell.text), "a heading sets what follows off from the fold"
 
 
 @EACH
@@ -148,6 +149,11 @@ def test_a_folded_guard_gives_no_answer_away(source: Path) -> None:
     for cell in cells_of_script(source):
         if "guard" in cell.tags and "assert" in cell.text:
             assert cell.text.startswith("# Checks of the text, folded: they give the answers away.\n")
+
+
+def test_lesson_2_does_not_name_the_best_step_where_it_asks_for_it() -> None:
+    before, _, _ = "\n".join(cell.text for cell in cells_of_script(SOURCES[1])).partition("## Round 3")
+    assert not re.search(r"\b6e-0?6\b", before)
 
 
 @EACH

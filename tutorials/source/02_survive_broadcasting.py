@@ -146,8 +146,8 @@ for name, estimate in estimates.items():
     errors[name] = np.array([relative_error(estimate(h)) for h in steps])
     least = errors[name].argmin()
     print(f"{name:27}: least error {errors[name][least]:.0e} at h = {steps[least]:.0e}")
-chosen = {"6e-6,\nas in round 3": 6e-6}
-step_errors(steps, errors, chosen, "Error of the slope of exp(sin x), for many steps")
+title = "Error of the slope of exp(sin x), for many steps"
+step_errors(steps, errors, lesson_2.MARKED_STEP, title)
 
 # %% tags=["guard"]
 # Checks of the text, folded: they give the answers away.

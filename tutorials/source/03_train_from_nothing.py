@@ -167,6 +167,7 @@ assert percent_right(params) > 98
 #
 # </details>
 #
+# ### Momentum
 # `train` moves the parameters along a **velocity**: $v \leftarrow 0.9\, v + g$, then $w \leftarrow w - 0.1\, v$. If the
 # gradient $g$ stays the same, $v$ tends to $g / (1 - 0.9) = 10\, g$. Is momentum just a learning rate ten times as
 # large?

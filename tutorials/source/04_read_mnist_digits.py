@@ -311,6 +311,7 @@ assert data.name != "mnist" or round(net.size / (300 * never.sum())) == 13
 #
 # </details>
 #
+# ### Train both
 # We train the same initial weights twice, on pixels from 0 to 1 and on normalized ones, without weight decay.
 #
 # **Predict:** which weights of a unit will training change, in either case? Which network has the smaller error?

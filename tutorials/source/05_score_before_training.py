@@ -291,6 +291,7 @@ lesson_5.exactly(exactly)
 # ```
 # </details>
 #
+# ### Divide the scores
 # The paper divides the scores by their sum: $s_j = |g_j| / \sum_k |g_k|$.
 #
 # **Predict:** keep 2 % of the connections. How many of them change if you leave the division out? And if you divide

@@ -131,6 +131,7 @@ print(f"mask applied every step: {count_nonzero(always):>8,} pruned weights are 
 #
 # </details>
 #
+# ### Mask the gradient
 # Would it be enough to mask the gradient? Two weights take one dense step. Then the second is pruned, and from there
 # on its gradient is zero. The optimizer is SGD with momentum 0.9.
 #

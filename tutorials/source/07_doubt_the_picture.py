@@ -43,7 +43,8 @@ SPARSITIES, SEEDS, EPOCHS = (0.8, 0.98), range(3), 1
 #
 # As a control, do the same again, but give each image a *random* label.
 #
-# **Predict:** what will the picture of class 0 show? And what will it show with random labels?
+# **Predict:** the picture under the title is that of class 3, and you can read it. With random labels, will you see the
+# same digit, another one, or none?
 
 # %%
 data, net = mnist_or_glyphs(), lenet_300_100()
@@ -314,7 +315,7 @@ jaccards, by_batch = {}, {}
 for size, pairs in overlaps.items():
     jaccards[size] = [pair.jaccard for pair in pairs]
     by_batch[size] = errors(scoring_images=size)
-    print(f"{size:>5,} images: overlap {np.mean(jaccards[size]):.2f}", end=", ")
+    print(f"batch of {size:>5,}: overlap {np.mean(jaccards[size]):.2f}", end=", ")
     print(f"test error {np.mean(by_batch[size]):.2f} % ± {np.std(by_batch[size]):.2f}")
 pair = overlaps[100][0]
 levels = {"by chance": pair.chance}

@@ -233,6 +233,7 @@ for criterion in ("synflow", "snip"):
 #
 # </details>
 #
+# ### Removed connections may return
 # FORCE goes one step further: removed connections are scored too, and they may return.
 #
 # **Predict:** all four masks below keep 533 connections. Which one has the lowest test error at 99.8 %? What is the
@@ -338,6 +339,7 @@ for name, masks in ways.items():
 #
 # </details>
 #
+# ### Time
 # Does it become faster, too? The next cell measures the forward pass at 99 %. The figure after it also shows the
 # milliseconds of a training step. They change from run to run, so we recorded them once.
 #

@@ -21,6 +21,9 @@
 # | **learn** | how a mask moves between frameworks; whether two frameworks agree; what a runtime without masks gains |
 # | **need** | lessons 5 and 8; MNIST, or the built-in glyphs; `pip install '.[notebooks,export]'` |
 # | **time** | 45 minutes, of which the computer needs one |
+#
+# On Linux, PyTorch brings gigabytes for graphics cards. Get its small build for the CPU first:
+# `pip install torch --index-url https://download.pytorch.org/whl/cpu`
 
 # %%
 from functools import partial
