@@ -81,10 +81,10 @@ computation_graph(L, slopes, names, "L = x · y + tanh x: values forward, gradie
 # **Predict:** which of the two squares below does `check_grads` refuse, and why?
 
 # %% tags=["slide-more"]
-square = primitive(np.square, lambda g, out, x: g * 2 * x)
-hasty = primitive(np.square, lambda g, out, x: 2 * x)
+first = primitive(np.square, lambda g, out, x: g * 2 * x)
+second = primitive(np.square, lambda g, out, x: 2 * x)
 
-for name, op in {"square": square, "hasty": hasty}.items():
+for name, op in {"first": first, "second": second}.items():
     try:
         check_grads(op, np.array(3.0))
         print(f"{name} is right.")
@@ -93,10 +93,10 @@ for name, op in {"square": square, "hasty": hasty}.items():
 
 # %% tags=["guard"]
 # Checks of the text, folded: they give the answers away.
-check_grads(square, np.array(3.0))
+check_grads(first, np.array(3.0))
 refusal = ""
 try:
-    check_grads(hasty, np.array(3.0))
+    check_grads(second, np.array(3.0))
 except AssertionError as error:
     refusal = str(error)
 assert "does not multiply by g" in refusal
@@ -104,7 +104,7 @@ assert "does not multiply by g" in refusal
 # %% [markdown] tags=["slide"]
 # <details><summary>Compare with ours</summary>
 #
-# `hasty` forgets $g$. It is right only if its output *is* $L$, because then $g = 1$. `check_grads` draws $g$ at
+# The second forgets $g$. It is right only if its output *is* $L$, because then $g = 1$. `check_grads` draws $g$ at
 # random, so it finds the mistake.
 #
 # </details>
