@@ -209,7 +209,7 @@ def verdict(f: Any, x: Array, order: int) -> str:
     return "right"
 
 
-SEEDS = int(os.environ.get("MINISNIP_SEEDS", "200"))
+SEEDS = int(os.environ.get("MINISNIP_SEEDS", "50"))
 
 
 @pytest.mark.parametrize(("forward", "seeds"), [(np.tanh, SEEDS), (lambda x: np.tanh(np.real(x)), SEEDS)])
