@@ -129,7 +129,7 @@ def folded(answer: Any) -> Iterator[Trial]:
 def kept_shares(answer: Any) -> Iterator[Trial]:
     """The answer is a function (mask, gates): a weight's mask (G·H, I) and G letters -> {letter: share kept}."""
     rng = np.random.default_rng(SEED)
-    cases = [("ab", np.array([[1], [0]])), ("ab", np.array([[1, 0], [1, 1], [0, 0], [0, 1]]))]
+    cases = [("ab", np.array([[1], [0]])), ("ab", np.array([[1, 0], [1, 1], [0, 1], [0, 1]]))]
     cases += [(gates, (rng.random((3 * len(gates), 5)) < 0.4).astype(int)) for gates in ("ifgo", "rzn", "h")]
     for gates, mask in cases:
         rows = len(mask) // len(gates)

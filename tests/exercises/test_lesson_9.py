@@ -112,6 +112,12 @@ WRONG = {
         "of that gate",
         "The share of all connections, where the share of this gate is asked for.",
     ),
+    "of the kept": (
+        kept_shares,
+        gates_by(lambda part, c: part.sum() / c.sum()),
+        "gates = 'ab'",
+        "The gate's share of all that is kept, where the share of its connections is asked for.",
+    ),
     "a list": (
         kept_shares,
         lambda c, gates: [p.mean() for p in np.split(c, len(gates))],
