@@ -92,7 +92,7 @@ WRONG = {
         "The sign is kept, so connections with a large negative slope rank last.",
     ),
     "name by name": (snip_mask, by_name, "all names together", "Ranked within each name, not all together."),
-    "scores": (snip_mask, lambda loss, w, kappa: sizes(w), "where kappa ones and else zeros", "The scores, not a mask."),
+    "scores": (snip_mask, lambda loss, w, kappa: sizes(w), "kappa ones and else zeros", "The scores, not a mask."),
     "one array": (
         snip_mask,
         lambda loss, w, kappa: np.ones(4),
