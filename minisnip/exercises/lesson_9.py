@@ -72,7 +72,7 @@ def _judge_mask(answer: Any, loss: Loss, w: Arrays, kappa: int) -> str:
         return f"{type(masks).__name__}, where a dict with an array for each of {', '.join(w)} is asked for"
     kept = np.concatenate([np.ravel(masks[name]) for name in w])
     if not set(kept.tolist()) <= {0, 1} or kept.sum() != kappa:
-        return f"{format_value(kept)}, where {kappa} ones and else zeros are asked for"
+        return f"{format_value(kept)}, where kappa ones and else zeros are asked for"
     scores = np.concatenate([_slopes(loss, w, name).ravel() for name in w])
     if scores[kept == 1].min() < scores[kept == 0].max() * (1 - 1e-4):
         return "a connection is kept though one of larger |∂L/∂c| is removed"
@@ -129,7 +129,7 @@ def folded(answer: Any) -> Iterator[Trial]:
 def kept_shares(answer: Any) -> Iterator[Trial]:
     """The answer is a function (mask, gates): a weight's mask (G·H, I) and G letters -> {letter: share kept}."""
     rng = np.random.default_rng(SEED)
-    cases = [("ab", np.array([[1], [0]])), ("ab", np.array([[1, 0], [1, 1], [0, 0], [0, 1]]))]
+    cases = [("ab", np.array([[1], [0]])), ("ab", np.array([[1, 0], [1, 1], [0, 1], [0, 1]]))]
     cases += [(gates, (rng.random((3 * len(gates), 5)) < 0.4).astype(int)) for gates in ("ifgo", "rzn", "h")]
     for gates, mask in cases:
         rows = len(mask) // len(gates)

@@ -92,7 +92,7 @@ WRONG = {
         "The sign is kept, so connections with a large negative slope rank last.",
     ),
     "name by name": (snip_mask, by_name, "all names together", "Ranked within each name, not all together."),
-    "scores": (snip_mask, lambda loss, w, kappa: sizes(w), "ones and else zeros", "The scores, not a mask."),
+    "scores": (snip_mask, lambda loss, w, kappa: sizes(w), "kappa ones and else zeros", "The scores, not a mask."),
     "one array": (
         snip_mask,
         lambda loss, w, kappa: np.ones(4),
@@ -111,6 +111,12 @@ WRONG = {
         gates_by(lambda part, c: part.sum() / c.size),
         "of that gate",
         "The share of all connections, where the share of this gate is asked for.",
+    ),
+    "of the kept": (
+        kept_shares,
+        gates_by(lambda part, c: part.sum() / c.sum()),
+        "gates = 'ab'",
+        "The gate's share of all that is kept, where the share of its connections is asked for.",
     ),
     "a list": (
         kept_shares,
