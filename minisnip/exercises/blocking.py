@@ -38,7 +38,7 @@ def without(*names: str) -> Iterator[None]:
     Raises
     ------
     BlockedError
-        If one of them is called, or `sys.setprofile`, which would end the watch.
+        If one of them is called, or `sys.setprofile`, which would end the watch; or if another profiler took its place.
     TypeError
         If one is not written in Python, as `math.prod`: no call of it would be seen.
 
@@ -73,10 +73,11 @@ def without(*names: str) -> Iterator[None]:
     try:
         yield
     finally:
+        removed = sys.getprofile() is not watch
         sys.setprofile(before[0])
         threading.setprofile(before[1])
-        if called:
-            raise BlockedError(called[0]) from None
+        if called or removed:
+            raise BlockedError(called[0] if called else "another profiler") from None
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import importlib
 import importlib.util
 import sys
@@ -124,6 +125,17 @@ def unwatched_for_a_moment() -> None:
     watch = sys.getprofile()
     unwatched()
     sys.setprofile(watch)
+
+
+def profiled() -> None:
+    """The standard library's profiler takes the place of the watch, without `sys.setprofile`."""
+    with cProfile.Profile():
+        pruning.keep_top(SCORES, 0.5)
+
+
+def test_another_profiler_must_not_take_the_place_of_the_watch() -> None:
+    with pytest.raises(BlockedError), without("minisnip.pruning"):
+        profiled()
 
 
 @pytest.mark.parametrize("answer", [unwatched, unwatched_for_a_moment])
